@@ -1,0 +1,252 @@
+/* plugin.h: the whole contract between fettle and a plugin. Start here to write one.
+ *
+ * A plugin is one shared object, `plugins/<name>.so`, that exports one data symbol:
+ *
+ *     FT_EXPORT const struct ft_plugin ft_plugin = { FT_PLUGIN_HEADER, .name = "mist", … };
+ *
+ * It links against none of fettle's symbols: all it may use is a function pointer in struct ft_host, which `open` is
+ * given. Everything runs on one thread, the loop's; nothing here may block (use `work` for what can only block).
+ *
+ * A call: the host checks the parameters against the action's schema, allocates `state_size` zeroed bytes, and calls
+ * `start` of the entry wanted. From then on exactly one `done` or `fail` must be made, in `start` or later from a
+ * callback (a `start` that returns negative has failed by that, and must make none). When the call is over the host drops its timers, its HTTP requests, its streams and its memory: a plugin
+ * frees nothing of that. When the deadline passes, or the run is cancelled, the host ends the call itself after
+ * telling `cancel` (optional: most plugins need none). After the end no callback of the call comes any more.
+ *
+ * Stability: fields are only ever appended, at the end of a struct. `abi` major changes when that is not enough.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include <fettle/err.h>
+
+#define FT_ABI_MAJOR 1
+#define FT_ABI_MINOR 0
+#define FT_EXPORT __attribute__((visibility("default")))
+
+struct ft_call;      /* one started call of one entry of one action; opaque */
+struct ft_stream;    /* a byte stream that belongs to a call: an SSH channel, a TCP or TLS connection; opaque */
+struct ft_host;
+
+/* ---- HTTP -------------------------------------------------------------------------------------------------------- */
+
+enum ft_http_flags {
+    FT_HTTP_JSON       = 1 << 0,  /* the answer must be JSON (an empty body is NULL json); anything else ends as FT_INVALID */
+    FT_HTTP_WRITE      = 1 << 1,  /* has side effects: an answer lost after sending is FT_AMBIGUOUS, never repeated */
+    FT_HTTP_ANY_STATUS = 1 << 2,  /* give every status to the caller as success (error == NULL) */
+    FT_HTTP_NO_WAIT    = 1 << 3,  /* do not wait and repeat on 429 (by default: Retry-After, else 5, 10, 20 s, three times) */
+    FT_HTTP_NO_VERIFY  = 1 << 4,  /* TLS certificates are not checked: only when the configuration says so out loud */
+    FT_HTTP_MAIL       = 1 << 5,  /* url is smtp:// or smtps://; mail_from, mail_to and body (the message, CRLF lines) count */
+    FT_HTTP_STARTTLS   = 1 << 6,  /* with FT_HTTP_MAIL: refuse to go on without TLS */
+};
+
+struct ft_http_header { const char *name, *value; };
+
+/* Everything is borrowed for the duration of host->http() only: the host copies. */
+struct ft_http_req {
+    size_t size;                             /* sizeof(struct ft_http_req) */
+    const char *method;                      /* "GET" when NULL */
+    const char *url;                         /* absolute */
+    const struct ft_http_header *headers;    /* ends with {NULL, NULL}; may be NULL. Values are never logged */
+    const json_t *json;                      /* body as JSON (compact, keys in insertion order), sets Content-Type; or */
+    const void *body; size_t body_len;       /* body as bytes */
+    const char *user, *password;             /* HTTP Basic or SMTP AUTH */
+    const char *ca_file;                     /* PEM; NULL: the system's */
+    const char *unix_socket;                 /* path: connect there instead of the URL's host */
+    unsigned flags;
+    unsigned timeout_ms;                     /* 0: what is left of the call's deadline */
+    unsigned connect_timeout_ms;             /* 0: 5000 */
+    size_t max_bytes;                        /* largest answer accepted; 0: 8 MiB */
+    const char *mail_from; const char *const *mail_to;   /* addresses; mail_to ends with NULL */
+};
+
+/* What came back. Valid until the callback returns; json is borrowed (json_incref to keep it). */
+struct ft_http_res {
+    size_t size;
+    int status;                   /* HTTP or SMTP status; 0 when no answer came */
+    enum ft_class class;          /* FT_CLASS_NONE: a 2xx (and JSON where asked for) */
+    const char *error;            /* NULL: fine. Else one sentence with method, host, and what to do */
+    json_t *json;                 /* parsed body with FT_HTTP_JSON, also of an error answer where it is JSON; else NULL */
+    const char *body; size_t body_len;       /* NUL-terminated after body_len */
+    const struct ft_http_header *headers;    /* of the answer, names in lower case, ends with {NULL, NULL} */
+};
+typedef void ft_http_cb(struct ft_call *call, const struct ft_http_res *res, void *arg);
+
+/* ---- Streams: SSH channels, TCP, TLS ---------------------------------------------------------------------------- */
+
+enum ft_ssh_kind { FT_SSH_EXEC, FT_SSH_SHELL, FT_SSH_SHELL_PTY, FT_SSH_SUBSYSTEM };
+
+struct ft_ssh_req {
+    size_t size;
+    const char *host; uint16_t port;         /* 0: 22 */
+    const char *user;
+    const char *password;                    /* NULL: not tried */
+    const char *key_file, *passphrase;       /* private key; NULL: not tried */
+    bool agent;                              /* may ask SSH_AUTH_SOCK's agent */
+    const char *known_hosts;                 /* file; unknown and changed keys are refused, always */
+    const char *library;                     /* "libssh2", "libssh" or NULL: what the configuration says */
+    unsigned connect_timeout_ms;             /* 0: 10000 */
+    enum ft_ssh_kind kind;
+    const char *command;                     /* EXEC: the command; SUBSYSTEM: its name */
+};
+
+struct ft_tcp_req {
+    size_t size;
+    const char *host; uint16_t port;
+    unsigned connect_timeout_ms;             /* 0: 5000 */
+};
+
+/* Callbacks of a stream; each may be NULL. `closed` comes exactly once, last, unless the call is over before. */
+struct ft_stream_events {
+    size_t size;
+    void (*opened)(struct ft_call *call, struct ft_stream *stream);
+    void (*data)(struct ft_call *call, struct ft_stream *stream, const char *bytes, size_t len, bool is_stderr);
+    /* class FT_CLASS_NONE: ended by the other side in order; exit_status -1 where there is none. why: one sentence */
+    void (*closed)(struct ft_call *call, struct ft_stream *stream, enum ft_class class, int exit_status, const char *why);
+};
+
+/* ---- Child processes --------------------------------------------------------------------------------------------- */
+
+struct ft_exec_req {
+    size_t size;
+    const char *const *argv;                 /* argv[0] is looked up in PATH; never a shell. Ends with NULL */
+    const char *const *env;                  /* NAME=value, the whole environment of the child; NULL: PATH and LANG only */
+    const char *input; size_t input_len;     /* standard input */
+    size_t max_output;                       /* of each of stdout and stderr; 0: 1 MiB */
+};
+struct ft_exec_res {
+    size_t size;
+    enum ft_class class; const char *error;  /* error only when it could not be started or ended by a signal or too much output */
+    int exit_status;
+    const char *out; size_t out_len;
+    const char *err; size_t err_len;
+};
+
+/* ---- The host ---------------------------------------------------------------------------------------------------- */
+
+enum ft_log_level { FT_LOG_DEBUG, FT_LOG_INFO, FT_LOG_WARN, FT_LOG_ERROR };
+
+struct ft_host {
+    uint16_t abi_major, abi_minor;
+    uint32_t size;
+
+    /* The end of a call. `result` is taken over. `fail`: one sentence, no final stop. */
+    void (*done)(struct ft_call *call, json_t *result);
+    __attribute__((format(printf, 3, 4)))
+    void (*fail)(struct ft_call *call, enum ft_class class, const char *fmt, ...);
+
+    /* What the call is about. All borrowed, valid until the call is over. */
+    const json_t *(*params)(struct ft_call *call);     /* checked, defaults filled in; secrets as plain strings */
+    const json_t *(*receipt)(struct ft_call *call);    /* run: what plan gave under "receipt". undo and probe: that, replaced by
+                                                          what run kept. NULL if nothing */
+    const json_t *(*config)(struct ft_call *call);     /* the plugin's section of the configuration, secrets resolved to strings */
+    void *(*state)(struct ft_call *call);              /* state_size bytes, zeroed at the start */
+    void *(*instance)(struct ft_call *call);           /* what open returned */
+    uint64_t (*remaining_ms)(struct ft_call *call);    /* until the deadline */
+    const char *(*run_id)(struct ft_call *call);       /* for a comment on the device ("fettle run 7f3c") */
+
+    /* Put what undo will need in the journal. `kept` comes when it is durable; touch nothing before. json is taken over. */
+    int (*keep)(struct ft_call *call, json_t *receipt, void (*kept)(struct ft_call *call), struct ft_err *reterr);
+    /* One line that people see while a long step runs ("24 of 41 APs"). */
+    __attribute__((format(printf, 2, 3)))
+    void (*progress)(struct ft_call *call, const char *fmt, ...);
+
+    /* Memory that dies with the call. Never NULL for less than 16 MiB in all. */
+    void *(*alloc)(struct ft_call *call, size_t size);
+    __attribute__((format(printf, 2, 3)))
+    char *(*printf)(struct ft_call *call, const char *fmt, ...);
+
+    uint64_t (*wall_ms)(struct ft_call *call);         /* ms since 1970, UTC; tests move it */
+    bool (*timer)(struct ft_call *call, uint64_t ms, void (*over)(struct ft_call *call));
+
+    __attribute__((format(printf, 3, 4)))
+    void (*log)(struct ft_call *call, enum ft_log_level level, const char *fmt, ...);   /* call may be NULL in open/close */
+    /* From now on this text is replaced by *** wherever fettle writes (a token that a login returned). */
+    void (*redact)(struct ft_call *call, const char *secret);
+
+    int (*http)(struct ft_call *call, const struct ft_http_req *req, ft_http_cb *answered, void *arg, struct ft_err *reterr);
+    /* The request as a plan shows it: {"method","url","headers","body"} without secrets. Use the same req for plan and run. */
+    json_t *(*http_render)(struct ft_call *call, const struct ft_http_req *req);
+    /* Percent-encode one path segment or query value; lives as long as the call. */
+    char *(*url_escape)(struct ft_call *call, const char *text);
+
+    int (*ssh)(struct ft_call *call, const struct ft_ssh_req *req, const struct ft_stream_events *events,
+               struct ft_stream **ret_stream, struct ft_err *reterr);
+    int (*tcp)(struct ft_call *call, const struct ft_tcp_req *req, const struct ft_stream_events *events,
+               struct ft_stream **ret_stream, struct ft_err *reterr);
+    int (*stream_write)(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr);
+    void (*stream_eof)(struct ft_stream *stream);      /* no more from us */
+    void (*stream_close)(struct ft_stream *stream);    /* no callback after this */
+
+    int (*exec)(struct ft_call *call, const struct ft_exec_req *req,
+                void (*exited)(struct ft_call *call, const struct ft_exec_res *res), struct ft_err *reterr);
+
+    /* Run `blocking` on a worker thread with `job`, then `after` on the loop thread (not after the call's end: so `job` must
+     * be freed by `release`, which always comes, on the loop thread, after both). `blocking` may use nothing of the host. */
+    int (*work)(struct ft_call *call, void *job, void (*blocking)(void *job),
+                void (*after)(struct ft_call *call, void *job), void (*release)(void *job), struct ft_err *reterr);
+
+    /* A token bucket shared by all calls of this process: `go` comes when one more call of `key` fits in
+     * `per_hour`. It is the politeness towards an API; the answer 429 is handled by http() besides. */
+    int (*budget)(struct ft_call *call, const char *key, unsigned per_hour, void (*go)(struct ft_call *call), struct ft_err *reterr);
+};
+
+/* ---- What a plugin describes ------------------------------------------------------------------------------------- */
+
+enum ft_effect {
+    FT_EFFECT_READ = 1,
+    FT_EFFECT_WRITE = 2,          /* changes something */
+    FT_EFFECT_DISRUPTIVE = 3,     /* changes something, and users notice */
+    FT_EFFECT_UNKNOWN = 4,        /* depends on the parameters: a write unless the step says `effect: read` */
+    FT_EFFECT_MASK = 0xf,
+    FT_EFFECT_IDEMPOTENT = 1 << 4,/* sending it twice is the same as once: safe to repeat after a crash */
+};
+
+struct ft_entry {
+    int (*start)(struct ft_call *call, struct ft_err *reterr);   /* negative: the call has failed by that, with err.class
+                                                                    (FT_INVALID if none) */
+    void (*cancel)(struct ft_call *call);                        /* optional: last chance to be polite; the call is over after it */
+};
+
+/* An action, called `<plugin>.<name>` in playbooks. Schemas are JSON texts (JSON Schema 2020-12, the part that
+ * schemas/README.md names); a result schema that lists `properties` without `additionalProperties` is closed for the
+ * names in Lua, so misspelled fields are found when a playbook is loaded.
+ *
+ * `plan` ends with `done` of an object:
+ *   summary   string: "restart AP-3F-12"
+ *   requests  array of what run would send: http_render() objects, or {"target": "sw-3", "commands": […]}
+ *   changes   array of {"path", "from", "to"}: what differs afterwards (optional)
+ *   before    any: the state that the write rests on (optional)
+ *   users     integer: people who notice (optional)
+ *   nothing_to_do  true: the state wanted is the state there is (optional)
+ *   receipt   any: what run, undo and probe will be given (optional); journalled before run starts
+ * It may look, and must not touch. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
+ * "seen": …}) or fails when it cannot tell. */
+struct ft_action {
+    size_t size;
+    const char *name, *summary;
+    unsigned effects;
+    const char *params_schema, *result_schema;
+    size_t state_size;
+    struct ft_entry run, plan, undo, probe;
+    unsigned timeout_ms;          /* default deadline of run; 0: 30000 */
+    const char *about;            /* Markdown for the action's page; may be NULL */
+    const char *example;          /* YAML of one step, shown on the page; may be NULL */
+};
+
+struct ft_plugin {
+    uint16_t abi_major, abi_minor;
+    uint32_t size;
+    const char *name, *version, *summary;
+    const char *capabilities;     /* what it will ask of the host, of: http ssh tcp exec work; separated by spaces */
+    const char *config_schema;    /* of its section under `plugins:`; "x-secret": true marks a secret reference */
+    /* Once per process, before the first call. config as host->config(). May not block. */
+    int (*open)(const struct ft_host *host, const json_t *config, void **ret_instance, struct ft_err *reterr);
+    void (*close)(void *instance);
+    const struct ft_action *const *actions;   /* ends with NULL */
+};
+
+#define FT_PLUGIN_HEADER \
+    .abi_major = FT_ABI_MAJOR, .abi_minor = FT_ABI_MINOR, .size = sizeof(struct ft_plugin)
