@@ -17,6 +17,7 @@ void ft_buf_adds(struct ft_buf *buf, const char *text);
 void ft_buf_addc(struct ft_buf *buf, char c);
 __attribute__((format(printf, 2, 3)))
 void ft_buf_addf(struct ft_buf *buf, const char *fmt, ...);
+__attribute__((format(printf, 2, 0)))
 void ft_buf_vaddf(struct ft_buf *buf, const char *fmt, va_list ap);
 const char *ft_buf_str(const struct ft_buf *buf);     /* "" when empty; never NULL */
 char *ft_buf_take(struct ft_buf *buf);                /* the text is the caller's to free; buf is empty after */

@@ -16,4 +16,4 @@ uint64_t ft_clock_mono_us(const struct ft_clock *clock);                  /* nev
 
 /* RFC 3339 with milliseconds, "2026-11-21T02:13:05.120Z". buf of at least 32 bytes. */
 const char *ft_time_format(uint64_t wall_ms, char *buf, size_t len);
-int ft_time_parse(const char *text, uint64_t *ret_wall_ms);               /* RFC 3339; -EINVAL */
+int ft_time_parse(const char *text, uint64_t *ret_wall_ms);               /* RFC 3339; -EINVAL; -ERANGE: before 1970 */
