@@ -1,0 +1,18 @@
+/* config.h: the configuration file: where the store is, plugins' sections, sites and their thresholds, people. schemas/config.schema.json describes it.
+ *
+ * Looked for in: the path given, $FETTLE_CONFIG, ./fettle.yaml, $XDG_CONFIG_HOME/fettle/fettle.yaml, /etc/fettle/fettle.yaml. None at all is fine. */
+#pragma once
+#include <jansson.h>
+#include "data/diag.h"
+
+struct ft_config;
+
+/* path NULL: looked for as above. *ret_found: false when there is none (an empty configuration is returned). NULL on mistakes, which go to diags. */
+struct ft_config *ft_config_load(const char *path, bool *ret_found, struct ft_diags *diags);
+struct ft_config *ft_config_free(struct ft_config *config);
+const json_t *ft_config_json(const struct ft_config *config);             /* whole, checked; borrowed */
+const char *ft_config_path(const struct ft_config *config);               /* "" when none */
+const char *ft_config_store(const struct ft_config *config);              /* file of the store; default <state dir>/fettle.db; relative to the configuration's folder */
+/* Overrides of a playbook's vars for a site: `sites: {HQ: {vars: {rssi_floor: -72}}}`, and for all: `vars:`. New reference, may be empty. */
+json_t *ft_config_vars(const struct ft_config *config, const char *site);
+bool ft_config_has_people(const struct ft_config *config);

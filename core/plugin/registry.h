@@ -1,0 +1,67 @@
+/* registry.h: finds, loads and checks plugins, and runs their calls on the host table. A plugin is dlopened when one of its actions is asked for,
+ * opened (config read, secrets resolved) when one is first called. */
+#pragma once
+#include <fettle/plugin.h>
+#include "data/schema.h"
+#include "loop/loop.h"
+#include "net/http.h"
+#include "net/ssh.h"
+#include "secret/secret.h"
+#include "store/store.h"
+
+struct ft_registry;
+struct ft_call;
+
+struct ft_action_info {
+    const char *plugin, *name, *full;      /* "mist", "ap_restart", "mist.ap_restart" */
+    const char *version;                   /* of the plugin */
+    const struct ft_action *action;
+    json_t *params_json, *result_json;     /* the schemas, parsed */
+    struct ft_schema *params, *result;     /* compiled */
+};
+
+struct ft_registry_opts {
+    struct ft_loop *loop;                  /* NULL: for reading descriptions only (check, graph, plugins) */
+    struct ft_secrets *secrets;
+    const json_t *config;                  /* the whole configuration object; "plugins": {name: section}; borrowed, kept alive by the caller; NULL: none */
+    const char *dir;                       /* NULL: ft_path_plugins() */
+};
+struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts);
+struct ft_registry *ft_registry_free(struct ft_registry *registry);     /* closes the plugins; no call may be under way */
+
+/* Every plugin file's name there is, sorted; ends with NULL; borrowed. */
+const char *const *ft_registry_plugins(struct ft_registry *registry);
+/* Wrong ABI, no symbol, broken schema, missing mandatory fields: -ENOEXEC with what is wrong with which file and what to do. -ENOENT with "did you mean". */
+int ft_registry_plugin(struct ft_registry *registry, const char *name, const struct ft_plugin **ret, struct ft_err *reterr);
+int ft_registry_action(struct ft_registry *registry, const char *full, const struct ft_action_info **ret, struct ft_err *reterr);
+/* The manual page of a plugin or an action as Markdown-like text for a terminal; malloced. */
+char *ft_registry_page(struct ft_registry *registry, const char *plugin, const char *action, struct ft_err *reterr);
+/* What `fettle doctor` asks: does it load, is its section of the configuration right, are its secrets there. */
+int ft_registry_doctor(struct ft_registry *registry, const char *plugin, struct ft_err *reterr);
+
+enum ft_entry_kind { FT_ENTRY_RUN, FT_ENTRY_PLAN, FT_ENTRY_UNDO, FT_ENTRY_PROBE };
+
+struct ft_call_req {
+    const struct ft_action_info *info;
+    enum ft_entry_kind entry;
+    const json_t *params;          /* as journalled: secrets are references; resolved in here */
+    const json_t *receipt;         /* may be NULL */
+    const char *run_id;
+    uint64_t timeout_ms;           /* 0: the action's own */
+    bool read;                     /* the step says that an action of unknown effect only reads */
+};
+/* Exactly one of done and fail comes, from the loop, never inside ft_call_start. */
+struct ft_call_handler {
+    void (*done)(void *arg, json_t *result);                              /* borrowed; checked against the result schema (RUN) */
+    void (*fail)(void *arg, enum ft_class class, const char *text);       /* redacted */
+    /* Journal it durable, then ft_call_kept. NULL: kept at once. */
+    void (*keep)(void *arg, struct ft_call *call, const json_t *receipt);
+    void (*progress)(void *arg, const char *text);
+};
+int ft_call_start(struct ft_registry *registry, const struct ft_call_req *req, const struct ft_call_handler *handler, void *arg,
+                  struct ft_call **ret, struct ft_err *reterr);
+void ft_call_kept(struct ft_call *call, int code);
+void ft_call_cancel(struct ft_call *call);      /* fail(FT_CANCELLED) still comes, from the loop */
+void ft_call_drop(struct ft_call *call);        /* nothing comes any more */
+
+struct ft_http *ft_registry_http(struct ft_registry *registry);     /* NULL before the first use */

@@ -1,0 +1,71 @@
+/* store.h: where runs live. A small interface; SQLite below it (store/sqlite.c). SQL stays in here.
+ *
+ * A run is the sequence of its events (numbered from 1, chained by hash). Events are queued on the loop thread and written by one
+ * writer thread, many runs in one transaction (group commit). How durable an event must be is said when it is appended:
+ *
+ *   FT_RIDE     goes with the next commit of anybody, at the latest after 20 ms
+ *   FT_COMMIT   in the database file before `written` is called: survives kill -9, not a power cut (no flush)
+ *   FT_DURABLE  flushed (fsync) before `written` is called, with everything appended before it
+ *
+ * A failed commit (full disk, read-only file) is told to every waiting caller; nothing is lost in silence, and later appends of the run fail too.
+ */
+#pragma once
+#include <jansson.h>
+#include "loop/loop.h"
+
+struct ft_store;
+enum ft_durability { FT_RIDE, FT_COMMIT, FT_DURABLE };
+
+struct ft_store_stats { uint64_t events, commits, flushes; };
+
+/* Creates or migrates the file (mode 0600, its directory 0700). A newer schema, or a file that is not ours, is an error that says so. */
+int ft_store_open(struct ft_loop *loop, const char *path, struct ft_store **ret, struct ft_err *reterr);
+/* Writes what is queued, durable, then closes. */
+struct ft_store *ft_store_close(struct ft_store *store);
+void ft_store_stats(const struct ft_store *store, struct ft_store_stats *ret);
+const char *ft_store_path(const struct ft_store *store);
+
+/* ---- runs */
+struct ft_run_info {
+    const char *id;               /* 8 lower-case hex digits; people may use any unambiguous prefix of at least 4 */
+    const char *playbook;         /* name */
+    const char *digest;           /* of the playbook (its source, and the sources it calls) */
+    const char *mode;             /* "run" or "dry_run" */
+    const char *status;           /* running, parked, finished, failed, rolled_back, cancelled */
+    const char *outcome;          /* its name, "" before the end */
+    uint64_t started_ms, ended_ms;
+    const char *summary;          /* one line: the diagnosis, or what it waits for */
+    const char *owner;            /* "pid:boot id" of the process that runs it now, "" for none */
+    const json_t *params;
+};
+/* Reserves an id that is not taken. ret of at least 9 bytes. */
+void ft_store_new_id(struct ft_store *store, char ret[9]);
+/* Queued in front of the run's first event, same commit. Strings are copied. */
+void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info);
+/* Newest first; at most `limit` (0: 100); status NULL: any. fn gets a borrowed info. Sees what is queued, too. */
+int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg, struct ft_err *reterr);
+/* By id or unambiguous prefix. -ENOENT, -EEXIST (ambiguous: the sentence lists them). id of at least 9 bytes. */
+int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], struct ft_err *reterr);
+/* Unfinished runs whose owner is gone, for resume: status running or parked. */
+int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr);      /* this process is its owner now; -EBUSY with who holds it */
+
+/* ---- events */
+/* event: object with "type" (and what belongs to it); "seq", "at" are set here. Taken over. written may be NULL; called from the loop, code 0 or negative. */
+int ft_store_append(struct ft_store *store, const char *run_id, json_t *event, enum ft_durability durability,
+                    void (*written)(void *arg, int code, const struct ft_err *err), void *arg, struct ft_err *reterr);
+/* Forget the callback (the run goes away); the event is written all the same. */
+void ft_store_forget(struct ft_store *store, void *arg);
+/* All events in order, results referenced by "$blob" already filled in. New reference to an array. */
+int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_seq, json_t **ret, struct ft_err *reterr);
+/* Recompute the chain of one run (NULL: all). -EBADMSG with the first event that is wrong. */
+int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *reterr);
+
+/* ---- things by digest: playbook sources, large results. Riding; the digest is SHA-256 of the bytes. */
+void ft_store_blob_put(struct ft_store *store, const char *bytes, size_t len, char ret_digest[65]);
+int ft_store_blob_get(struct ft_store *store, const char *digest, char **ret_bytes, size_t *ret_len, struct ft_err *reterr);   /* malloced */
+
+/* ---- locks: all of one run together, or none. Durable with the run's first event. */
+/* keys: array of strings, taken in sorted order. -EBUSY: *ret_holder (malloced) says who and why. */
+int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys, const char *reason, char **ret_holder, struct ft_err *reterr);
+void ft_store_unlock(struct ft_store *store, const char *run_id);      /* all of them; queued behind the run's last event */
+int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr);   /* [{"key","run","reason","since"}] */
