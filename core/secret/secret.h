@@ -3,6 +3,7 @@
  * A reference is an object with one member: {"env": "NAME"} or {"file": "/path"} (first line, without its end; the file must not
  * be readable by others: a warning says so). Every value read is known to the redactor from then on. */
 #pragma once
+#include <stdbool.h>
 #include <jansson.h>
 #include "base/err.h"
 
