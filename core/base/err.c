@@ -16,7 +16,7 @@ int ft_err_in(struct ft_err *reterr, const char *fmt, ...)
     n = vsnprintf(reterr->text, sizeof(reterr->text), fmt, ap);
     va_end(ap);
     if (n >= 0 && (size_t)n < sizeof(reterr->text))
-        snprintf(reterr->text + n, sizeof(reterr->text) - (size_t)n, ": %s", said);
+        snprintf(reterr->text + n, sizeof(reterr->text) - (size_t)n, ": %.*s", (int)(sizeof(said) - (size_t)n), said);
     return reterr->code < 0 ? reterr->code : -EIO;
 }
 
