@@ -1,9 +1,11 @@
 /* yaml.h: YAML read strictly, into a tree in which every node knows where it stands.
  *
  * Strict: one document; no tabs as indentation, no duplicate keys, no recursive or merge anchors (plain anchors and aliases
- * are fine within bounds), no tags, keys are strings. The traps of YAML 1.1 are errors with a hint, never a guess: plain yes/no/on/off
- * and so on where libyaml-minded people mean booleans, 012, 0o12, 1_000, 12:30:45, 1e3. Plain true/false, null/~/empty,
- * decimal integers and decimal fractions have their JSON meaning; everything else is a string.
+ * are fine within bounds), no tags, no directives, no invisible characters. Plain true/false, null/~/empty, decimal
+ * integers and decimal fractions have their JSON meaning; everything else is a string. What other readers of YAML take for
+ * something else is an error with a hint, never a guess: plain yes/no/on/off/y/n/True/NULL, 012, 0o12, 0x1f, 1_000, +5, .5,
+ * 12:30:45, 1e3, .inf. Keys are strings: a plain key that reads as anything else must be quoted (the letters y and n need not).
+ * At most 4 MiB, 256 levels, 200,000 values. A file with nothing in it is a null.
  */
 #pragma once
 #include <jansson.h>
@@ -14,7 +16,7 @@ enum ft_node_kind { FT_NODE_NULL, FT_NODE_BOOL, FT_NODE_INT, FT_NODE_REAL, FT_NO
 
 struct ft_node {
     enum ft_node_kind kind;
-    struct ft_mark mark;                 /* of the value's first character */
+    struct ft_mark mark;                 /* of the value's first character (of the quote, of the | or >); offset is into ft_doc_text */
     struct ft_mark key_mark;             /* of the key, for a map's member */
     const char *key;                     /* for a map's member, else NULL */
     const char *text;                    /* a scalar's text as read (after unfolding), NUL-terminated */
@@ -42,6 +44,6 @@ const struct ft_node *ft_node_get(const struct ft_node *map, const char *key);  
 json_t *ft_node_json(const struct ft_node *node);                                  /* new reference */
 /* The node that a JSON pointer ("/steps/3/with") names, or its nearest ancestor that exists. */
 const struct ft_node *ft_node_at(const struct ft_node *root, const char *pointer);
-/* The place in the file of byte `offset` within the scalar's text (for errors inside Lua). Exact for plain, single-line quoted
- * scalars without escapes and for block scalars; else the scalar's start. */
+/* The place in the file of byte `offset` within the scalar's text (for errors inside Lua). Exact for plain and block scalars
+ * and for quoted ones without escapes, on one line or several; else the scalar's start. */
 struct ft_mark ft_node_mark_at(const struct ft_doc *doc, const struct ft_node *node, size_t offset, size_t len);
