@@ -1,0 +1,180 @@
+/* internal.h: what the files of run/ share. One file a concern:
+ *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
+ *   step.c    the life of one step         verbs.c    set lua approve ask wait   fan.c   parallel for_each call
+ *   write.c   intent, call, verify, doubt  undo.c     rollback                   dry.c   dry run
+ */
+#pragma once
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/util.h"
+#include "data/json.h"
+#include "run/run.h"
+
+struct ft_engine {
+    struct ft_engine_opts o;
+    unsigned runs;                     /* not freed yet */
+};
+
+enum run_state { RUN_GOING, RUN_STOPPING, RUN_ROLLING_BACK, RUN_ENDED };
+
+struct list_run;
+struct dry;
+
+struct ft_run {
+    struct ft_engine *engine;
+    char id[9];
+    struct ft_playbook *playbook;      /* one reference */
+    json_t *params, *vars;
+    char *requester;
+    bool dry_run;
+    const struct ft_run_observer *observer;
+    void *arg;
+
+    enum run_state state;
+    json_t *history;                   /* path → {event type: last event}; what happened before a resume; shrinks as it is used */
+    struct list_run *root;
+    struct ft_list steps;              /* step_run.in_run: everything alive */
+    unsigned writes, steps_done;
+    uint64_t started_ms, active_ms;    /* active_ms: of earlier lives, parking left out */
+    uint64_t segment_start_us;
+    struct ft_timer *limit;
+
+    json_t *undo;                      /* stack, last done last: [{path, title, kind, action, params, receipt, call_params}] */
+    json_t *intents;                   /* path → the step.intended event, until its end */
+    json_t *undone;                    /* paths */
+    json_t *lock_keys;
+    struct undo_run *undoing;
+
+    bool cancel, cancel_now, cancel_rollback;
+    char *cancel_who;
+    bool parked_told, idle_look, limit_hit;
+    bool reviving;                     /* resumed, and its first turn has not come yet */
+    unsigned deferred_starts;          /* lists whose next step starts with the next turn of the loop */
+    enum ft_run_end end;
+    json_t *final;                     /* run.finished, while a rollback goes before it */
+    struct dry *dry;
+};
+
+/* A list of steps under way: the playbook's own, an item of a for_each, a child of a parallel, a called playbook. */
+struct list_run {
+    struct ft_run *run;
+    const struct ft_playbook *playbook;            /* whose outcomes its targets mean */
+    const struct ft_list_of_steps *list;
+    struct step_run *owner;                        /* NULL: the run's own */
+    char *prefix;                                  /* of its steps' paths: "", "aps[3]/" */
+    json_t *env;                                   /* names; owns one reference */
+    size_t index;                                  /* step under way or to start next */
+    struct step_run *current;
+    bool single;                                   /* only the step `index` (parallel's child) */
+    bool start_deferred;
+    size_t number;                                 /* among the owner's children */
+    /* How it ended. */
+    bool over, failed;
+    const struct ft_outcome *outcome;
+    enum ft_class class;
+    char *error;
+    struct ft_list in_owner;
+};
+
+enum step_state { STEP_NEW, STEP_CALLING, STEP_INTENDING, STEP_VERIFYING, STEP_PROBING, STEP_DOUBT, STEP_WAITING, STEP_PAUSED, STEP_CHILDREN, STEP_WRITING, STEP_UNDOING };
+
+struct step_run {
+    struct ft_run *run;
+    struct list_run *list;
+    const struct ft_step *step;
+    char *path;
+    enum step_state state;
+    struct ft_list in_run;
+    uint64_t start_us;
+    unsigned attempt;
+    json_t *past;                      /* of a resume: {event type: event}; NULL: nothing happened yet */
+    json_t *params;                    /* of the call */
+    json_t *plan, *undo_params;        /* of a write */
+    json_t *receipt;
+    json_t *result;
+    bool is_write, recovered;
+    struct ft_call *call;
+    struct ft_timer *timer;            /* retry, wait, next look of a verification, expiry of a gate */
+    uint64_t verify_until_us;
+    bool for_doubt;                    /* the verification under way answers a doubt */
+    char *last_look;                   /* what a verification saw last */
+    enum ft_class fail_class;          /* while the failed write is taken back */
+    char *fail_text;
+    struct ft_list children;           /* list_run.in_owner */
+    json_t *items, *item_results;      /* for_each */
+    size_t next_item, batch_end, batch, running, failures;
+};
+
+/* journal.c */
+typedef void run_written(struct step_run *step, int code, const struct ft_err *err);
+json_t *ev(const char *type, const char *path);    /* path may be NULL */
+void run_note(struct ft_run *run, json_t *event);  /* state that follows from events, live and past alike */
+void run_ride(struct ft_run *run, json_t *event);  /* journal it; nobody waits */
+int run_journal(struct ft_run *run, json_t *event, enum ft_durability durability, void (*written)(void *arg, int code, const struct ft_err *err), void *arg,
+                struct ft_err *reterr);
+void run_history(struct ft_run *run, const json_t *events);
+json_t *past_event(const struct step_run *step, const char *type);   /* borrowed */
+void run_info(struct ft_run *run, const char *status, const char *outcome, const char *summary);
+
+/* engine.c */
+void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const json_t *env);
+void run_failed(struct ft_run *run, enum ft_class class, const char *path, const char *text);
+void run_broken(struct ft_run *run, const struct ft_err *err);       /* the journal cannot be written: stop here */
+void run_check_idle(struct ft_run *run);                             /* something ended: is the run parked, or over? */
+void run_finish(struct ft_run *run);
+uint64_t run_now_ms(const struct ft_run *run);
+uint64_t run_now_us(const struct ft_run *run);
+
+/* list.c */
+struct list_run *list_new(struct ft_run *run, const struct ft_playbook *playbook, const struct ft_list_of_steps *list, struct step_run *owner, char *prefix, json_t *env);
+void list_free(struct list_run *list);
+void list_start(struct list_run *list);
+void list_go(struct list_run *list, const struct ft_target *to);
+void list_step_failed(struct list_run *list, struct step_run *step, enum ft_class class, const char *text);
+
+/* step.c */
+void step_start(struct list_run *list, const struct ft_step *step);
+void step_free(struct step_run *step);
+void step_done(struct step_run *step, json_t *result);               /* takes result */
+void step_fail(struct step_run *step, enum ft_class class, const char *text);
+void step_stop_ops(struct step_run *step);                           /* drop its call and timer */
+int step_eval(struct step_run *step, const struct ft_chunk *chunk, const json_t *result, json_t **ret_value, json_t **ret_because, struct ft_err *reterr);
+int step_fill(struct step_run *step, const struct ft_tmpl *tmpl, const json_t *result, json_t **ret, struct ft_err *reterr);
+bool truthy(const json_t *value);
+json_t *because(const char *expr, const json_t *value, json_t *reads);    /* takes reads */
+enum ft_eval eval_with(const json_t *env, const json_t *result, const json_t *error, enum ft_eval (*eval)(const void *what, const json_t *env, struct ft_eval_result *ret, struct ft_err *reterr),
+                       const void *what, struct ft_eval_result *ret, struct ft_err *reterr);
+enum ft_eval eval_chunk(const void *chunk, const json_t *env, struct ft_eval_result *ret, struct ft_err *reterr);
+enum ft_eval eval_tmpl(const void *tmpl, const json_t *env, struct ft_eval_result *ret, struct ft_err *reterr);
+
+/* verbs.c, fan.c, write.c */
+void verb_run(struct step_run *step);
+void verb_set(struct step_run *step);
+void verb_lua(struct step_run *step);
+void verb_approve(struct step_run *step);
+void verb_ask(struct step_run *step);
+void verb_wait(struct step_run *step);
+void verb_parallel(struct step_run *step);
+void verb_for_each(struct step_run *step);
+void verb_call(struct step_run *step);
+void fan_child_over(struct step_run *owner, struct list_run *child);
+void write_begin(struct step_run *step);
+void write_resume(struct step_run *step);
+void step_answer_gate(struct step_run *step, bool approved, const char *who, const char *where, const char *reason, bool expired);
+int step_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
+json_t *step_question(const struct step_run *step);                  /* NULL: it does not wait for anybody */
+int write_answer_doubt(struct step_run *step, bool happened, const char *who, struct ft_err *reterr);
+
+/* undo.c */
+void rollback_start(struct ft_run *run, const char *why);
+void rollback_go_on(struct ft_run *run);
+int undo_one_for(struct step_run *step, void (*over)(struct step_run *step, bool undone));   /* take back just this write; -ENOENT: nothing to take back */
+void undo_cancel(struct ft_run *run);
+json_t *undo_question(const struct ft_run *run);
+int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr);
+
+/* dry.c */
+void dry_start(struct ft_run *run);
+void dry_free(struct ft_run *run);

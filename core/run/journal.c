@@ -1,0 +1,169 @@
+/* journal.c: events out, and what follows from them; history in. */
+#include "run/internal.h"
+
+json_t *ev(const char *type, const char *path)
+{
+    json_t *event = json_object();
+
+    json_object_set_new(event, "type", json_string(type));
+    if (path)
+        json_object_set_new(event, "path", json_string(path));
+    return event;
+}
+
+uint64_t run_now_ms(const struct ft_run *run)
+{
+    return ft_clock_wall_ms(ft_loop_clock(run->engine->o.loop));
+}
+
+uint64_t run_now_us(const struct ft_run *run)
+{
+    return ft_clock_mono_us(ft_loop_clock(run->engine->o.loop));
+}
+
+static void undo_push(struct ft_run *run, const char *path, const json_t *intent, const json_t *result)
+{
+    const json_t *undo = json_object_get(intent, "undo");
+    const json_t *kept;
+
+    if (!undo)
+        return;
+    json_t *item = json_object();
+
+    json_object_set_new(item, "path", json_string(path));
+    json_object_update(item, (json_t *)undo);
+    json_object_set(item, "write", json_object_get(intent, "action"));
+    json_object_set(item, "write_params", json_object_get(intent, "params"));
+    json_object_set(item, "title", json_object_get(intent, "title"));
+    kept = json_object_get(intent, "kept");
+    json_object_set(item, "receipt", kept ? (json_t *)kept : json_object_get(json_object_get(intent, "plan"), "receipt"));
+    (void)result;
+    json_array_append_new(run->undo, item);
+}
+
+static void undo_drop(struct ft_run *run, const char *path)
+{
+    for (size_t i = json_array_size(run->undo); i-- > 0;) {
+        if (ft_streq(ft_json_str(json_array_get(run->undo, i), "path"), path)) {
+            json_array_remove(run->undo, i);
+            return;
+        }
+    }
+}
+
+/* The undo stack is derived from events alone, so that it is the same in a run that lived on and in one that was resumed. */
+void run_note(struct ft_run *run, json_t *event)
+{
+    const char *type = ft_json_str(event, "type");
+    const char *path = ft_json_str(event, "path");
+
+    if (ft_streq(type, "step.intended")) {
+        json_object_set_new(run->intents, path, json_copy(event));
+        if (ft_json_int(event, "attempt", 1) == 1 && !json_is_true(json_object_get(event, "again")))
+            run->writes++;
+    } else if (ft_streq(type, "step.kept")) {
+        json_t *intent = json_object_get(run->intents, path);
+
+        if (intent)
+            json_object_set(intent, "kept", json_object_get(event, "receipt"));
+    } else if (ft_streq(type, "step.done")) {
+        json_t *intent = json_object_get(run->intents, path);
+
+        run->steps_done++;
+        if (intent) {
+            undo_push(run, path, intent, json_object_get(event, "result"));
+            json_object_del(run->intents, path);
+        }
+    } else if (ft_streq(type, "step.unproven")) {
+        json_t *intent = json_object_get(run->intents, path);
+
+        if (intent)
+            undo_push(run, path, intent, NULL);
+        json_object_del(run->intents, path);
+    } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
+        json_object_del(run->intents, path);
+    } else if (ft_streq(type, "undo.done")) {
+        undo_drop(run, path);
+        json_array_append_new(run->undone, json_string(path));
+    } else if (ft_streq(type, "run.finished")) {
+        json_object_set_new(event, "writes", json_integer(run->writes));
+    }
+}
+
+int run_journal(struct ft_run *run, json_t *event, enum ft_durability durability, void (*written)(void *arg, int code, const struct ft_err *err), void *arg,
+                struct ft_err *reterr)
+{
+    json_t *clean = ft_secret_redact_json(run->engine->o.secrets, event);
+    int r;
+
+    json_decref(event);
+    run_note(run, clean);
+    json_incref(clean);
+    r = ft_store_append(run->engine->o.store, run->id, clean, durability, written, arg, reterr);
+    if (r < 0)
+        ft_err_in(reterr, "the run's journal");
+    else if (run->observer->event)
+        run->observer->event(run->arg, run, clean);
+    json_decref(clean);
+    return r;
+}
+
+void run_ride(struct ft_run *run, json_t *event)
+{
+    struct ft_err err = { 0 };
+
+    if (run_journal(run, event, FT_RIDE, NULL, NULL, &err) < 0)
+        run_broken(run, &err);
+}
+
+/* What is over once a newer event of the same step says so. */
+static void forget(json_t *record, const char *const *types)
+{
+    for (; *types; types++)
+        json_object_del(record, *types);
+}
+
+void run_history(struct ft_run *run, const json_t *events)
+{
+    static const char *const after_intent[] = { "step.answered", "step.kept", "step.attempt", "doubt.opened", "doubt.answered", "step.unproven", NULL };
+    size_t i;
+    json_t *event;
+
+    json_array_foreach((json_t *)events, i, event) {
+        const char *type = ft_json_str(event, "type");
+        const char *path = ft_json_str(event, "path");
+
+        run_note(run, event);
+        if (!path || !type)
+            continue;
+        json_t *record = json_object_get(run->history, path);
+
+        if (!record) {
+            record = json_object();
+            json_object_set_new(run->history, path, record);
+        }
+        if (ft_streq(type, "step.intended"))
+            forget(record, after_intent);
+        if (ft_streq(type, "step.attempt"))
+            json_object_del(record, "step.intended");
+        json_object_set(record, type, event);
+    }
+}
+
+json_t *past_event(const struct step_run *step, const char *type)
+{
+    return json_object_get(step->past, type);
+}
+
+void run_info(struct ft_run *run, const char *status, const char *outcome, const char *summary)
+{
+    uint64_t now = run_now_ms(run);
+    bool over = !ft_streq(status, "running") && !ft_streq(status, "parked");
+    struct ft_run_info info = {
+        .id = run->id, .playbook = ft_playbook_name(run->playbook), .digest = ft_playbook_digest(run->playbook),
+        .mode = run->dry_run ? "dry_run" : "run", .status = status, .outcome = outcome ? outcome : "",
+        .started_ms = run->started_ms, .ended_ms = over ? now : 0, .summary = summary ? summary : "", .owner = NULL, .params = run->params,
+    };
+
+    ft_store_run_put(run->engine->o.store, &info);
+}

@@ -1,0 +1,106 @@
+/* run.h: the interpreter. Start here if you want to know what a run does; the promises are in README.md of this folder.
+ *
+ * A run is the sequence of its events in the store. Everything that is shown of a run (the live view, `show`, `why`, the graph) is made from
+ * these events, so nothing is shown that is not journalled. Words:
+ *   path    where a step stands in a run: "association", "checks/dns" (parallel), "aps[3]/restart" (for_each), "sub/ping" (call)
+ *   parked  nothing can go on until somebody answers (an approval, a question, a write in doubt, an undo that failed)
+ *
+ * Events (field "type"; all have "seq", "at" in ms, and most "path"):
+ *   run.started   playbook, digest, sources (blob), title, params, vars, mode, requester, locks
+ *   run.resumed   by
+ *   step.started  id, title, verb, action, effect, params
+ *   step.skipped  because {expr, value, reads}
+ *   step.intended action, params, plan, undo {kind, action, params, title}, attempt      durable before the write is sent
+ *   step.kept     receipt                                                                durable before the plugin goes on
+ *   step.answered result              a write was answered; its verification follows
+ *   step.attempt  attempt, class, error, again_in_ms
+ *   verify.look   ok, reads, error    one look of a verification
+ *   step.unproven error               the verification failed: this write is taken back, then the step fails
+ *   step.done     result, seen, ms, write, recovered
+ *   step.failed   class, error, ms, to (where on_error leads)
+ *   step.went     to, because {expr, value, reads}, tried [because…]
+ *   gate.opened   text, by, until     gate.answered   approved, by, reason, where, expired
+ *   ask.opened    text, fields, until ask.answered    values, by
+ *   wait.opened   until               wait.over
+ *   each.batch    from, to, of
+ *   doubt.opened  action, params, plan, why   doubt.answered  happened, by
+ *   rollback.started why   undo.intended undo   undo.done   undo.failed class, error
+ *   run.parked    waiting [questions], why
+ *   run.planned   plan (of a dry run; dry.c says what is in it)
+ *   run.cancelling by, now, rollback
+ *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, steps
+ */
+#pragma once
+#include "playbook/playbook.h"
+#include "plugin/registry.h"
+#include "secret/secret.h"
+#include "store/store.h"
+
+struct ft_engine;
+struct ft_run;
+
+struct ft_engine_opts {
+    struct ft_loop *loop;
+    struct ft_store *store;
+    struct ft_registry *registry;
+    struct ft_secrets *secrets;
+    const struct ft_playbook_world *world;     /* to load a stored playbook on resume; kept alive by the caller */
+    /* Asked right before a write starts; guard/ fills it. NULL: every write may start. Negative: it may not, reterr says why. */
+    int (*may_write)(void *arg, const struct ft_run *run, const char *path, const json_t *intent, struct ft_err *reterr);
+    void *guard_arg;
+};
+struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts);
+struct ft_engine *ft_engine_free(struct ft_engine *engine);      /* all runs must have been freed */
+
+enum ft_run_end {
+    FT_RUN_OK = 0,            /* outcome with status ok */
+    FT_RUN_FAILED = 1,
+    FT_RUN_PARKED = 3,
+    FT_RUN_ATTENTION = 4,
+    FT_RUN_ROLLED_BACK = 5,
+    FT_RUN_CANCELLED = 130,
+};
+
+/* Callbacks come from the loop only. */
+struct ft_run_observer {
+    void (*event)(void *arg, struct ft_run *run, const json_t *event);
+    void (*progress)(void *arg, struct ft_run *run, const char *path, const char *text);
+    /* Only answers can move it on: ft_run_answer each of ft_run_questions, or ft_run_free it (it stays parked in the store). */
+    void (*parked)(void *arg, struct ft_run *run);
+    /* The last callback; the run is in the store, durable. */
+    void (*ended)(void *arg, struct ft_run *run, enum ft_run_end end);
+};
+
+struct ft_run_opts {
+    const char *requester;        /* who asked for it: "alice" */
+    bool dry_run;
+    const json_t *vars;           /* overrides of the playbook's vars; unknown names are an error; may be NULL */
+    const json_t *event;          /* the alert that triggered it; may be NULL */
+};
+
+/* params: from ft_playbook_bind. -EBUSY when a lock is held (the sentence says by whom). The first callback comes from the loop. */
+int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, const json_t *params, const struct ft_run_opts *opts,
+                 const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr);
+/* Goes on from the journal: what was decided is not decided again, what was done is not done again. Claims the run in the store. */
+int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg,
+                  struct ft_run **ret, struct ft_err *reterr);
+/* Stops where it is without another event (the journal has all that counts); writes under way become "in doubt" at the next resume. */
+void ft_run_free(struct ft_run *run);
+
+const char *ft_run_id(const struct ft_run *run);
+const struct ft_playbook *ft_run_playbook(const struct ft_run *run);
+/* [{"path", "kind": "approve|ask|doubt|undo", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
+json_t *ft_run_questions(const struct ft_run *run);
+/* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true} or {"done": true} (a person did it).
+ * who, where ("terminal", "--yes") are journalled. -EINVAL with what is wrong with the answer. */
+int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
+/* now: also ends what is under way (a write under way is left in doubt, and the run parked). Otherwise after the steps under way. rollback: take back what was done. */
+void ft_run_cancel(struct ft_run *run, const char *who, bool now, bool rollback);
+
+/* ---- reading runs of the past, from their events */
+/* The way of a run for ft_graph (playbook/graph.h); new reference. */
+json_t *ft_run_way(const json_t *events);
+/* The plan that a dry run made: see dry.c; NULL if it was none. Borrowed from events. */
+const json_t *ft_run_plan(const json_t *events);
+/* The playbook a run started with. */
+struct ft_playbook *ft_run_stored_playbook(const json_t *events, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr);

@@ -1,0 +1,278 @@
+/* verbs.c: the verbs that need no network: set, lua, approve, ask, wait. */
+#include "run/internal.h"
+
+static void started(struct step_run *step)
+{
+    json_t *event;
+
+    if (past_event(step, "step.started"))
+        return;
+    event = ev("step.started", step->path);
+    json_object_set_new(event, "id", json_string(step->step->id));
+    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "verb", json_string(ft_verb_name(step->step->verb)));
+    run_ride(step->run, event);
+}
+
+void verb_set(struct step_run *step)
+{
+    json_t *result = json_object();
+    struct ft_err err = { 0 };
+
+    started(step);
+    for (size_t i = 0; i < step->step->set_count; i++) {
+        const struct ft_set *set = &step->step->sets[i];
+        json_t *value = NULL;
+
+        if (step_fill(step, set->value, NULL, &value, &err) < 0) {
+            json_decref(result);
+            step_fail(step, FT_INVALID, err.text);
+            return;
+        }
+        json_object_set_new(result, set->name, value);
+    }
+    step_done(step, result);
+}
+
+void verb_lua(struct step_run *step)
+{
+    json_t *value = NULL;
+    struct ft_err err = { 0 };
+
+    started(step);
+    if (step_eval(step, step->step->lua, NULL, &value, NULL, &err) < 0)
+        step_fail(step, FT_INVALID, err.text);
+    else
+        step_done(step, value);
+}
+
+/* ---- waiting for people */
+
+static void expired(void *arg)
+{
+    struct step_run *step = arg;
+
+    step->timer = NULL;
+    if (step->step->verb == FT_VERB_APPROVE)
+        step_answer_gate(step, false, "", "", "nobody answered in time", true);
+    else
+        step_fail(step, FT_TIMEOUT, "nobody answered in time");
+}
+
+static void opened(void *arg, int code, const struct ft_err *err)
+{
+    struct step_run *step = arg;
+
+    if (code < 0)
+        run_broken(step->run, err);
+    else
+        run_check_idle(step->run);
+}
+
+/* Starts (or, after a resume, goes on with) the wait for an answer; false when the time was over already. */
+static bool expire_at(struct step_run *step, uint64_t until)
+{
+    uint64_t now = run_now_ms(step->run);
+
+    if (until <= now) {
+        expired(step);
+        return false;
+    }
+    step->timer = ft_timer_start_weak(step->run->engine->o.loop, until - now, expired, step);
+    return true;
+}
+
+static void open_question(struct step_run *step, const char *type, json_t *more)
+{
+    json_t *event = ev(type, step->path);
+    uint64_t within = step->step->within_ms ? step->step->within_ms : 24ull * 3600 * 1000;
+    struct ft_err err = { 0 };
+    json_t *text = NULL;
+
+    if (step_fill(step, step->step->text, NULL, &text, &err) < 0) {
+        json_decref(event);
+        json_decref(more);
+        step_fail(step, FT_INVALID, err.text);
+        return;
+    }
+    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "text", text);
+    json_object_set_new(event, "until", json_integer((json_int_t)(run_now_ms(step->run) + within)));
+    json_object_update(event, more);
+    json_decref(more);
+    json_decref(step->past);
+    step->past = json_pack("{s:O}", type, event);
+    step->state = STEP_WAITING;
+    if (!expire_at(step, (uint64_t)ft_json_int(event, "until", 0))) {
+        json_decref(event);
+        return;
+    }
+    if (run_journal(step->run, event, FT_COMMIT, opened, step, &err) < 0)
+        run_broken(step->run, &err);
+}
+
+void step_answer_gate(struct step_run *step, bool approved, const char *who, const char *where, const char *reason, bool is_expired)
+{
+    json_t *event = ev("gate.answered", step->path);
+    json_t *result = json_pack("{s:b, s:s, s:s, s:b}", "approved", approved, "by", who, "reason", reason ? reason : "", "expired", is_expired);
+
+    json_object_update(event, result);
+    json_object_set_new(event, "where", json_string(where));
+    run_ride(step->run, event);
+    if (step->run->state != RUN_ENDED)
+        step_done(step, result);
+    else
+        json_decref(result);
+}
+
+void verb_approve(struct step_run *step)
+{
+    const json_t *event = past_event(step, "gate.opened");
+
+    if (past_event(step, "gate.answered")) {
+        const json_t *a = past_event(step, "gate.answered");
+
+        step_done(step, json_pack("{s:O, s:O, s:O, s:O}", "approved", json_object_get(a, "approved"), "by", json_object_get(a, "by"),
+                                  "reason", json_object_get(a, "reason"), "expired", json_object_get(a, "expired")));
+        return;
+    }
+    if (event) {
+        step->state = STEP_WAITING;
+        if (expire_at(step, (uint64_t)ft_json_int(event, "until", 0)))
+            run_check_idle(step->run);
+        return;
+    }
+    started(step);
+    open_question(step, "gate.opened", json_pack("{s:{s:s, s:i}, s:s}", "by", "role", step->step->by_role ? step->step->by_role : "", "count",
+                                                 (int)(step->step->by_count ? step->step->by_count : 1), "digest", ft_playbook_digest(step->run->playbook)));
+}
+
+void verb_ask(struct step_run *step)
+{
+    const json_t *event = past_event(step, "ask.opened");
+
+    if (past_event(step, "ask.answered")) {
+        step_done(step, json_incref(json_object_get(past_event(step, "ask.answered"), "values")));
+        return;
+    }
+    if (event) {
+        step->state = STEP_WAITING;
+        if (expire_at(step, (uint64_t)ft_json_int(event, "until", 0)))
+            run_check_idle(step->run);
+        return;
+    }
+    started(step);
+    open_question(step, "ask.opened", json_pack("{s:O}", "fields", step->step->fields));
+}
+
+json_t *step_question(const struct step_run *step)
+{
+    static const struct { const char *type, *kind; } kinds[] = { { "gate.opened", "approve" }, { "ask.opened", "ask" }, { "doubt.opened", "doubt" } };
+
+    if (step->state != STEP_WAITING && step->state != STEP_DOUBT)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        json_t *event = past_event(step, kinds[i].type);
+
+        if (event) {
+            json_t *q = json_copy(event);
+
+            json_object_del(q, "type");
+            json_object_set_new(q, "kind", json_string(kinds[i].kind));
+            json_object_set_new(q, "title", json_string(step->step->title));
+            return q;
+        }
+    }
+    return NULL;                     /* a plain wait */
+}
+
+static int answer_ask(struct step_run *step, const json_t *answer, const char *who, struct ft_err *reterr)
+{
+    json_t *values = NULL;
+    json_t *event;
+    int r = ft_fields_bind(step->step->fields, json_object_get(answer, "values"), &values, reterr);
+
+    if (r < 0)
+        return r;
+    event = ev("ask.answered", step->path);
+    json_object_set(event, "values", values);
+    json_object_set_new(event, "by", json_string(who));
+    run_ride(step->run, event);
+    if (step->run->state != RUN_ENDED)
+        step_done(step, values);
+    else
+        json_decref(values);
+    return 0;
+}
+
+int step_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr)
+{
+    if (step->state == STEP_DOUBT) {
+        const json_t *happened = json_object_get(answer, "happened");
+
+        if (!json_is_boolean(happened))
+            return ft_err_set(reterr, -EINVAL, "answer whether the write happened: {\"happened\": true} or {\"happened\": false}");
+        return write_answer_doubt(step, json_is_true(happened), who, reterr);
+    }
+    if (step->state != STEP_WAITING)
+        return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
+    ft_timer_stop(step->timer);
+    step->timer = NULL;
+    if (step->step->verb == FT_VERB_ASK)
+        return answer_ask(step, answer, who, reterr);
+    if (step->step->verb != FT_VERB_APPROVE)
+        return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
+    if (!json_is_boolean(json_object_get(answer, "approved")))
+        return ft_err_set(reterr, -EINVAL, "answer with {\"approved\": true} or {\"approved\": false}");
+    step_answer_gate(step, json_is_true(json_object_get(answer, "approved")), who, where, ft_json_str(answer, "reason"), false);
+    return 0;
+}
+
+/* ---- waiting for time */
+
+static void wait_over(void *arg)
+{
+    struct step_run *step = arg;
+
+    step->timer = NULL;
+    step_done(step, json_pack("{s:I}", "waited_ms", (json_int_t)((run_now_us(step->run) - step->start_us) / 1000)));
+}
+
+static int wait_ms(struct step_run *step, uint64_t *ret, struct ft_err *reterr)
+{
+    json_t *value = NULL;
+    int r = step_fill(step, step->step->wait, NULL, &value, reterr);
+
+    if (r < 0)
+        return r;
+    if (json_is_number(value) && json_number_value(value) >= 0)
+        *ret = (uint64_t)json_number_value(value);
+    else if (!json_is_string(value) || ft_duration_parse(json_string_value(value), ret) < 0)
+        r = ft_err_set(reterr, -EINVAL, "'%s' gave no duration such as 30s or 5m", ft_tmpl_text(step->step->wait));
+    json_decref(value);
+    return r;
+}
+
+void verb_wait(struct step_run *step)
+{
+    const json_t *event = past_event(step, "wait.opened");
+    uint64_t now = run_now_ms(step->run), until, ms = 0;
+    struct ft_err err = { 0 };
+
+    if (event) {
+        until = (uint64_t)ft_json_int(event, "until", 0);
+        ms = until > now ? until - now : 0;
+    } else {
+        started(step);
+        if (wait_ms(step, &ms, &err) < 0) {
+            step_fail(step, FT_INVALID, err.text);
+            return;
+        }
+        json_t *opened_event = ev("wait.opened", step->path);
+
+        json_object_set_new(opened_event, "until", json_integer((json_int_t)(now + ms)));
+        run_ride(step->run, opened_event);
+    }
+    step->state = STEP_PAUSED;
+    step->timer = ft_timer_start(step->run->engine->o.loop, ms, wait_over, step);
+}

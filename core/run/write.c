@@ -1,0 +1,629 @@
+/* write.c: the verb `run`: reads, and the care that a write needs.
+ *
+ *   plan ──► intend (durable) ──► call ──► verify ──► done
+ *                                  │          └─ not proven: take it back, fail
+ *                                  └─ answer lost, or killed here: DOUBT: probe ──► verify ──► a person
+ *
+ * Nothing in doubt is sent again unless the probe or a person says that it did not happen.
+ */
+#include "run/internal.h"
+
+static void call_write(struct step_run *step);
+static void intend(struct step_run *step, bool again);
+static void verify_start(struct step_run *step, bool for_doubt);
+static void doubt(struct step_run *step, const char *why);
+static void doubt_person(struct step_run *step);
+
+static const char *effect_name(unsigned effects)
+{
+    switch (effects & FT_EFFECT_MASK) {
+    case FT_EFFECT_READ: return "read";
+    case FT_EFFECT_DISRUPTIVE: return "disruptive";
+    default: return "write";
+    }
+}
+
+static void note_started(struct step_run *step)
+{
+    json_t *event = ev("step.started", step->path);
+    const struct ft_call_spec *call = &step->step->call;
+
+    json_object_set_new(event, "id", json_string(step->step->id));
+    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "verb", json_string("run"));
+    json_object_set_new(event, "action", json_string(call->name));
+    json_object_set_new(event, "effect", json_string(effect_name(call->effects)));
+    json_object_set(event, "params", step->params);
+    run_ride(step->run, event);
+}
+
+static void progress(void *arg, const char *text)
+{
+    struct step_run *step = arg;
+
+    if (step->run->observer->progress)
+        step->run->observer->progress(step->run->arg, step->run, step->path, text);
+}
+
+static void kept(void *arg, int code, const struct ft_err *err)
+{
+    struct step_run *step = arg;
+
+    (void)err;
+    if (step->call)
+        ft_call_kept(step->call, code);
+}
+
+static void keep(void *arg, struct ft_call *call, const json_t *receipt)
+{
+    struct step_run *step = arg;
+    json_t *event = ev("step.kept", step->path);
+    struct ft_err err = { 0 };
+    int r;
+
+    json_object_set(event, "receipt", (json_t *)receipt);
+    json_decref(step->receipt);
+    step->receipt = json_incref((json_t *)receipt);
+    r = run_journal(step->run, event, FT_DURABLE, kept, step, &err);
+    if (r < 0)
+        ft_call_kept(call, r);
+}
+
+static int start_call(struct step_run *step, const struct ft_call_spec *spec, enum ft_entry_kind entry, const json_t *params, const struct ft_call_handler *handler,
+                      struct ft_err *reterr)
+{
+    struct ft_call_req req = {
+        .info = spec->action, .entry = entry, .params = params, .receipt = step->receipt, .run_id = step->run->id, .timeout_ms = step->step->timeout_ms,
+        .read = (spec->effects & FT_EFFECT_MASK) == FT_EFFECT_READ,
+    };
+
+    return ft_call_start(step->run->engine->o.registry, &req, handler, step, &step->call, reterr);
+}
+
+static void fail_with(struct step_run *step, const struct ft_err *err)
+{
+    step_fail(step, err->class ? err->class : FT_INVALID, err->text);
+}
+
+/* ---- reads */
+
+static void read_done(void *arg, json_t *result)
+{
+    struct step_run *step = arg;
+
+    step->call = NULL;
+    step_done(step, json_incref(result));
+}
+
+static void read_failed(void *arg, enum ft_class class, const char *text)
+{
+    struct step_run *step = arg;
+
+    step->call = NULL;
+    step_fail(step, class, text);
+}
+
+static const struct ft_call_handler read_handler = { .done = read_done, .fail = read_failed, .progress = progress };
+
+void verb_run(struct step_run *step)
+{
+    json_t *past = past_event(step, "step.started");
+    struct ft_err err = { 0 };
+
+    if (past_event(step, "step.intended")) {
+        write_resume(step);
+        return;
+    }
+    json_decref(step->params);
+    step->params = NULL;
+    if (past)
+        step->params = json_incref(json_object_get(past, "params"));
+    else if (step_fill(step, step->step->call.with, NULL, &step->params, &err) < 0) {
+        step_fail(step, FT_INVALID, err.text);
+        return;
+    }
+    if (!past)
+        note_started(step);
+    if (step->run->state == RUN_ENDED)
+        return;
+    if (step->is_write) {
+        write_begin(step);
+        return;
+    }
+    step->state = STEP_CALLING;
+    if (start_call(step, &step->step->call, FT_ENTRY_RUN, step->params, &read_handler, &err) < 0)
+        fail_with(step, &err);
+}
+
+/* ---- plan and intent */
+
+static bool has_entry(const struct step_run *step, enum ft_entry_kind entry)
+{
+    const struct ft_action *action = step->step->call.action->action;
+
+    return entry == FT_ENTRY_PLAN ? action->plan.start : entry == FT_ENTRY_PROBE ? action->probe.start : entry == FT_ENTRY_UNDO ? action->undo.start : action->run.start;
+}
+
+static void planned(void *arg, json_t *plan)
+{
+    struct step_run *step = arg;
+
+    step->call = NULL;
+    step->plan = json_incref(plan);
+    json_decref(step->receipt);
+    step->receipt = json_incref(json_object_get(plan, "receipt"));
+    intend(step, false);
+}
+
+static const struct ft_call_handler plan_handler = { .done = planned, .fail = read_failed, .progress = progress };
+
+void write_begin(struct step_run *step)
+{
+    struct ft_run *run = step->run;
+    struct ft_err err = { 0 };
+
+    if (run->writes >= ft_playbook_max_writes(run->playbook)) {
+        ft_err_set(&err, -EDQUOT, "this would be write %u of the run, and the playbook allows %u (limits: writes)", run->writes + 1, ft_playbook_max_writes(run->playbook));
+        step_fail(step, FT_REFUSED, err.text);
+        return;
+    }
+    json_decref(step->plan);
+    step->plan = NULL;
+    if (!has_entry(step, FT_ENTRY_PLAN)) {
+        intend(step, false);
+        return;
+    }
+    step->state = STEP_INTENDING;
+    if (start_call(step, &step->step->call, FT_ENTRY_PLAN, step->params, &plan_handler, &err) < 0)
+        fail_with(step, &err);
+}
+
+static int undo_spec(struct step_run *step, json_t *intent, struct ft_err *reterr)
+{
+    const struct ft_step *def = step->step;
+    json_t *undo, *with = NULL;
+    int r;
+
+    if (def->undo == FT_UNDO_AUTO) {
+        json_object_set_new(intent, "undo", json_pack("{s:s, s:s}", "kind", "auto", "action", def->call.name));
+    } else if (def->undo == FT_UNDO_CALL) {
+        r = step_fill(step, def->undo_call.with, NULL, &with, reterr);
+        if (r < 0)
+            return ft_err_in(reterr, "the undo, which must be known before the write");
+        undo = json_pack("{s:s, s:s, s:o}", "kind", "call", "action", def->undo_call.name, "params", with);
+        json_object_set_new(intent, "undo", undo);
+    }
+    return 0;
+}
+
+static void intended(void *arg, int code, const struct ft_err *err)
+{
+    struct step_run *step = arg;
+
+    if (code < 0)
+        run_broken(step->run, err);
+    else
+        call_write(step);
+}
+
+static void intend(struct step_run *step, bool again)
+{
+    struct ft_run *run = step->run;
+    json_t *event = ev("step.intended", step->path);
+    struct ft_err err = { 0 };
+
+    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "action", json_string(step->step->call.name));
+    json_object_set_new(event, "effect", json_string(effect_name(step->step->call.effects)));
+    json_object_set(event, "params", step->params);
+    if (step->plan)
+        json_object_set(event, "plan", step->plan);
+    json_object_set_new(event, "attempt", json_integer(step->attempt));
+    if (again)
+        json_object_set_new(event, "again", json_true());
+    if (undo_spec(step, event, &err) < 0 ||
+        (run->engine->o.may_write && run->engine->o.may_write(run->engine->o.guard_arg, run, step->path, event, &err) < 0)) {
+        json_decref(event);
+        fail_with(step, &err);
+        return;
+    }
+    step->state = STEP_INTENDING;
+    if (run_journal(run, event, FT_DURABLE, intended, step, &err) < 0)
+        run_broken(run, &err);
+}
+
+/* ---- the call */
+
+static void answered_written(void *arg, int code, const struct ft_err *err)
+{
+    struct step_run *step = arg;
+
+    if (code < 0)
+        run_broken(step->run, err);
+    else
+        verify_start(step, false);
+}
+
+static void write_done(void *arg, json_t *result)
+{
+    struct step_run *step = arg;
+    struct ft_err err = { 0 };
+    json_t *event;
+
+    step->call = NULL;
+    if (!step->step->verify) {
+        step_done(step, json_incref(result));
+        return;
+    }
+    step->result = json_incref(result);
+    event = ev("step.answered", step->path);
+    json_object_set(event, "result", result);
+    if (run_journal(step->run, event, FT_COMMIT, answered_written, step, &err) < 0)
+        run_broken(step->run, &err);
+}
+
+static void write_failed(void *arg, enum ft_class class, const char *text)
+{
+    struct step_run *step = arg;
+
+    step->call = NULL;
+    /* Cancelled in the middle: the device may have done it. Left as intended in the journal, found out at the next resume. */
+    if (class == FT_CANCELLED) {
+        step->state = STEP_DOUBT;
+        run_check_idle(step->run);
+    } else if (class == FT_AMBIGUOUS) {
+        doubt(step, text);
+    } else {
+        step_fail(step, class, text);
+    }
+}
+
+static const struct ft_call_handler write_handler = { .done = write_done, .fail = write_failed, .keep = keep, .progress = progress };
+
+static void call_write(struct step_run *step)
+{
+    struct ft_err err = { 0 };
+
+    step->state = STEP_CALLING;
+    if (start_call(step, &step->step->call, FT_ENTRY_RUN, step->params, &write_handler, &err) < 0)
+        fail_with(step, &err);
+}
+
+/* ---- verification */
+
+static void look(void *arg);
+
+static void unproven_undone(struct step_run *step, bool undone)
+{
+    char *text = ft_asprintf("%s%s", step->fail_text, undone ? "; it was taken back" : "");
+
+    step_fail(step, step->fail_class, text);
+    free(text);
+}
+
+/* A write that is not proven is taken back at once; what comes after is a failed step. */
+static void unproven(struct step_run *step)
+{
+    json_t *event = ev("step.unproven", step->path);
+
+    json_object_set_new(event, "error", json_string(step->fail_text));
+    run_ride(step->run, event);
+    step->state = STEP_UNDOING;
+    if (step->run->state != RUN_ENDED && undo_one_for(step, unproven_undone) < 0)
+        unproven_undone(step, false);
+}
+
+static void look_failed_for_good(struct step_run *step)
+{
+    char within[32];
+
+    if (step->for_doubt) {
+        doubt_person(step);
+        return;
+    }
+    free(step->fail_text);
+    step->fail_text = ft_asprintf("not proven within %s: %s", ft_duration_format(step->step->verify->within_ms, within, sizeof(within)),
+                                  step->last_look ? step->last_look : "the check gave no answer");
+    step->fail_class = FT_TIMEOUT;
+    unproven(step);
+}
+
+static void look_again(struct step_run *step)
+{
+    const struct ft_verify *verify = step->step->verify;
+    uint64_t now = run_now_us(step->run);
+
+    if (now + verify->every_ms * 1000 > step->verify_until_us)
+        look_failed_for_good(step);
+    else
+        step->timer = ft_timer_start(step->run->engine->o.loop, verify->every_ms, look, step);
+}
+
+static void set_last(struct step_run *step, char *text)
+{
+    free(step->last_look);
+    step->last_look = text;
+}
+
+static void note_look(struct step_run *step, bool ok, const json_t *reads)
+{
+    json_t *event = ev("verify.look", step->path);
+
+    json_object_set_new(event, "ok", json_boolean(ok));
+    json_object_set_new(event, "expr", json_string(ft_chunk_text(step->step->verify->until)));
+    if (reads)
+        json_object_set(event, "reads", (json_t *)reads);
+    else
+        json_object_set_new(event, "error", json_string(step->last_look ? step->last_look : ""));
+    run_ride(step->run, event);
+}
+
+static void proven(struct step_run *step)
+{
+    if (step->for_doubt) {
+        json_t *event = ev("doubt.answered", step->path);
+
+        json_object_set_new(event, "happened", json_true());
+        json_object_set_new(event, "by", json_string("verify"));
+        run_ride(step->run, event);
+        step->recovered = true;
+    }
+    if (step->run->state != RUN_ENDED)
+        step_done(step, step->result ? json_incref(step->result) : json_null());
+}
+
+static void looked(void *arg, json_t *result)
+{
+    struct step_run *step = arg;
+    json_t *value = NULL, *why = NULL;
+    struct ft_err err = { 0 };
+
+    step->call = NULL;
+    if (step_eval(step, step->step->verify->until, result, &value, &why, &err) < 0) {
+        set_last(step, ft_strdup(err.text));
+        if (step->for_doubt) {
+            doubt_person(step);
+            return;
+        }
+        free(step->fail_text);
+        step->fail_text = ft_strdup(err.text);
+        step->fail_class = FT_INVALID;
+        unproven(step);
+        return;
+    }
+    bool ok = truthy(value);
+    char *seen = ft_json_brief(json_object_get(why, "reads"), 160);
+
+    set_last(step, seen);
+    note_look(step, ok, json_object_get(why, "reads"));
+    json_decref(value);
+    json_decref(why);
+    if (step->run->state == RUN_ENDED)
+        return;
+    if (ok)
+        proven(step);
+    else
+        look_again(step);
+}
+
+/* A device that comes back does not answer at first: a lost look is just a later look. */
+static void look_failed(void *arg, enum ft_class class, const char *text)
+{
+    struct step_run *step = arg;
+
+    step->call = NULL;
+    set_last(step, ft_strdup(text));
+    note_look(step, false, NULL);
+    if (step->run->state == RUN_ENDED)
+        return;
+    if (class == FT_CANCELLED) {
+        step->state = STEP_DOUBT;
+        run_check_idle(step->run);
+        return;
+    }
+    look_again(step);
+}
+
+static const struct ft_call_handler look_handler = { .done = looked, .fail = look_failed };
+
+static void look(void *arg)
+{
+    struct step_run *step = arg;
+    const struct ft_verify *verify = step->step->verify;
+    struct ft_err err = { 0 };
+    json_t *params = NULL;
+    int r;
+
+    step->timer = NULL;
+    r = step_fill(step, verify->call.with, step->result, &params, &err);
+    if (r == 0) {
+        struct ft_call_req req = { .info = verify->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .read = true };
+
+        r = ft_call_start(step->run->engine->o.registry, &req, &look_handler, step, &step->call, &err);
+    }
+    json_decref(params);
+    if (r < 0)
+        look_failed(step, err.class ? err.class : FT_INVALID, err.text);
+}
+
+static void verify_start(struct step_run *step, bool for_doubt)
+{
+    step->for_doubt = for_doubt;
+    step->state = STEP_VERIFYING;
+    step->verify_until_us = run_now_us(step->run) + step->step->verify->within_ms * 1000;
+    look(step);
+}
+
+/* ---- doubt */
+
+static void doubt_person_written(void *arg, int code, const struct ft_err *err)
+{
+    struct step_run *step = arg;
+
+    if (code < 0)
+        run_broken(step->run, err);
+    else
+        run_check_idle(step->run);
+}
+
+static void doubt_person(struct step_run *step)
+{
+    json_t *event = ev("doubt.opened", step->path);
+    struct ft_err err = { 0 };
+
+    step->state = STEP_DOUBT;
+    json_object_set_new(event, "action", json_string(step->step->call.name));
+    json_object_set(event, "params", step->params);
+    if (step->plan)
+        json_object_set(event, "plan", step->plan);
+    json_object_set_new(event, "why", json_string(step->fail_text ? step->fail_text : "fettle was stopped between sending the request and its answer"));
+    if (step->last_look)
+        json_object_set_new(event, "seen", json_string(step->last_look));
+    json_object_set_new(event, "text", json_string("Did it happen? Neither the action nor its verification can tell."));
+    json_decref(step->past);
+    step->past = json_pack("{s:O}", "doubt.opened", event);
+    if (run_journal(step->run, event, FT_COMMIT, doubt_person_written, step, &err) < 0)
+        run_broken(step->run, &err);
+}
+
+static void happened(struct step_run *step, const char *by, json_t *seen)
+{
+    json_t *event = ev("doubt.answered", step->path);
+
+    json_object_set_new(event, "happened", json_true());
+    json_object_set_new(event, "by", json_string(by));
+    if (seen)
+        json_object_set(event, "seen", seen);
+    run_ride(step->run, event);
+    step->recovered = true;
+    if (step->run->state == RUN_ENDED)
+        return;
+    if (step->step->verify)
+        verify_start(step, false);
+    else
+        step_done(step, json_null());
+}
+
+static void did_not_happen(struct step_run *step, const char *by)
+{
+    json_t *event = ev("doubt.answered", step->path);
+
+    json_object_set_new(event, "happened", json_false());
+    json_object_set_new(event, "by", json_string(by));
+    run_ride(step->run, event);
+    json_decref(step->past);
+    step->past = NULL;
+    if (step->run->state != RUN_ENDED)
+        intend(step, true);
+}
+
+static void probe_or_verify(struct step_run *step)
+{
+    if (step->step->verify)
+        verify_start(step, true);
+    else
+        doubt_person(step);
+}
+
+static void probed(void *arg, json_t *answer)
+{
+    struct step_run *step = arg;
+
+    step->call = NULL;
+    if (json_is_true(json_object_get(answer, "happened")))
+        happened(step, "probe", json_object_get(answer, "seen"));
+    else if (json_is_false(json_object_get(answer, "happened")))
+        did_not_happen(step, "probe");
+    else
+        probe_or_verify(step);
+}
+
+static void probe_failed(void *arg, enum ft_class class, const char *text)
+{
+    struct step_run *step = arg;
+
+    (void)class;
+    step->call = NULL;
+    set_last(step, ft_strdup(text));
+    probe_or_verify(step);
+}
+
+static const struct ft_call_handler probe_handler = { .done = probed, .fail = probe_failed };
+
+static void doubt(struct step_run *step, const char *why)
+{
+    struct ft_err err = { 0 };
+
+    free(step->fail_text);
+    step->fail_text = ft_strdup(why);
+    step->state = STEP_PROBING;
+    if (!has_entry(step, FT_ENTRY_PROBE)) {
+        probe_or_verify(step);
+        return;
+    }
+    if (start_call(step, &step->step->call, FT_ENTRY_PROBE, step->params, &probe_handler, &err) < 0)
+        probe_failed(step, err.class, err.text);
+}
+
+int write_answer_doubt(struct step_run *step, bool it_happened, const char *who, struct ft_err *reterr)
+{
+    if (!past_event(step, "doubt.opened"))
+        return ft_err_set(reterr, -EINVAL, "step '%s' is being found out already", step->path);
+    if (it_happened) {
+        json_t *event = ev("doubt.answered", step->path);
+
+        json_object_set_new(event, "happened", json_true());
+        json_object_set_new(event, "by", json_string(who));
+        run_ride(step->run, event);
+        step->recovered = true;
+        if (step->run->state != RUN_ENDED)
+            step_done(step, step->result ? json_incref(step->result) : json_null());
+    } else {
+        did_not_happen(step, who);
+    }
+    return 0;
+}
+
+/* ---- after a crash: the last intent has neither done nor failed behind it */
+
+static void resume_unproven(struct step_run *step)
+{
+    step->fail_class = FT_TIMEOUT;
+    step->fail_text = ft_strdup(ft_json_str(past_event(step, "step.unproven"), "error"));
+    step->state = STEP_UNDOING;
+    if (undo_one_for(step, unproven_undone) < 0)
+        unproven_undone(step, true);             /* taken back before the crash */
+}
+
+void write_resume(struct step_run *step)
+{
+    const json_t *intent = past_event(step, "step.intended");
+    const json_t *answer;
+
+    step->params = json_incref(json_object_get(intent, "params"));
+    step->plan = json_incref(json_object_get(intent, "plan"));
+    step->attempt = (unsigned)ft_json_int(intent, "attempt", 1);
+    answer = past_event(step, "step.kept");
+    step->receipt = json_incref(answer ? json_object_get(answer, "receipt") : json_object_get(step->plan, "receipt"));
+    if (past_event(step, "step.unproven")) {
+        resume_unproven(step);
+    } else if ((answer = past_event(step, "step.answered")) != NULL) {
+        step->result = json_incref(json_object_get(answer, "result"));
+        verify_start(step, false);
+    } else if ((answer = past_event(step, "doubt.answered")) != NULL && json_is_true(json_object_get(answer, "happened"))) {
+        step->recovered = true;
+        if (step->step->verify && ft_streq(ft_json_str(answer, "by"), "probe"))
+            verify_start(step, false);
+        else
+            step_done(step, json_null());
+    } else if (answer) {
+        did_not_happen(step, ft_json_str(answer, "by"));
+    } else if (past_event(step, "doubt.opened")) {
+        step->state = STEP_DOUBT;
+        run_check_idle(step->run);
+    } else if (step->step->call.effects & FT_EFFECT_IDEMPOTENT) {
+        intend(step, true);
+    } else {
+        doubt(step, "fettle was stopped between sending the request and its answer");
+    }
+}
