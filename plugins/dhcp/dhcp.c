@@ -1,0 +1,38 @@
+/* dhcp.c: Kea's control channel as actions. Start at kea.h for how a command travels; leases.c, status.c and edits.c hold the actions. */
+#include "edits.h"
+#include "leases.h"
+#include "status.h"
+
+#define SERVER_PROPERTIES \
+    JSON("url": {"type": "string", "pattern": "^https?://", "description": "the control agent, or the server's own HTTP control socket (http://kea-1.example:8000/)"}, \
+         "socket": {"type": "string", "description": "path of the server's unix control socket, instead of url"}, \
+         "user": {"type": "string", "description": "user of HTTP Basic"}, \
+         "password": {"type": "string", "x-secret": true, "description": "password of HTTP Basic"}, \
+         "ca_file": {"type": "string", "description": "PEM file of the authority that signed the agent's certificate"}, \
+         "service": {"type": "string", "default": "dhcp4", "description": "the agent's name of the DHCPv4 server"}, \
+         "vlans": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "VLAN id to Kea's subnet id: {110: 1}"})
+
+static const char config_schema[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {" SERVER_PROPERTIES
+    ", \"servers\": {\"type\": \"object\", \"description\": \"further servers by name, chosen by the parameter server\", "
+    "\"additionalProperties\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {" SERVER_PROPERTIES "}}}}}";
+
+static int dhcp_open(const struct ft_host *the_host, const json_t *config, void **ret_instance, struct ft_err *reterr)
+{
+    (void)config;
+    (void)ret_instance;
+    (void)reterr;
+    host = the_host;
+    return 0;
+}
+
+static const struct ft_action *const actions[] = {
+    &dhcp_server_status, &dhcp_lease, &dhcp_leases, &dhcp_pool_use, &dhcp_reservation, &dhcp_statistics, &dhcp_config_get,
+    &dhcp_lease_delete, &dhcp_leases_reclaim, &dhcp_stale_leases_free, &dhcp_declined_clear,
+    &dhcp_reservation_add, &dhcp_reservation_del, &dhcp_pool_extend, NULL,
+};
+
+FT_EXPORT const struct ft_plugin ft_plugin = {
+    FT_PLUGIN_HEADER, .name = "dhcp", .version = FETTLE_VERSION, .summary = "Kea DHCP servers by their control channel",
+    .capabilities = "http work", .config_schema = config_schema, .open = dhcp_open, .actions = actions,
+};

@@ -1,0 +1,594 @@
+/* edits.c: changes of the server's configuration.
+ *
+ *   config-get ─► edit a copy ─► config-test ─► (plan ends here) ─► keep ─► [config-hash-get] ─► config-set ─► config-write
+ *
+ * Kea takes a configuration only whole, and has no compare-and-set: so the copy is made from the newest configuration, compared with
+ * the one that the plan saw, and sent at once. A set that cannot be written to the server's file is taken back, because the next restart
+ * would lose it. Undo is the opposite edit of the then newest configuration: what others changed meanwhile stays. */
+#include "edits.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "subnets.h"
+
+/* Edits st->after and fills st->result, st->summary, st->receipt. 1: changed, 0: it is so already, negative: cannot be done. */
+struct edit {
+    int (*apply)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
+    int (*revert)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
+};
+
+/* ---- Digest, passwords ---- */
+
+const char *config_digest(struct ft_call *call, const json_t *config)
+{
+    char *text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS);
+    uint64_t hash = 14695981039346656037u;               /* FNV-1a: this detects change, it proves nothing */
+
+    for (const char *p = text ? text : ""; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    free(text);
+    return host->printf(call, "%016llx", (unsigned long long)hash);
+}
+
+bool hide_passwords(struct ft_call *call, const json_t *config)
+{
+    const char *key;
+    json_t *value;
+    size_t i;
+    bool whole = true;
+
+    json_object_foreach((json_t *)config, key, value) {
+        const char *text = json_string_value(value);
+
+        if (!text) {
+            whole = hide_passwords(call, value) && whole;
+        } else if (strcmp(key, "password") == 0 || strcmp(key, "secret") == 0) {
+            if (*text && strspn(text, "*") == strlen(text))
+                whole = false;
+            else
+                host->redact(call, text);
+        }
+    }
+    json_array_foreach(config, i, value)
+        whole = hide_passwords(call, value) && whole;
+    return whole;
+}
+
+/* ---- The machine ---- */
+
+static json_t *dhcp4_arguments(const json_t *config)
+{
+    return json_pack("{s:O}", "Dhcp4", config);
+}
+
+static void end_unchanged(struct ft_call *call, struct dhcp *st)
+{
+    if (st->phase == PHASE_PLAN)
+        dhcp_done(call, json_pack("{s:o, s:[], s:b, s:O?}", "summary", json_sprintf("%s: it is so already", st->summary), "requests",
+                                  "nothing_to_do", 1, "receipt", st->receipt));
+    else
+        dhcp_done(call, json_incref(st->result));
+}
+
+static void written_back(struct ft_call *call, const struct kea_reply *reply)
+{
+    if (reply->class != FT_CLASS_NONE)
+        dhcp_fail(call, FT_AMBIGUOUS, "the new configuration is in force but could not be written to the server's file, and could not be taken back (%s): "
+                  "the next restart of Kea loses it", reply->text);
+    else
+        dhcp_fail(call, FT_REFUSED, "Kea could not write its configuration file, so the change was taken back: let the server write its own file, then try again");
+}
+
+static void written(struct ft_call *call, const struct kea_reply *reply)
+{
+    struct dhcp *st = host->state(call);
+
+    if (reply->class == FT_CLASS_NONE)
+        dhcp_done(call, json_incref(st->result));
+    else
+        kea_change(call, "config-set", dhcp4_arguments(st->before), written_back);
+}
+
+static void was_set(struct ft_call *call, const struct kea_reply *reply)
+{
+    if (kea_accept(call, reply))
+        kea_change(call, "config-write", NULL, written);
+}
+
+static void hash_seen(struct ft_call *call, const struct kea_reply *reply)
+{
+    struct dhcp *st = host->state(call);
+    const char *hash = text_of(reply->arguments, "hash");
+
+    if (!kea_accept(call, reply))
+        return;
+    if (hash && strcmp(hash, st->hash) != 0) {
+        dhcp_fail(call, FT_CONFLICT, "somebody else changed the server's configuration at this moment: nothing was sent, try again");
+        return;
+    }
+    kea_change(call, "config-set", dhcp4_arguments(st->after), was_set);
+}
+
+static void receipt_kept(struct ft_call *call)
+{
+    struct dhcp *st = host->state(call);
+
+    if (st->hash)
+        kea_ask(call, "config-hash-get", NULL, hash_seen);
+    else
+        kea_change(call, "config-set", dhcp4_arguments(st->after), was_set);
+}
+
+static void show_plan(struct ft_call *call, struct dhcp *st)
+{
+    json_t *requests = json_array();
+
+    json_array_append_new(requests, kea_render(call, "config-set", dhcp4_arguments(st->after)));
+    json_array_append_new(requests, kea_render(call, "config-write", NULL));
+    dhcp_done(call, json_pack("{s:s, s:o, s:O, s:i, s:O}", "summary", st->summary, "requests", requests,
+                              "changes", json_object_get(st->result, "changes"), "users", 0, "receipt", st->receipt));
+}
+
+static void tested(struct ft_call *call, const struct kea_reply *reply)
+{
+    struct dhcp *st = host->state(call);
+    struct ft_err err = { 0 };
+
+    if (!kea_accept(call, reply))
+        return;
+    if (st->phase == PHASE_PLAN)
+        show_plan(call, st);
+    else if (st->phase == PHASE_UNDO)
+        receipt_kept(call);
+    else if (host->keep(call, json_incref(st->receipt), receipt_kept, &err) < 0)
+        dhcp_fail(call, err.class, "%s", err.text);
+}
+
+static bool is_as_planned(struct ft_call *call, const struct dhcp *st)
+{
+    const char *planned = text_of(host->receipt(call), "digest");
+
+    return st->phase != PHASE_RUN || !planned || strcmp(planned, config_digest(call, st->before)) == 0;
+}
+
+static void edit_and_test(struct ft_call *call, struct dhcp *st)
+{
+    struct ft_err err = { 0 };
+    int r;
+
+    st->after = dhcp_hold(call, json_deep_copy(st->before));
+    st->result = dhcp_hold(call, json_object());
+    st->receipt = dhcp_hold(call, json_pack("{s:s}", "digest", config_digest(call, st->before)));
+    r = st->phase == PHASE_UNDO ? st->edit->revert(call, st, &err) : st->edit->apply(call, st, &err);
+    if (r < 0) {
+        dhcp_fail(call, err.class, "%s", err.text);
+        return;
+    }
+    json_object_set_new(st->result, "changed", json_boolean(r > 0));
+    if (r == 0)
+        end_unchanged(call, st);
+    else if (!is_as_planned(call, st))
+        dhcp_fail(call, FT_CONFLICT, "the server's configuration has changed since the plan was made: plan again");
+    else
+        kea_ask(call, "config-test", dhcp4_arguments(st->after), tested);
+}
+
+static void ha_seen(struct ft_call *call, const struct kea_reply *reply)
+{
+    struct dhcp *st = host->state(call);
+    const json_t *ha = json_array_get(json_object_get(reply->arguments, "high-availability"), 0);
+    const char *state = text_of(json_object_get(json_object_get(ha, "ha-servers"), "local"), "state");
+
+    if (!kea_accept(call, reply))
+        return;
+    if (state && strcmp(state, "hot-standby") != 0 && strcmp(state, "load-balancing") != 0) {
+        dhcp_fail(call, FT_REFUSED, "the high-availability pair is in state %s: no change of configuration before both servers are back in %s", state,
+                  text_of(ha, "ha-mode") ?: "hot-standby or load-balancing");
+        return;
+    }
+    edit_and_test(call, st);
+}
+
+static void config_read(struct ft_call *call, const struct kea_reply *reply)
+{
+    struct dhcp *st = host->state(call);
+    const json_t *config = json_object_get(reply->arguments, "Dhcp4");
+    const char *hash = text_of(reply->arguments, "hash");
+
+    if (!kea_accept(call, reply))
+        return;
+    if (!json_is_object(config)) {
+        dhcp_fail(call, FT_INVALID, "Kea's configuration has no Dhcp4 part: is the service a DHCPv4 server?");
+        return;
+    }
+    if (!hide_passwords(call, config)) {
+        dhcp_fail(call, FT_REFUSED, "this Kea masks passwords in config-get, so its configuration cannot be sent back: change it in its file");
+        return;
+    }
+    st->before = dhcp_hold(call, json_incref((json_t *)config));
+    st->hash = hash ? host->printf(call, "%s", hash) : NULL;
+    kea_ask(call, "status-get", NULL, ha_seen);
+}
+
+static int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr)
+{
+    struct dhcp *st = host->state(call);
+    int r = dhcp_begin(call, phase, reterr);
+
+    if (r < 0)
+        return r;
+    st->edit = edit;
+    kea_ask(call, "config-get", NULL, config_read);
+    return 0;
+}
+
+static void change_note(struct dhcp *st, const json_t *subnet, const char *what, json_t *from, json_t *to)
+{
+    json_object_set_new(st->result, "changes", json_pack("[{s:o, s:o, s:o}]", "path", json_sprintf("subnet %s %s", text_of(subnet, "subnet"), what),
+                                                         "from", from, "to", to));
+}
+
+static json_t *list_in(json_t *subnet, const char *key)
+{
+    json_t *list = json_object_get(subnet, key);
+
+    if (!list) {
+        list = json_array();
+        json_object_set_new(subnet, key, list);
+    }
+    return list;
+}
+
+/* ---- pool_extend ---- */
+
+static bool overlaps(const struct range *a, const struct range *b) { return a->first <= b->last && b->first <= a->last; }
+
+/* 1: free, 0: exactly this pool is there, negative: it cannot be added. */
+static int pool_fits(const json_t *subnet, const char *text, struct range *wanted, struct ft_err *reterr)
+{
+    struct range whole, other;
+    json_t *pool;
+    size_t i;
+
+    if (!range_parse(text, wanted))
+        return dhcp_error(reterr, FT_INVALID, "pool '%s' is no range of addresses: write 10.0.0.200 - 10.0.0.220 or 10.0.0.192/27", text);
+    if (!range_parse(text_of(subnet, "subnet"), &whole) || wanted->first < whole.first || wanted->last > whole.last)
+        return dhcp_error(reterr, FT_INVALID, "pool '%s' is not within the subnet %s", text, text_of(subnet, "subnet"));
+    json_array_foreach(json_object_get(subnet, "pools"), i, pool) {
+        if (!range_parse(text_of(pool, "pool"), &other) || !overlaps(wanted, &other))
+            continue;
+        if (wanted->first == other.first && wanted->last == other.last)
+            return 0;
+        return dhcp_error(reterr, FT_INVALID, "pool '%s' overlaps with the pool %s that the subnet has", text, text_of(pool, "pool"));
+    }
+    return 1;
+}
+
+static int pool_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
+{
+    const char *text = text_of(host->params(call), "pool"), *canonical;
+    json_t *subnet = subnet_chosen(call, st->after, reterr), *pools;
+    struct range wanted;
+    int r = subnet ? pool_fits(subnet, text, &wanted, reterr) : -EINVAL;
+    json_t *from;
+
+    if (r < 0)
+        return r;
+    canonical = host->printf(call, "%s-%s", ip_text(call, wanted.first), ip_text(call, wanted.last));
+    st->summary = host->printf(call, "add %u addresses (%s) to subnet %s", wanted.last - wanted.first + 1, canonical, text_of(subnet, "subnet"));
+    json_object_update_new(st->result, json_pack("{s:O, s:O, s:s, s:I}", "subnet_id", json_object_get(subnet, "id"),
+                                                 "subnet", json_object_get(subnet, "subnet"), "pool", canonical,
+                                                 "added", r ? (json_int_t)(wanted.last - wanted.first + 1) : 0));
+    if (r == 0)
+        return 0;
+    pools = list_in(subnet, "pools");
+    from = json_deep_copy(pools);
+    json_array_append_new(pools, json_pack("{s:s}", "pool", canonical));
+    change_note(st, subnet, "pools", from, json_deep_copy(pools));
+    json_object_update_new(st->receipt, json_pack("{s:O, s:s}", "subnet_id", json_object_get(subnet, "id"), "pool", canonical));
+    return 1;
+}
+
+static int pool_remove(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
+{
+    const json_t *receipt = host->receipt(call);
+    json_t *subnet = subnet_by_id(st->after, int_of(receipt, "subnet_id")), *pools = json_object_get(subnet, "pools"), *pool;
+    struct range ours, other;
+    size_t i;
+
+    if (!range_parse(text_of(receipt, "pool"), &ours))
+        return 0;                                            /* run added none */
+    json_array_foreach(pools, i, pool) {
+        if (!range_parse(text_of(pool, "pool"), &other) || ours.first != other.first || ours.last != other.last)
+            continue;
+        json_array_remove(pools, i);
+        return 1;
+    }
+    if (!subnet)
+        return dhcp_error(reterr, FT_CONFLICT, "the subnet that the pool was added to is gone");
+    return 0;
+}
+
+static const struct edit pool_edit = { pool_add, pool_remove };
+
+static int extend_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &pool_edit, e); }
+static int extend_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &pool_edit, e); }
+static int extend_undo(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_UNDO, &pool_edit, e); }
+
+static void pool_looked_for(struct ft_call *call, const struct kea_reply *reply)
+{
+    const json_t *dhcp4 = json_object_get(reply->arguments, "Dhcp4");
+    struct ft_err err = { 0 };
+    const json_t *subnet;
+    struct range wanted;
+
+    if (!kea_accept(call, reply))
+        return;
+    subnet = subnet_chosen(call, dhcp4, &err);
+    dhcp_done(call, json_pack("{s:b, s:o*}", "happened", subnet && pool_fits(subnet, text_of(host->params(call), "pool"), &wanted, &err) == 0,
+                              "seen", json_deep_copy(json_object_get(subnet, "pools"))));
+}
+
+static int extend_probe(struct ft_call *call, struct ft_err *reterr)
+{
+    int r = dhcp_begin(call, PHASE_PROBE, reterr);
+
+    if (r == 0)
+        kea_ask(call, "config-get", NULL, pool_looked_for);
+    return r;
+}
+
+static const char extend_params[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"pool\"], "
+    "\"anyOf\": [{\"required\": [\"subnet_id\"]}, {\"required\": [\"vlan\"]}, {\"required\": [\"subnet\"]}], \"properties\": {"
+    JSON("pool": {"type": "string", "description": "the addresses to add: 10.0.0.200 - 10.0.0.220, or 10.0.0.192/27"})
+    ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
+
+#define CHANGED_PROPERTIES \
+    JSON("changed": {"type": "boolean", "description": "false: it was so already"}, \
+         "subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
+         "subnet": {"type": "string", "description": "the subnet, 10.0.0.0/24"}, \
+         "changes": {"type": "array", "description": "what differs in the configuration", "items": {"type": "object", "additionalProperties": true}})
+
+static const char extend_result[] =
+    "{\"type\": \"object\", \"properties\": {" CHANGED_PROPERTIES ", "
+    JSON("pool": {"type": "string", "description": "the range that was added"},
+         "added": {"type": "integer", "description": "addresses added"}) "}}";
+
+#define EDIT_ABOUT \
+    "The whole configuration is read, edited, tested by Kea, set, and written to the server's file; the plan shows the request that sets it. " \
+    "It fails as `conflict` when the configuration changed since the plan. In a high-availability pair do the same on the other server. "
+
+const struct ft_action dhcp_pool_extend = {
+    .size = sizeof(dhcp_pool_extend), .name = "pool_extend", .summary = "add a range of addresses to a subnet",
+    .effects = FT_EFFECT_WRITE, .params_schema = extend_params, .result_schema = extend_result, .state_size = sizeof(struct dhcp),
+    .run = { extend_run, dhcp_cancel }, .plan = { extend_plan, dhcp_cancel }, .undo = { extend_undo, dhcp_cancel },
+    .probe = { extend_probe, dhcp_cancel }, .timeout_ms = 60000,
+    .about = EDIT_ABOUT "Undo removes the range again and leaves what others changed since.",
+    .example = "run: dhcp.pool_extend\nwith: {vlan: 110, pool: 10.11.0.200 - 10.11.0.250}\nundo: auto\n",
+};
+
+/* ---- reservations ---- */
+
+struct wanted_host { const char *mac, *ip; };
+
+static bool same_mac(const char *a, const char *b)
+{
+    if (!a || !b)
+        return false;
+    for (;; a++, b++) {
+        while (*a && strchr(":-.", *a)) a++;
+        while (*b && strchr(":-.", *b)) b++;
+        if ((*a | 32) != (*b | 32))
+            return false;
+        if (!*a || !*b)
+            return *a == *b;
+    }
+}
+
+/* Index of the reservation with this MAC or this address in the list; json_array_size() when there is none. */
+static size_t find_host(const json_t *list, const char *mac, const char *ip)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        const char *its_ip = text_of(item, "ip-address");
+
+        if ((mac && same_mac(text_of(item, "hw-address"), mac)) || (ip && its_ip && strcmp(its_ip, ip) == 0))
+            return i;
+    }
+    return json_array_size(list);
+}
+
+static bool holds_host(const json_t *subnet, const void *arg)
+{
+    const struct wanted_host *w = arg;
+    const json_t *list = json_object_get(subnet, "reservations");
+
+    return find_host(list, w->mac, w->ip) < json_array_size(list);
+}
+
+static int reservation_apply_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
+{
+    const json_t *params = host->params(call);
+    const char *mac = text_of(params, "mac"), *ip = text_of(params, "ip"), *name = text_of(params, "hostname");
+    json_t *subnet = subnet_chosen(call, st->after, reterr), *list, *entry, *had;
+    size_t at;
+
+    if (!subnet)
+        return -EINVAL;
+    st->summary = host->printf(call, "reserve %s for %s in subnet %s", ip, mac, text_of(subnet, "subnet"));
+    json_object_update_new(st->result, json_pack("{s:O, s:O, s:s, s:s}", "subnet_id", json_object_get(subnet, "id"),
+                                                 "subnet", json_object_get(subnet, "subnet"), "mac", mac, "ip", ip));
+    list = list_in(subnet, "reservations");
+    at = find_host(list, mac, ip);
+    had = json_array_get(list, at);
+    if (had && same_mac(text_of(had, "hw-address"), mac) && strcmp(text_of(had, "ip-address") ?: "", ip) == 0)
+        return 0;
+    if (had)
+        return dhcp_error(reterr, FT_CONFLICT, "subnet %s has a reservation of %s for %s: delete that first", text_of(subnet, "subnet"),
+                          text_of(had, "ip-address") ?: "no address", text_of(had, "hw-address") ?: "another client");
+    entry = json_pack("{s:s, s:s, s:s*}", "hw-address", mac, "ip-address", ip, "hostname", name);
+    json_array_append_new(list, entry);
+    change_note(st, subnet, "reservations", json_null(), json_deep_copy(entry));
+    json_object_update_new(st->receipt, json_pack("{s:O, s:O}", "subnet_id", json_object_get(subnet, "id"), "added", entry));
+    return 1;
+}
+
+static int take_out(json_t *list, const json_t *entry)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        if (same_mac(text_of(item, "hw-address"), text_of(entry, "hw-address"))
+            && strcmp(text_of(item, "ip-address") ?: "", text_of(entry, "ip-address") ?: "") == 0) {
+            json_array_remove(list, i);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int reservation_revert_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
+{
+    const json_t *receipt = host->receipt(call);
+
+    (void)reterr;
+    return take_out(json_object_get(subnet_by_id(st->after, int_of(receipt, "subnet_id")), "reservations"), json_object_get(receipt, "added"));
+}
+
+static int reservation_apply_del(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
+{
+    const json_t *params = host->params(call);
+    struct wanted_host w = { text_of(params, "mac"), text_of(params, "ip") };
+    json_t *subnet = subnets_each(st->after, holds_host, &w), *list, *entry;
+    size_t at;
+
+    (void)reterr;
+    st->summary = host->printf(call, "delete the reservation of %s", w.mac ? w.mac : w.ip);
+    if (!subnet)
+        return 0;
+    list = json_object_get(subnet, "reservations");
+    at = find_host(list, w.mac, w.ip);
+    entry = dhcp_hold(call, json_incref(json_array_get(list, at)));
+    json_array_remove(list, at);
+    change_note(st, subnet, "reservations", json_deep_copy(entry), json_null());
+    json_object_update_new(st->result, json_pack("{s:O, s:O, s:s?, s:s?}", "subnet_id", json_object_get(subnet, "id"), "subnet",
+                                                 json_object_get(subnet, "subnet"), "mac", text_of(entry, "hw-address"), "ip", text_of(entry, "ip-address")));
+    json_object_update_new(st->receipt, json_pack("{s:O, s:O}", "subnet_id", json_object_get(subnet, "id"), "removed", entry));
+    return 1;
+}
+
+static int reservation_revert_del(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
+{
+    const json_t *receipt = host->receipt(call), *entry = json_object_get(receipt, "removed");
+    json_t *subnet = subnet_by_id(st->after, int_of(receipt, "subnet_id")), *list;
+
+    if (!entry)
+        return 0;
+    if (!subnet)
+        return dhcp_error(reterr, FT_CONFLICT, "the subnet of the reservation is gone");
+    list = list_in(subnet, "reservations");
+    if (find_host(list, text_of(entry, "hw-address"), text_of(entry, "ip-address")) < json_array_size(list))
+        return dhcp_error(reterr, FT_CONFLICT, "somebody else has reserved %s since", text_of(entry, "ip-address") ?: "for this client");
+    json_array_append(list, (json_t *)entry);
+    return 1;
+}
+
+static const struct edit add_edit = { reservation_apply_add, reservation_revert_add };
+static const struct edit del_edit = { reservation_apply_del, reservation_revert_del };
+
+static int add_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &add_edit, e); }
+static int add_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &add_edit, e); }
+static int add_undo(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_UNDO, &add_edit, e); }
+static int del_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &del_edit, e); }
+static int del_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &del_edit, e); }
+static int del_undo(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_UNDO, &del_edit, e); }
+
+/* Where a client's reservation stands: in a subnet, or among the global ones. */
+static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
+{
+    const struct dhcp *st = host->state(call);
+    const json_t *params = host->params(call), *dhcp4 = json_object_get(reply->arguments, "Dhcp4");
+    struct wanted_host w = { text_of(params, "mac"), text_of(params, "ip") };
+    const json_t *subnet, *list, *entry;
+    bool adds = st->edit == &add_edit;
+
+    if (!kea_accept(call, reply))
+        return;
+    subnet = subnets_each(dhcp4, holds_host, &w);
+    list = json_object_get(subnet ? subnet : dhcp4, "reservations");
+    entry = json_array_get(list, find_host(list, w.mac, w.ip));
+    if (st->phase == PHASE_PROBE) {
+        dhcp_done(call, json_pack("{s:b, s:O?}", "happened", adds == (entry != NULL), "seen", entry));
+        return;
+    }
+    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?}", "found", entry != NULL, "ip", text_of(entry, "ip-address"),
+                              "mac", text_of(entry, "hw-address"), "hostname", text_of(entry, "hostname"),
+                              "subnet_id", json_object_get(subnet, "id"), "subnet", text_of(subnet, "subnet")));
+}
+
+static int look_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr)
+{
+    struct dhcp *st = host->state(call);
+    int r = dhcp_begin(call, phase, reterr);
+
+    st->edit = edit;
+    if (r == 0)
+        kea_ask(call, "config-get", NULL, host_looked_for);
+    return r;
+}
+
+static int reservation_run(struct ft_call *call, struct ft_err *e) { return look_start(call, PHASE_RUN, NULL, e); }
+static int add_probe(struct ft_call *call, struct ft_err *e) { return look_start(call, PHASE_PROBE, &add_edit, e); }
+static int del_probe(struct ft_call *call, struct ft_err *e) { return look_start(call, PHASE_PROBE, &del_edit, e); }
+
+static const char who_params[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, \"oneOf\": [{\"required\": [\"mac\"]}, {\"required\": [\"ip\"]}], \"properties\": {"
+    JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
+         "ip": {"type": "string", "format": "ipv4", "description": "the reserved address"}) ", " SERVER_PARAM "}}";
+
+static const char add_params[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"mac\", \"ip\"], \"properties\": {"
+    JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client"},
+         "ip": {"type": "string", "format": "ipv4", "description": "the address to reserve; its subnet is found by it"},
+         "hostname": {"type": "string", "description": "host name to give to the client"}) ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
+
+static const char reservation_result[] = JSON({"type": "object", "properties": {
+    "found": {"type": "boolean", "description": "the configuration has such a reservation (the other fields are null when not)"},
+    "ip": {"type": ["string", "null"], "description": "the reserved address"},
+    "mac": {"type": ["string", "null"], "description": "hardware address of the client"},
+    "hostname": {"type": ["string", "null"], "description": "host name that goes with it"},
+    "subnet_id": {"type": ["integer", "null"], "description": "Kea's id of the subnet; null for a global reservation"},
+    "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"}}});
+
+static const char host_changed_result[] =
+    "{\"type\": \"object\", \"properties\": {" CHANGED_PROPERTIES ", "
+    JSON("mac": {"type": ["string", "null"], "description": "hardware address of the client"},
+         "ip": {"type": ["string", "null"], "description": "the reserved address"}) "}}";
+
+const struct ft_action dhcp_reservation = {
+    .size = sizeof(dhcp_reservation), .name = "reservation", .summary = "the reserved address of a client",
+    .effects = FT_EFFECT_READ, .params_schema = who_params, .result_schema = reservation_result, .state_size = sizeof(struct dhcp),
+    .run = { reservation_run, dhcp_cancel },
+    .about = "Looks into the server's configuration. Reservations in a host database are not seen (their commands come with libdhcp_host_cmds).",
+    .example = "run: dhcp.reservation\nwith: {mac: \"${client}\"}\n",
+};
+
+const struct ft_action dhcp_reservation_add = {
+    .size = sizeof(dhcp_reservation_add), .name = "reservation_add", .summary = "reserve an address for a client",
+    .effects = FT_EFFECT_WRITE, .params_schema = add_params, .result_schema = host_changed_result, .state_size = sizeof(struct dhcp),
+    .run = { add_run, dhcp_cancel }, .plan = { add_plan, dhcp_cancel }, .undo = { add_undo, dhcp_cancel }, .probe = { add_probe, dhcp_cancel },
+    .timeout_ms = 60000, .about = EDIT_ABOUT "Undo takes the reservation out again.",
+    .example = "run: dhcp.reservation_add\nwith: {mac: \"${client}\", ip: 10.11.0.20, hostname: door-3}\nundo: auto\n",
+};
+
+const struct ft_action dhcp_reservation_del = {
+    .size = sizeof(dhcp_reservation_del), .name = "reservation_del", .summary = "delete a client's reservation",
+    .effects = FT_EFFECT_WRITE, .params_schema = who_params, .result_schema = host_changed_result, .state_size = sizeof(struct dhcp),
+    .run = { del_run, dhcp_cancel }, .plan = { del_plan, dhcp_cancel }, .undo = { del_undo, dhcp_cancel }, .probe = { del_probe, dhcp_cancel },
+    .timeout_ms = 60000, .about = EDIT_ABOUT "Undo puts it back as it was.",
+    .example = "run: dhcp.reservation_del\nwith: {mac: \"${client}\"}\nundo: auto\n",
+};

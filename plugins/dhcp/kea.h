@@ -1,0 +1,79 @@
+/* kea.h: one command to a Kea server and its reply, over the control agent (HTTP) or the daemon's own control socket.
+ *
+ * Both transports give the same struct kea_reply: the agent wraps replies into an array with one member a service, the socket gives
+ * the bare object. Result 3 means "nothing found" and is no error. */
+#pragma once
+#include <fettle/plugin.h>
+
+#define JSON(...) #__VA_ARGS__
+
+enum { KEA_OK = 0, KEA_ERROR = 1, KEA_UNSUPPORTED = 2, KEA_EMPTY = 3, KEA_CONFLICT = 4 };
+
+struct kea_reply {
+    int result;                    /* of the above; -1 when no reply came: then class and text say why */
+    enum ft_class class;           /* FT_CLASS_NONE when the result is KEA_OK or KEA_EMPTY */
+    const char *text;
+    json_t *arguments;             /* borrowed, valid in the callback; NULL */
+    bool agent_answered;           /* the control agent is there, whatever the daemon behind it does */
+};
+typedef void kea_answered(struct ft_call *call, const struct kea_reply *reply);
+
+enum phase { PHASE_RUN, PHASE_PLAN, PHASE_UNDO, PHASE_PROBE };
+
+struct dhcp;
+struct edit;
+
+/* The state of every action of this plugin: which server, what is under way, and what a chain of commands carries along. */
+struct dhcp {
+    enum phase phase;
+    const json_t *server;          /* its section of the configuration */
+    const char *command;           /* under way */
+    kea_answered *answered;
+    bool write;
+    json_t *held;                  /* owns what must outlive a callback; released by every end */
+
+    /* leases.c */
+    json_int_t subnet_id;          /* 0: all */
+    void (*then)(struct ft_call *call);
+    bool (*wanted)(struct ft_call *call, const json_t *lease);
+    json_t *leases;                /* lives in held */
+    size_t at, done, skipped;
+    bool truncated;
+
+    /* edits.c */
+    const struct edit *edit;
+    json_t *before, *after, *receipt, *result;     /* live in held */
+    const char *summary;
+    const char *hash;              /* of the configuration, where the server tells it */
+};
+
+extern const struct ft_host *host;
+
+static inline const char *text_of(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
+static inline json_int_t int_of(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
+
+/* Sets class and sentence; returns -EINVAL. */
+__attribute__((format(printf, 3, 4)))
+int dhcp_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...);
+
+/* Every `start` begins here: finds the server. */
+int dhcp_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr);
+/* Every call ends by one of these three, which release what is held. The result is taken over. */
+void dhcp_done(struct ft_call *call, json_t *result);
+__attribute__((format(printf, 3, 4)))
+void dhcp_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...);
+void dhcp_cancel(struct ft_call *call);
+/* Keeps the value until the end of the call; takes the reference over and gives it back borrowed. */
+json_t *dhcp_hold(struct ft_call *call, json_t *value);
+
+/* arguments are taken over; NULL: none. A command that cannot be sent ends the call. */
+void kea_ask(struct ft_call *call, const char *command, json_t *arguments, kea_answered *answered);
+void kea_change(struct ft_call *call, const char *command, json_t *arguments, kea_answered *answered);
+/* As a plan shows it; arguments are taken over. */
+json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments);
+/* True: go on (KEA_OK or KEA_EMPTY). False: the call has been failed with the reply's sentence. */
+bool kea_accept(struct ft_call *call, const struct kea_reply *reply);
+
+/* "2026-11-21T02:13:05Z"; new JSON string. */
+json_t *kea_time(json_int_t epoch_s);
+json_int_t dhcp_now_s(struct ft_call *call);
