@@ -1,0 +1,222 @@
+/* mist.c: the Juniper Mist plugin: what it offers, its configuration, and the life of a call. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "mist.h"
+
+const struct ft_host *host;
+
+/* ---- the life of a call */
+
+int mist_start(struct ft_call *call, enum mist_mode mode, mist_next *first)
+{
+    struct mist_call *st = mist_state(call);
+
+    st->mode = mode;
+    st->write.users = -1;
+    first(call);                     /* ends the call itself, also when it fails */
+    return 0;
+}
+
+void mist_drop(struct ft_call *call)
+{
+    struct mist_call *st = mist_state(call);
+
+    json_decref(st->held);
+    st->held = NULL;
+}
+
+void mist_done(struct ft_call *call, json_t *result)
+{
+    mist_drop(call);
+    host->done(call, result);
+}
+
+void mist_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...)
+{
+    char text[900];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);       /* before the drop: the arguments may lie in what is held */
+    va_end(ap);
+    mist_drop(call);
+    host->fail(call, class, "%s", text);
+}
+
+json_t *mist_hold(struct ft_call *call, json_t *value)
+{
+    struct mist_call *st = mist_state(call);
+
+    if (!st->held)
+        st->held = json_array();
+    if (value)
+        json_array_append_new(st->held, value);
+    return value;
+}
+
+const json_t *mist_receipt(struct ft_call *call)
+{
+    const json_t *receipt = host->receipt(call);
+
+    if (!json_is_object(receipt)) {
+        mist_fail(call, FT_INVALID, "the journal holds no receipt of this step, so there is nothing to go by");
+        return NULL;
+    }
+    return receipt;
+}
+
+/* ---- a write */
+
+static json_t *write_result(struct mist_write *w, bool changed)
+{
+    json_t *result = w->result ? json_copy(w->result) : json_object();
+
+    json_object_set_new(result, "changed", json_boolean(changed));
+    return result;
+}
+
+static void end_plan(struct ft_call *call)
+{
+    struct mist_write *w = &mist_state(call)->write;
+    json_t *plan = json_pack("{s:s, s:[], s:O*, s:O*, s:O*}", "summary", w->summary, "requests",
+                             "before", w->before, "changes", w->changes, "receipt", w->receipt);
+
+    if (w->nothing_to_do) {
+        json_object_set_new(plan, "nothing_to_do", json_true());
+    } else {
+        struct ft_http_req req = mist_request(call, w->method, mist_url(call, "%s", w->path), w->body, FT_HTTP_WRITE);
+
+        json_array_append_new(json_object_get(plan, "requests"), host->http_render(call, &req));
+        if (w->users >= 0)
+            json_object_set_new(plan, "users", json_integer(w->users));
+    }
+    mist_done(call, plan);
+}
+
+static void write_sent(struct ft_call *call, json_t *answer)
+{
+    struct mist_write *w = &mist_state(call)->write;
+
+    if (w->sent)
+        w->sent(call, answer);
+    else
+        mist_done(call, write_result(w, true));
+}
+
+static void send_write(struct ft_call *call)
+{
+    struct mist_write *w = &mist_state(call)->write;
+
+    mist_send(call, w->method, mist_url(call, "%s", w->path), w->body, write_sent);
+}
+
+void mist_write_ready(struct ft_call *call)
+{
+    struct mist_call *st = mist_state(call);
+    struct mist_write *w = &st->write;
+    struct ft_err err = { 0 };
+
+    if (st->mode == MIST_PLAN) {
+        end_plan(call);
+    } else if (w->nothing_to_do) {
+        mist_done(call, write_result(w, false));
+    } else if (w->receipt && !host->receipt(call)) {         /* the plan's receipt is in the journal already */
+        if (host->keep(call, json_incref(w->receipt), send_write, &err) < 0)
+            mist_fail(call, err.class ? err.class : FT_REFUSED, "%s", err.text);
+    } else {
+        send_write(call);
+    }
+}
+
+/* ---- the plugin */
+
+static const char config_schema[] = JSON({
+    "type": "object", "additionalProperties": false, "required": ["org_id", "token"],
+    "properties": {
+        "url": {"type": "string", "default": "https://api.mist.com", "pattern": "^https?://[^/?#]+(/[^?#]*)?$",
+            "description": "API of your Mist cloud, such as https://api.eu.mist.com; without /api/v1"},
+        "org_id": {"type": "string", "minLength": 1, "description": "id of the organisation, from the Mist portal"},
+        "token": {"type": "string", "x-secret": true, "minLength": 1, "description": "API token"},
+        "requests_per_hour": {"type": "integer", "minimum": 1, "default": 5000,
+            "description": "share of the token's hourly budget that fettle may use, requests an hour"},
+        "ca_file": {"type": "string", "description": "PEM file of the certificate authority; the system's when left out"}
+    }
+});
+
+static char *text_of(const json_t *config, const char *key, const char *otherwise)
+{
+    const char *text = json_string_value(json_object_get(config, key));
+
+    if (!text)
+        text = otherwise;
+    return text ? strdup(text) : NULL;
+}
+
+static void mist_close(void *instance)
+{
+    struct mist *mist = instance;
+
+    json_decref(mist->sites);
+    json_decref(mist->devices);
+    json_decref(mist->site_names);
+    json_decref(mist->sle_metrics);
+    free(mist->root);
+    free(mist->org);
+    free(mist->auth);
+    free(mist->ca_file);
+    free(mist->budget);
+    free(mist);
+}
+
+static int mist_open(const struct ft_host *ft, const json_t *config, void **ret_instance, struct ft_err *reterr)
+{
+    const char *token = json_string_value(json_object_get(config, "token"));
+    const char *org = json_string_value(json_object_get(config, "org_id"));
+    const json_t *per_hour = json_object_get(config, "requests_per_hour");
+    struct mist *mist;
+
+    host = ft;
+    if (!token || !*token || strpbrk(token, "\r\n"))
+        return ft_err_set(reterr, -EINVAL, "plugins.mist.token must be one API token, without a line break");
+    if (!org || !*org)
+        return ft_err_set(reterr, -EINVAL, "plugins.mist.org_id is missing: the id of the organisation, from the Mist portal");
+    mist = calloc(1, sizeof(*mist));
+    if (!mist)
+        return ft_err_set(reterr, -ENOMEM, "out of memory");
+    mist->root = text_of(config, "url", "https://api.mist.com");
+    mist->org = text_of(config, "org_id", NULL);
+    mist->ca_file = text_of(config, "ca_file", NULL);
+    mist->per_hour = per_hour ? (unsigned)json_integer_value(per_hour) : 5000;
+    if (asprintf(&mist->auth, "Token %s", token) < 0)
+        mist->auth = NULL;
+    if (asprintf(&mist->budget, "mist/%s", org) < 0)
+        mist->budget = NULL;
+    if (!mist->root || !mist->org || !mist->auth || !mist->budget) {
+        mist_close(mist);
+        return ft_err_set(reterr, -ENOMEM, "out of memory");
+    }
+    for (size_t len = strlen(mist->root); len && mist->root[len - 1] == '/'; len--)
+        mist->root[len - 1] = '\0';
+    mist->site_names = json_object();
+    mist->sle_metrics = json_object();
+    *ret_instance = mist;
+    return 0;
+}
+
+static const struct ft_action *const actions[] = {
+    &mist_client_status, &mist_client_events, &mist_client_disconnect,
+    &mist_device_status, &mist_ap_restart,
+    &mist_rrm_optimize, &mist_port_bounce,
+    NULL,
+};
+
+FT_EXPORT const struct ft_plugin ft_plugin = {
+    FT_PLUGIN_HEADER,
+    .name = "mist", .version = "0.1.0",
+    .summary = "Juniper Mist: wireless clients, access points, switches, RF, service levels, alarms",
+    .capabilities = "http",
+    .config_schema = config_schema,
+    .open = mist_open, .close = mist_close,
+    .actions = actions,
+};

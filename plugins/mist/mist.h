@@ -1,0 +1,200 @@
+/* mist.h: what the files of the Mist plugin share. Start here.
+ *
+ * An action is a chain of small steps: find the site and the device (mist_find.c), ask Mist (mist_http.c), shape the answer
+ * (mist_shape.c), end the call. Each step is given the next one. The state of every call is a struct mist_call; JSON that a call
+ * looks at hangs in `held`, so that one mist_drop() lets go of all of it at the end, whoever ends the call.
+ *
+ * Words: a *path* is what follows /api/v1 in a URL, ready escaped. A MAC is 12 hex digits, lower case, as Mist writes it.
+ */
+#pragma once
+#include <fettle/plugin.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define MIST_MAC_LEN 12
+
+extern const struct ft_host *host;
+
+/* One per process, made by open. */
+struct mist {
+    char *root;                 /* "https://api.mist.com": what a `next` of the paging is put behind */
+    char *org, *auth, *ca_file; /* auth: the Authorization header's value */
+    char *budget;               /* the token bucket's name */
+    unsigned per_hour;
+    json_t *sites;              /* array of {id, name}, NULL: not asked yet */
+    uint64_t sites_at;          /* ms of the clock when it was asked */
+    json_t *devices;            /* inventory: array of {id, mac, name, type, model, site_id} */
+    uint64_t devices_at;
+    json_t *site_names;         /* {id: name}: of sites that were asked for one by one */
+    json_t *sle_metrics;        /* {site id: [metric names]} */
+};
+
+struct mist_device {
+    const char *id, *mac;       /* mac NULL where the id does not tell it */
+    const char *name, *type, *model;      /* NULL: not known yet */
+};
+
+typedef void mist_next(struct ft_call *call);
+typedef void mist_then(struct ft_call *call, json_t *answer);    /* answer: held by the call; NULL where that is allowed */
+
+enum mist_mode { MIST_LOOK, MIST_RUN, MIST_PLAN, MIST_UNDO, MIST_PROBE };      /* MIST_LOOK: run of a read */
+
+/* A write before it is sent: filled by the action, used by plan and run alike, so that both mean the same request. */
+struct mist_write {
+    const char *summary;
+    const char *method, *path;
+    json_t *body;               /* held; NULL: none */
+    json_t *before, *changes;   /* held; NULL: not told */
+    json_t *receipt;            /* held; what undo and probe need; NULL: nothing */
+    json_t *result;             /* held; what run ends with, besides `changed` */
+    json_int_t users;           /* -1: not known */
+    bool nothing_to_do;
+    mist_then *sent;            /* after the answer to the write; NULL: the run is done */
+};
+
+struct mist_call {
+    enum mist_mode mode;
+    json_t *held;
+    const char *site_id, *site_name;
+    const char *mac;            /* of the client */
+    struct mist_device device;
+    struct mist_write write;
+    void *own;                  /* of the action */
+
+    mist_next *found, *device_found;      /* who waits for a site, for a device or a client */
+    mist_then *record_then;     /* who waits for the record of a client, or a device's statistics */
+    const char *wanted_type;    /* of the device; NULL: any */
+    bool looked_afresh;         /* the list was asked for in this call, a second time would not help */
+    bool vc_tried;
+
+    struct {                    /* the request under way; one at a time */
+        const char *method, *url;
+        json_t *body;
+        unsigned flags;
+        bool absent_ok;         /* 404 and an empty answer are NULL for `then` */
+        json_type want;         /* JSON_OBJECT, JSON_ARRAY; JSON_NULL: anything, or nothing */
+        mist_then *then;
+    } ask;
+    struct {                    /* the list under way */
+        const char *path;
+        json_t *items, *seen;   /* held; seen: URLs asked */
+        size_t max;
+        unsigned page, limit;
+        bool complete;          /* false: there was more than was taken */
+        mist_then *then;
+    } list;
+};
+
+static inline struct mist_call *mist_state(struct ft_call *call) { return host->state(call); }
+static inline struct mist *mist_of(struct ft_call *call) { return host->instance(call); }
+
+/* ---- mist.c: life of a call */
+int mist_start(struct ft_call *call, enum mist_mode mode, mist_next *first);
+void mist_drop(struct ft_call *call);                           /* also every entry's cancel */
+void mist_done(struct ft_call *call, json_t *result);           /* taken over */
+__attribute__((format(printf, 3, 4)))
+void mist_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...);
+json_t *mist_hold(struct ft_call *call, json_t *value);         /* taken over: lives until the call ends; NULL stays NULL */
+/* After the action filled its mist_write: ends a plan, or keeps the receipt, sends, and ends the run. */
+void mist_write_ready(struct ft_call *call);
+/* The receipt, or a failure of the call and NULL. */
+const json_t *mist_receipt(struct ft_call *call);
+
+#define MIST_READ(begin) \
+    .size = sizeof(struct ft_action), .effects = FT_EFFECT_READ, .state_size = sizeof(struct mist_call), .run = { begin, mist_drop }
+#define MIST_WRITE(run_begin, plan_begin) \
+    .size = sizeof(struct ft_action), .state_size = sizeof(struct mist_call), \
+    .run = { run_begin, mist_drop }, .plan = { plan_begin, mist_drop }
+
+/* <first>_run, <first>_plan …: the start of an entry. */
+#define MIST_BEGIN(mode, first, begin) \
+    static int begin(struct ft_call *call, struct ft_err *reterr) { (void)reterr; return mist_start(call, mode, first); }
+
+/* ---- mist_http.c */
+struct ft_http_req mist_request(struct ft_call *call, const char *method, const char *url, const json_t *body, unsigned flags);
+__attribute__((format(printf, 2, 3)))
+const char *mist_url(struct ft_call *call, const char *fmt, ...);
+__attribute__((format(printf, 3, 4)))
+void mist_get(struct ft_call *call, mist_then *then, const char *fmt, ...);            /* an object, or the call fails */
+__attribute__((format(printf, 3, 4)))
+void mist_get_if_there(struct ft_call *call, mist_then *then, const char *fmt, ...);   /* 404 or nothing: NULL */
+__attribute__((format(printf, 3, 4)))
+void mist_get_array(struct ft_call *call, mist_then *then, const char *fmt, ...);      /* an array, in one piece */
+/* Follows both styles of paging, to at most `max` items. `then` gets an array; list.complete tells whether it is all. */
+__attribute__((format(printf, 4, 5)))
+void mist_list(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...);
+void mist_send(struct ft_call *call, const char *method, const char *url, json_t *body, mist_then *then);   /* a write; body borrowed */
+const char *mist_escape(struct ft_call *call, const char *text);
+
+/* ---- mist_find.c */
+bool mist_mac(const char *text, char mac[static MIST_MAC_LEN + 1]);      /* any notation */
+bool mist_is_id(const char *text);                                       /* a UUID */
+const char *mist_device_id(struct ft_call *call, const char *mac);
+void mist_find_site(struct ft_call *call, mist_next *found);             /* parameter `site`; none: site_id stays NULL */
+void mist_name_site(struct ft_call *call, mist_next *found);             /* fills site_name where Mist tells it */
+void mist_find_device(struct ft_call *call, const char *type, mist_next *found);     /* parameters `device` and `site` */
+bool mist_find_mac(struct ft_call *call);                                /* parameter `mac`; false: the call has failed */
+const char *mist_text(struct ft_call *call, const char *name);           /* a parameter; NULL: not given */
+const char *mist_window(struct ft_call *call);                           /* parameter `window` as Mist writes it: "10m" */
+
+/* ---- mist_shape.c */
+enum mist_kind { MIST_INT, MIST_NUM, MIST_STR, MIST_BOOL, MIST_TIME, MIST_MAC };
+struct mist_field { const char *name, *from; enum mist_kind kind; };     /* from: "a.b", alternatives by '|' */
+json_t *mist_at(const json_t *value, const char *path);                  /* borrowed; NULL: not there or null */
+const char *mist_str(const json_t *value, const char *path);             /* NULL: not there, empty, not a string */
+double mist_num(const json_t *value, const char *path, double otherwise);
+json_t *mist_value(const json_t *from, const struct mist_field *field);  /* new; json_null() where it is not there or cannot be read */
+/* Sets every field of the table in `out`: to what `from` says, to null otherwise; a value that is there is not overwritten with null. */
+void mist_pick(json_t *out, const json_t *from, const struct mist_field *fields, size_t count);
+#define MIST_PICK(out, from, fields) mist_pick((out), (from), (fields), ARRAY_LEN(fields))
+json_t *mist_rows(const json_t *list, const struct mist_field *fields, size_t count);     /* new array */
+#define MIST_ROWS(list, fields) mist_rows((list), (fields), ARRAY_LEN(fields))
+void mist_newest_first(json_t *rows);                                    /* by their `timestamp` */
+void mist_count_into(json_t *counts, const char *key);                   /* counts[key]++ */
+json_t *mist_without_secrets(const json_t *value);                       /* new; values of keys, passwords … become "***" */
+bool mist_has_secrets(const json_t *value);
+
+/* ---- Schemas as C text. A property is one of the MIST_P_ below; lists of them are joined by commas. */
+#define JSON(...) #__VA_ARGS__
+#define MIST_P(name, type, text) "\"" name "\":{\"type\":" type ",\"description\":\"" text "\"}"
+#define MIST_P_INT(name, text) MIST_P(name, "[\"integer\",\"null\"]", text)
+#define MIST_P_NUM(name, text) MIST_P(name, "[\"number\",\"null\"]", text)
+#define MIST_P_STR(name, text) MIST_P(name, "[\"string\",\"null\"]", text)
+#define MIST_P_BOOL(name, text) MIST_P(name, "[\"boolean\",\"null\"]", text)
+#define MIST_P_TIME(name, text) MIST_P(name, "[\"number\",\"null\"]", text ", s since 1970")
+#define MIST_P_MAC(name, text) MIST_P(name, "[\"string\",\"null\"]", text ", 12 hex digits")
+#define MIST_P_LIST(name, item, text) "\"" name "\":{\"type\":\"array\",\"items\":" item ",\"description\":\"" text "\"}"
+#define MIST_P_OBJ(name, properties, text) "\"" name "\":{\"type\":\"object\",\"description\":\"" text "\",\"properties\":{" properties "}}"
+#define MIST_OBJ(properties) "{\"type\":\"object\",\"properties\":{" properties "}}"
+#define MIST_PARAMS(required, properties) \
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[" required "],\"properties\":{" properties "}}"
+/* A table of fields is written once, as a list of F(kind, name, from, text), and read as rows or as properties. */
+#define MIST_ROW(kind, name, from, text) { #name, from, MIST_##kind },
+#define MIST_PROPERTY(kind, name, from, text) MIST_P_##kind(#name, text) ","
+
+#define MIST_SITE JSON("site": {"type": "string", "minLength": 1, "description": "name or id of the site"})
+#define MIST_DEVICE JSON("device": {"type": "string", "minLength": 1, "description": "name, MAC address in any notation, or id of the device"})
+#define MIST_CLIENT JSON("mac": {"type": "string", "minLength": 12, "description": "MAC address of the client, in any notation"})
+#define MIST_WINDOW(otherwise) "\"window\":{\"type\":[\"string\",\"number\"],\"default\":\"" otherwise "\",\"pattern\":\"^[1-9][0-9]*[smhdw]$\"," \
+    "\"exclusiveMinimum\":0,\"description\":\"how far back to look: 30m, 1h, 1d; a number is milliseconds\"}"
+#define MIST_LIMIT(otherwise, most) "\"limit\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":" most ",\"default\":" otherwise \
+    ",\"description\":\"at most so many items in the answer\"}"
+#define MIST_COMPLETE JSON("complete": {"type": "boolean", "description": "false: there was more than the answer holds"})
+#define MIST_BAND JSON("band": {"type": "string", "enum": ["24", "5", "6"], "description": "radio band: 24 is 2.4 GHz, 5 is 5 GHz, 6 is 6 GHz"})
+#define MIST_CHANGED JSON("changed": {"type": "boolean", "description": "false: there was nothing to do and nothing was sent"})
+
+/* ---- shared between actions */
+/* Finds the newest record of client st->mac in the whole organisation; `then` gets it, or NULL: never seen. */
+void mist_search_client(struct ft_call *call, mist_then *then);
+/* Site of the client: parameter `site`, else where it was seen last; the call fails when there is neither. */
+void mist_find_client_site(struct ft_call *call, mist_next *found);
+void mist_device_stats(struct ft_call *call, mist_then *then);      /* of st->device; checks wanted_type, fills st->device */
+
+extern const struct ft_action mist_client_status, mist_client_events, mist_client_sessions, mist_client_list, mist_client_count,
+    mist_client_disconnect, mist_client_coa;
+extern const struct ft_action mist_device_status, mist_device_list, mist_device_events, mist_inventory, mist_ap_restart, mist_switch_restart,
+    mist_device_locate, mist_device_unlocate, mist_synthetic_test, mist_synthetic_test_status;
+extern const struct ft_action mist_switch_port, mist_port_bounce, mist_port_poe_cycle, mist_switch_port_config;
+extern const struct ft_action mist_rrm_current, mist_rrm_events, mist_channel_scores, mist_rrm_optimize, mist_rogues;
+extern const struct ft_action mist_site_info, mist_site_list, mist_site_stats, mist_sle_summary, mist_sle_impact;
+extern const struct ft_action mist_alarms, mist_alarm_ack, mist_audit_log, mist_usage;
+extern const struct ft_action mist_wlan_list, mist_wlan, mist_wlan_update, mist_site_setting_update;
