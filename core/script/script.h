@@ -15,6 +15,8 @@
  * null list has(object, key) contains(list, value). No pcall, load, require, io, os, debug, coroutine, metatables.
  */
 #pragma once
+#include <stdbool.h>
+#include <stdint.h>
 #include <jansson.h>
 #include "base/err.h"
 #include "data/diag.h"

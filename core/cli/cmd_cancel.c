@@ -1,0 +1,84 @@
+/* fettle cancel */
+#include <errno.h>
+#include <signal.h>
+#include "base/util.h"
+#include "cli/session.h"
+#include "data/json.h"
+
+static struct {
+    const char *run;
+    bool rollback, text;
+} o;
+
+static const struct ft_opt opts[] = {
+    { FT_OPT_ARG, 0, NULL, &o.run, "RUN", "the run, or the first digits of its id", "run" },
+    { FT_OPT_FLAG, 0, "rollback", &o.rollback, NULL, "take back what it did", NULL },
+    { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
+    { 0 },
+};
+
+struct start { struct app *app; const char *id; };
+
+static int start_run(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr)
+{
+    const struct start *s = arg;
+    int r = ft_run_resume(s->app->engine, s->id, app_user(), observer, observer_arg, ret, reterr);
+
+    if (r == 0)
+        ft_run_cancel(*ret, app_user(), false, o.rollback);
+    return r;
+}
+
+struct owner { const char *id; long pid; };
+
+static void find_owner(void *arg, const struct ft_run_info *info)
+{
+    struct owner *owner = arg;
+
+    if (ft_streq(info->id, owner->id) && info->owner)
+        owner->pid = strtol(info->owner, NULL, 10);
+}
+
+/* Another process runs it: ask that one. */
+static int ask_owner(struct app *app, const char *id)
+{
+    struct owner owner = { .id = id };
+    struct ft_err err = { 0 };
+
+    if (ft_store_runs(app->store, NULL, 10000, find_owner, &owner, &err) < 0 || owner.pid <= 1)
+        return app_fail(1, "run %s belongs to another process that cannot be found", id);
+    if (kill((pid_t)owner.pid, o.rollback ? SIGUSR1 : SIGINT) < 0)
+        return app_fail(1, "cannot ask process %ld to stop run %s: %s", owner.pid, id, strerror(errno));
+    printf("asked process %ld to stop run %s after the step under way\n", owner.pid, id);
+    return 0;
+}
+
+static int run(void)
+{
+    struct app app;
+    struct ft_err err = { 0 };
+    char id[9];
+    int r, status = app_open(&app, APP_CONFIG | APP_ENGINE);
+
+    if (status)
+        return status;
+    if (ft_store_find(app.store, o.run, id, &err) < 0) {
+        status = app_fail(2, "%s", err.text);
+    } else if ((r = ft_store_claim(app.store, id, &err)) == -EBUSY) {
+        status = ask_owner(&app, id);
+    } else if (r < 0) {
+        status = app_fail(1, "%s", err.text);
+    } else {
+        struct session_opts session = { .text = o.text, .who = app_user() };
+        struct start start = { .app = &app, .id = id };
+
+        status = session_run(&app, &session, start_run, &start);
+    }
+    app_close(&app);
+    return status;
+}
+
+const struct ft_command cmd_cancel = {
+    "cancel", "End a run, wherever it is", opts, run,
+    "A run under way stops after its step. A write in doubt is found out first: a run with one stays parked until it is clear.\n",
+};

@@ -1,0 +1,95 @@
+/* fettle doctor */
+#include <unistd.h>
+#include "base/util.h"
+#include "cli/app.h"
+#include "data/json.h"
+#include "net/ssh.h"
+
+static const struct ft_opt opts[] = { { 0 } };
+
+static unsigned problems;
+
+static void say(bool ok, const char *what, const char *text)
+{
+    bool colour = term_colour(stdout);
+
+    problems += !ok;
+    if (globals.json) {
+        json_t *line = json_pack("{s:b, s:s, s:s}", "ok", ok, "what", what, "text", text);
+        char *out = ft_json_text(line);
+
+        puts(out);
+        free(out);
+        json_decref(line);
+        return;
+    }
+    fputs("  ", stdout);
+    term_put(stdout, colour, ok ? TONE_GOOD : TONE_BAD, ok ? "✓" : "✗");
+    printf(" %-16s ", what);
+    term_wrap(stdout, text, 21, 21, term_width(stdout));
+    fputc('\n', stdout);
+}
+
+static void look_at_store(struct app *app)
+{
+    struct ft_err err = { 0 };
+    const char *path = globals.store ? globals.store : ft_config_store(app->config);
+
+    app->loop = ft_loop_new(NULL);
+    if (ft_store_open(app->loop, path, &app->store, &err) < 0)
+        say(false, "store", err.text);
+    else
+        say(true, "store", path);
+}
+
+static void look_at_plugins(struct app *app)
+{
+    const json_t *sections = json_object_get(ft_config_json(app->config), "plugins");
+
+    for (const char *const *name = ft_registry_plugins(app->registry); *name; name++) {
+        struct ft_err err = { 0 };
+        bool configured = json_object_get(sections, *name) != NULL;
+        char *what = ft_asprintf("plugin %s", *name);
+
+        if (ft_registry_doctor(app->registry, *name, &err) == 0)
+            say(true, what, configured ? "loads, and its configuration is right" : "loads; nothing is configured");
+        else
+            say(!configured && err.code != -ENOEXEC, what, err.text);
+        free(what);
+    }
+}
+
+static void look_at_ssh(void)
+{
+    static const char *const libraries[] = { "libssh2", "libssh" };
+    struct ft_loop *loop = ft_loop_new(NULL);
+    struct ft_ssh *ssh = ft_ssh_new(loop, NULL);
+
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
+        char *text = ft_ssh_describe(ssh, libraries[i]);
+
+        say(true, libraries[i], text ? text : "not there");
+        free(text);
+    }
+    ft_ssh_free(ssh);
+    ft_loop_free(loop);
+}
+
+static int run(void)
+{
+    struct app app;
+    int status = app_open(&app, APP_CONFIG | APP_WORLD);
+
+    if (status)
+        return status;
+    say(true, "configuration", *ft_config_path(app.config) ? ft_config_path(app.config) : "none: `fettle lab` writes one to try with");
+    look_at_store(&app);
+    look_at_plugins(&app);
+    look_at_ssh();
+    app_close(&app);
+    if (!globals.json)
+        printf(problems ? "\n%u thing%s to mend\n" : "\nall is well\n", problems, problems == 1 ? "" : "s");
+    return problems ? 1 : 0;
+}
+
+const struct ft_command cmd_doctor = { "doctor", "Is everything in place: configuration, store, plugins, secrets, libraries", opts, run, NULL };

@@ -1,0 +1,117 @@
+/* fettle why */
+#include <time.h>
+#include "base/util.h"
+#include "cli/app.h"
+#include "data/json.h"
+
+static struct {
+    const char *run, *step;
+} o;
+
+static const struct ft_opt opts[] = {
+    { FT_OPT_ARG, 0, NULL, &o.run, "RUN", "the run, or the first digits of its id", "run" },
+    { FT_OPT_OPTIONAL_ARG, 0, NULL, &o.step, "STEP", "only this step", NULL },
+    { 0 },
+};
+
+static void print_reads(const json_t *why, int64_t at)
+{
+    const json_t *reads = json_object_get(why, "reads");
+    const char *name;
+    json_t *value;
+    char when[16];
+    time_t t = (time_t)(at / 1000);
+    struct tm tm;
+
+    localtime_r(&t, &tm);
+    strftime(when, sizeof(when), "%H:%M:%S", &tm);
+    json_object_foreach((json_t *)reads, name, value) {
+        char *brief = ft_json_brief(value, 100);
+
+        printf("                         read     %s = %s   (%s)\n", name, brief, when);
+        free(brief);
+    }
+}
+
+static void print_went(const json_t *event)
+{
+    const json_t *why = json_object_get(event, "because");
+    int64_t at = ft_json_int(event, "at", 0);
+    const char *expr = ft_json_str(why, "expr");
+    json_t *tried;
+    size_t i;
+
+    printf("%s → %s\n", ft_json_str(event, "path"), ft_json_str(event, "to"));
+    if (expr)
+        printf("                         because  %s\n", expr);
+    print_reads(why, at);
+    json_array_foreach(json_object_get(event, "tried"), i, tried) {
+        printf("                         not      %s\n", ft_json_str(tried, "expr"));
+        print_reads(tried, at);
+    }
+}
+
+static void print_skipped(const json_t *event)
+{
+    const json_t *why = json_object_get(event, "because");
+
+    printf("%s skipped\n                         because  %s was not true\n", ft_json_str(event, "path"), ft_json_str(why, "expr"));
+    print_reads(why, ft_json_int(event, "at", 0));
+}
+
+static bool wanted(const json_t *event)
+{
+    const char *path = ft_json_str(event, "path");
+
+    return !o.step || ft_streq(path, o.step);
+}
+
+static int show(const json_t *events, const char *id)
+{
+    json_t *event;
+    size_t i, count = 0;
+
+    json_array_foreach((json_t *)events, i, event) {
+        const char *type = ft_json_str(event, "type");
+        bool went = ft_streq(type, "step.went"), skipped = ft_streq(type, "step.skipped"), failed = ft_streq(type, "step.failed");
+
+        if (!(went || skipped || failed) || !wanted(event))
+            continue;
+        count++;
+        if (globals.json) {
+            char *text = ft_json_text(event);
+
+            puts(text);
+            free(text);
+        } else if (went) {
+            print_went(event);
+        } else if (skipped) {
+            print_skipped(event);
+        } else {
+            printf("%s failed%s%s\n                         because  %s\n", ft_json_str(event, "path"), ft_json_str(event, "to") ? " → " : "",
+                   ft_json_str(event, "to") ? ft_json_str(event, "to") : "", ft_json_str(event, "error"));
+        }
+    }
+    if (!count)
+        return app_fail(2, "run %s took no decision%s%s", id, o.step ? " at step " : "", o.step ? o.step : "");
+    return 0;
+}
+
+static int run(void)
+{
+    struct app app;
+    json_t *events = NULL;
+    char id[9];
+    int status = app_open(&app, APP_CONFIG | APP_STORE);
+
+    if (status)
+        return status;
+    status = app_run_events(&app, o.run, id, &events);
+    if (!status)
+        status = show(events, id);
+    json_decref(events);
+    app_close(&app);
+    return status;
+}
+
+const struct ft_command cmd_why = { "why", "Why a run went the way it went: every decision with the values it read", opts, run, NULL };

@@ -1,0 +1,324 @@
+#include "cli/live.h"
+#include <time.h>
+#include "base/text.h"
+#include "base/util.h"
+#include "data/json.h"
+
+enum { TITLE_COLUMNS = 36 };
+
+struct live {
+    FILE *to;
+    bool colour, moving;
+    bool under_way;                   /* an unfinished line stands on the terminal */
+    json_t *titles;                   /* path → title */
+    json_t *effects;                  /* path → effect */
+    char *current;                    /* title of the step under way */
+    char run[9];
+    uint64_t last_at, wait_from;
+};
+
+struct live *live_new(FILE *to, bool moving)
+{
+    struct live *live = ft_calloc(1, sizeof(*live));
+
+    live->to = to;
+    live->colour = term_colour(to);
+    live->moving = moving;
+    live->titles = json_object();
+    live->effects = json_object();
+    return live;
+}
+
+struct live *live_free(struct live *live)
+{
+    if (!live)
+        return NULL;
+    live_clear(live);
+    json_decref(live->titles);
+    json_decref(live->effects);
+    free(live->current);
+    free(live);
+    return NULL;
+}
+
+void live_clear(struct live *live)
+{
+    if (!live->under_way)
+        return;
+    fputs("\r\033[K", live->to);
+    fflush(live->to);
+    live->under_way = false;
+}
+
+static void working(struct live *live, const char *title, const char *text)
+{
+    if (!live->moving)
+        return;
+    live_clear(live);
+    fputs("    ", live->to);
+    term_put(live->to, live->colour, TONE_DIM, "… ");
+    term_column(live->to, title, TITLE_COLUMNS);
+    fputc(' ', live->to);
+    term_column(live->to, text ? text : "", term_width(live->to) - TITLE_COLUMNS - 8);
+    fflush(live->to);
+    live->under_way = true;
+}
+
+/* A step that found something wrong says so by beginning with "no". */
+static bool says_no(const char *seen)
+{
+    return seen && strncmp(seen, "no", 2) == 0 && (seen[2] == '\0' || seen[2] == ':' || seen[2] == ',' || seen[2] == ' ' || seen[2] == ';');
+}
+
+static void line(struct live *live, const char *mark, enum ft_tone tone, const char *title, const char *text, int64_t ms, int depth)
+{
+    int width = term_width(live->to), at = 4 + depth + 2 + TITLE_COLUMNS + 1;
+    char took[32] = "";
+
+    live_clear(live);
+    fprintf(live->to, "%*s", 4 + depth, "");
+    term_put(live->to, live->colour, tone, mark);
+    fputc(' ', live->to);
+    if (ms >= 0)
+        ft_duration_format((uint64_t)ms, took, sizeof(took));
+    if (ft_text_width(title, strlen(title)) > TITLE_COLUMNS) {
+        fprintf(live->to, "%s\n%*s", title, at, "");
+    } else {
+        term_column(live->to, title, TITLE_COLUMNS);
+        fputc(' ', live->to);
+    }
+    int room = width - at - (int)strlen(took) - 1;
+
+    if ((int)ft_text_width(text, strlen(text)) <= room) {
+        term_column(live->to, text, room);
+        fputc(' ', live->to);
+    } else {
+        term_wrap(live->to, text, at, at, width - (int)strlen(took) - 1);
+        fputs("  ", live->to);
+    }
+    term_put(live->to, live->colour, TONE_DIM, took);
+    fputc('\n', live->to);
+    fflush(live->to);
+}
+
+static int depth_of(const char *path)
+{
+    int depth = 0;
+
+    for (; path && *path; path++)
+        depth += *path == '/' ? 2 : 0;
+    return depth;
+}
+
+static const char *title_of(const struct live *live, const json_t *event)
+{
+    const char *title = ft_json_str(event, "title"), *path = ft_json_str(event, "path");
+
+    if (!title && path)
+        title = ft_json_str(live->titles, path);
+    return title ? title : path ? path : "";
+}
+
+/* ---- one function an event */
+
+static void on_started(struct live *live, const json_t *event)
+{
+    const char *key;
+    json_t *value;
+
+    live_clear(live);
+    snprintf(live->run, sizeof(live->run), "%s", ft_json_str(event, "run") ? ft_json_str(event, "run") : "");
+    term_put(live->to, live->colour, TONE_BOLD, ft_json_str(event, "playbook"));
+    fprintf(live->to, " · run %.8s", live->run);
+    if (ft_streq(ft_json_str(event, "mode"), "dry_run"))
+        fputs(" · dry run, nothing is changed", live->to);
+    json_object_foreach(json_object_get(event, "params"), key, value) {
+        char *brief = json_is_null(value) ? NULL : ft_json_brief(value, 40);
+
+        if (brief && *brief)
+            fprintf(live->to, " · %s %s", key, brief);
+        free(brief);
+    }
+    fputs("\n\n", live->to);
+}
+
+static void on_step_started(struct live *live, const json_t *event)
+{
+    const char *path = ft_json_str(event, "path"), *title = ft_json_str(event, "title");
+
+    json_object_set_new(live->titles, path, json_string(title ? title : path));
+    json_object_set(live->effects, path, json_object_get(event, "effect"));
+    free(live->current);
+    live->current = ft_strdup(title ? title : path);
+    if (!ft_streq(ft_json_str(event, "verb"), "set"))
+        working(live, live->current, "");
+}
+
+static void on_intended(struct live *live, const json_t *event)
+{
+    const char *summary = ft_json_str(json_object_get(event, "plan"), "summary");
+
+    working(live, title_of(live, event), summary ? summary : ft_json_str(event, "action"));
+}
+
+static void on_done(struct live *live, const json_t *event)
+{
+    const char *seen = ft_json_str(event, "seen"), *path = ft_json_str(event, "path");
+    bool write = json_is_true(json_object_get(event, "write"));
+    bool has_effect = json_object_get(live->effects, path) != NULL;
+    const char *text = seen ? seen : write ? "done" : "";
+
+    if (!seen && !write && !has_effect && !json_is_true(json_object_get(event, "recovered"))) {
+        live_clear(live);                         /* set, lua and the like: nothing to see */
+        return;
+    }
+    if (json_is_true(json_object_get(event, "recovered"))) {
+        char *recovered = ft_asprintf("%s%s(found out after an interruption)", text, *text ? " " : "");
+
+        line(live, "✓", TONE_GOOD, title_of(live, event), recovered, ft_json_int(event, "ms", -1), depth_of(path));
+        free(recovered);
+        return;
+    }
+    line(live, says_no(seen) ? "✗" : "✓", says_no(seen) ? TONE_BAD : TONE_GOOD, title_of(live, event), text, ft_json_int(event, "ms", -1), depth_of(path));
+}
+
+static void on_failed(struct live *live, const json_t *event)
+{
+    const char *to = ft_json_str(event, "to");
+
+    line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), ft_json_int(event, "ms", -1), depth_of(ft_json_str(event, "path")));
+    if (to)
+        fprintf(live->to, "        the run goes on (on_error: %s)\n", to);
+}
+
+static void on_attempt(struct live *live, const json_t *event)
+{
+    char wait[32];
+    char *text = ft_asprintf("try %d: %s; again in %s", (int)ft_json_int(event, "attempt", 1), ft_json_str(event, "error"),
+                             ft_duration_format((uint64_t)ft_json_int(event, "again_in_ms", 0), wait, sizeof(wait)));
+
+    line(live, "!", TONE_WARN, title_of(live, event), text, -1, depth_of(ft_json_str(event, "path")));
+    free(text);
+}
+
+static void on_question(struct live *live, const json_t *event)
+{
+    const json_t *by = json_object_get(event, "by");
+
+    line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, depth_of(ft_json_str(event, "path")));
+    if (json_is_object(by) && *ft_json_str(by, "role"))
+        fprintf(live->to, "        needs approval by %s (%d)\n", ft_json_str(by, "role"), (int)ft_json_int(by, "count", 1));
+}
+
+static void on_look(struct live *live, const json_t *event)
+{
+    char *text = json_is_object(json_object_get(event, "reads")) ? ft_json_brief(json_object_get(event, "reads"), 200) : ft_strdup(ft_json_str(event, "error"));
+
+    if (!json_is_true(json_object_get(event, "ok")))
+        working(live, title_of(live, event), text);
+    free(text);
+}
+
+static void on_doubt(struct live *live, const json_t *event)
+{
+    line(live, "?", TONE_WARN, title_of(live, event), ft_json_str(event, "why"), -1, depth_of(ft_json_str(event, "path")));
+}
+
+static void on_unproven(struct live *live, const json_t *event)
+{
+    line(live, "!", TONE_WARN, title_of(live, event), "not proven, taking it back", -1, depth_of(ft_json_str(event, "path")));
+}
+
+static void on_rollback(struct live *live, const json_t *event)
+{
+    live_clear(live);
+    fprintf(live->to, "    taking back %d write%s: %s\n", (int)ft_json_int(event, "count", 0), ft_json_int(event, "count", 0) == 1 ? "" : "s", ft_json_str(event, "why"));
+}
+
+static void on_undone(struct live *live, const json_t *event)
+{
+    line(live, "↶", TONE_GOOD, title_of(live, event), "taken back", -1, 0);
+}
+
+static void on_undo_failed(struct live *live, const json_t *event)
+{
+    line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), -1, 0);
+    fputs("        the undo failed: a person is needed, the locks are kept\n", live->to);
+}
+
+static void on_parked(struct live *live, const json_t *event)
+{
+    live_clear(live);
+    fputs("    ", live->to);
+    term_put(live->to, live->colour, TONE_WARN, "⏸");
+    fprintf(live->to, " parked: %s\n", ft_json_str(event, "why"));
+}
+
+static void on_cancelling(struct live *live, const json_t *event)
+{
+    live_clear(live);
+    fprintf(live->to, "    stopping%s, asked by %s\n", json_is_true(json_object_get(event, "now")) ? " now" : " after the step under way", ft_json_str(event, "by"));
+}
+
+static enum ft_tone end_tone(const json_t *event)
+{
+    const char *status = ft_json_str(event, "status"), *kind = ft_json_str(event, "outcome_status");
+
+    if (ft_streq(status, "finished") && ft_streq(kind, "ok"))
+        return TONE_GOOD;
+    return ft_streq(status, "failed") || ft_streq(kind, "failed") ? TONE_BAD : TONE_WARN;
+}
+
+static void on_finished(struct live *live, const json_t *event)
+{
+    const char *outcome = ft_json_str(event, "outcome"), *status = ft_json_str(event, "status"), *diagnosis = ft_json_str(event, "diagnosis");
+    char took[32];
+    json_t *one;
+    size_t i;
+
+    live_clear(live);
+    fputs("\n    ", live->to);
+    term_put(live->to, live->colour, end_tone(event), "●");
+    fputc(' ', live->to);
+    term_put(live->to, live->colour, TONE_BOLD, outcome && *outcome && ft_streq(status, "finished") ? outcome : ft_streq(status, "rolled_back") ? "rolled back" : status);
+    fputs(" · ", live->to);
+    term_wrap(live->to, diagnosis ? diagnosis : ft_json_str(event, "title"), 20, 6, term_width(live->to));
+    fprintf(live->to, "\n      %s, %d steps, %d write%s", ft_duration_format((uint64_t)ft_json_int(event, "ms", 0), took, sizeof(took)), (int)ft_json_int(event, "steps", 0),
+            (int)ft_json_int(event, "writes", 0), ft_json_int(event, "writes", 0) == 1 ? "" : "s");
+    if (json_array_size(json_object_get(event, "undone")))
+        fprintf(live->to, ", %zu taken back", json_array_size(json_object_get(event, "undone")));
+    fputc('\n', live->to);
+    json_array_foreach(json_object_get(event, "evidence"), i, one) {
+        char *text = ft_json_brief(one, 400);
+
+        fputs("      · ", live->to);
+        term_wrap(live->to, text, 8, 8, term_width(live->to));
+        fputc('\n', live->to);
+        free(text);
+    }
+}
+
+void live_event(struct live *live, const json_t *event)
+{
+    static const struct { const char *type; void (*show)(struct live *live, const json_t *event); } shows[] = {
+        { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
+        { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_question }, { "ask.opened", on_question },
+        { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
+        { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "run.parked", on_parked }, { "run.cancelling", on_cancelling },
+        { "run.finished", on_finished },
+    };
+    const char *type = ft_json_str(event, "type");
+
+    for (size_t i = 0; i < ARRAY_LEN(shows); i++)
+        if (ft_streq(shows[i].type, type))
+            shows[i].show(live, event);
+    if (ft_streq(type, "run.planned"))
+        plan_print(live->to, live->colour, json_object_get(event, "plan"));
+}
+
+void live_progress(struct live *live, const char *path, const char *text)
+{
+    const char *title = ft_json_str(live->titles, path);
+
+    working(live, title ? title : path, text);
+}

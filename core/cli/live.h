@@ -1,0 +1,18 @@
+/* live.h: a run as people see it while it goes, made from its events only. Also used to show runs of the past. */
+#pragma once
+#include <jansson.h>
+#include "cli/term.h"
+
+struct live;
+
+/* to a terminal: steps as they end, the one under way on the last line. Otherwise text without control characters. */
+struct live *live_new(FILE *to, bool moving);
+struct live *live_free(struct live *live);
+void live_event(struct live *live, const json_t *event);
+void live_progress(struct live *live, const char *path, const char *text);
+/* Take away the line under way, so that others may print. */
+void live_clear(struct live *live);
+/* A dry run's plan as text. */
+void plan_print(FILE *to, bool colour, const json_t *plan);
+/* What a write would change, indented: the request or commands, and the values before and after. */
+void plan_print_write(FILE *to, bool colour, const json_t *write_plan, int indent);

@@ -1,0 +1,265 @@
+#include "cli/session.h"
+#include <signal.h>
+#include <unistd.h>
+#include "base/buf.h"
+#include "base/util.h"
+#include "cli/live.h"
+#include "data/json.h"
+
+struct session {
+    struct app *app;
+    const struct session_opts *opts;
+    struct live *live;                /* NULL: JSON lines */
+    struct ft_run *run;
+    struct ft_lines *input;
+    struct ft_signal *signals[3];
+    json_t *question;                 /* asked now */
+    json_t *values;                   /* of a form under way */
+    const char *field;
+    unsigned interrupts;
+    int status;
+    bool over;
+};
+
+static void ask_next(struct session *s);
+
+static void put_json(const struct session *s, const json_t *event)
+{
+    json_t *line = json_copy((json_t *)event);
+    char *text;
+
+    if (s->run && !json_object_get(line, "run"))
+        json_object_set_new(line, "run", json_string(ft_run_id(s->run)));
+    text = ft_json_text(line);
+    puts(text);
+    fflush(stdout);
+    free(text);
+    json_decref(line);
+}
+
+static void on_event(void *arg, struct ft_run *run, const json_t *event)
+{
+    struct session *s = arg;
+
+    s->run = run;
+    if (s->live)
+        live_event(s->live, event);
+    else
+        put_json(s, event);
+}
+
+static void on_progress(void *arg, struct ft_run *run, const char *path, const char *text)
+{
+    struct session *s = arg;
+
+    (void)run;
+    if (s->live)
+        live_progress(s->live, path, text);
+}
+
+static void leave(struct session *s, int status)
+{
+    s->status = status;
+    s->over = true;
+    ft_loop_stop(s->app->loop);
+}
+
+static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
+{
+    struct session *s = arg;
+
+    if (s->live && end == FT_RUN_PARKED)
+        printf("\n    fettle resume %s goes on with it\n", ft_run_id(run));
+    else if (s->live)
+        printf("      evidence and the drawn way: fettle show %s --html > report.html\n", ft_run_id(run));
+    leave(s, end);
+}
+
+/* ---- questions at the terminal */
+
+static void stay_parked(struct session *s)
+{
+    if (s->live)
+        printf("    `fettle resume %s` comes back to it; nothing is lost if this window closes.\n", ft_run_id(s->run));
+    leave(s, FT_RUN_PARKED);
+}
+
+static void answer(struct session *s, json_t *value, const char *where)
+{
+    struct ft_err err = { 0 };
+    char *path = ft_strdup(ft_json_str(s->question, "path"));
+
+    json_decref(s->question);
+    s->question = NULL;
+    if (ft_run_answer(s->run, path, value, s->opts->who, where, &err) < 0) {
+        fprintf(stderr, "    %s\n", err.text);
+        ask_next(s);
+    }
+    free(path);
+    json_decref(value);
+}
+
+static const char *next_field(struct session *s)
+{
+    const json_t *fields = json_object_get(s->question, "fields");
+    const char *name;
+    json_t *spec;
+
+    json_object_foreach((json_t *)fields, name, spec) {
+        if (!json_object_get(s->values, name)) {
+            const char *help = ft_json_str(spec, "help");
+
+            printf("        %s%s%s%s: ", name, help ? " (" : "", help ? help : "", help ? ")" : "");
+            fflush(stdout);
+            return name;
+        }
+    }
+    return NULL;
+}
+
+static void prompt(struct session *s)
+{
+    const char *kind = ft_json_str(s->question, "kind");
+
+    if (s->live)
+        live_clear(s->live);
+    if (ft_streq(kind, "approve")) {
+        printf("        approve? [y/N] ");
+    } else if (ft_streq(kind, "doubt")) {
+        plan_print_write(stdout, term_colour(stdout), json_object_get(s->question, "plan"), 8);
+        if (ft_json_str(s->question, "seen"))
+            printf("        seen last: %s\n", ft_json_str(s->question, "seen"));
+        printf("        did it happen? [y/n, anything else leaves it parked] ");
+    } else if (ft_streq(kind, "undo")) {
+        printf("        %s: %s\n        try the undo again (a), it was done by hand (d), or leave it parked: ", ft_json_str(s->question, "title"), ft_json_str(s->question, "text"));
+    } else {
+        printf("        %s\n", ft_json_str(s->question, "text"));
+        json_decref(s->values);
+        s->values = json_object();
+        s->field = next_field(s);
+    }
+    fflush(stdout);
+}
+
+static void on_line(void *arg, const char *text)
+{
+    struct session *s = arg;
+    const char *kind;
+
+    if (!s->question) {
+        return;
+    }
+    if (!text) {
+        stay_parked(s);
+        return;
+    }
+    kind = ft_json_str(s->question, "kind");
+    if (ft_streq(kind, "approve")) {
+        bool yes = strchr("yY", text[0]) && text[0];
+
+        answer(s, json_pack("{s:b, s:s}", "approved", yes, "reason", yes ? "" : "not approved at the terminal"), "terminal");
+    } else if (ft_streq(kind, "doubt")) {
+        if (*text && strchr("yYnN", *text))
+            answer(s, json_pack("{s:b}", "happened", *text == 'y' || *text == 'Y'), "terminal");
+        else
+            stay_parked(s);
+    } else if (ft_streq(kind, "undo")) {
+        if (*text == 'a' || *text == 'd')
+            answer(s, json_pack("{s:b}", *text == 'a' ? "again" : "done", 1), "terminal");
+        else
+            stay_parked(s);
+    } else {
+        json_object_set_new(s->values, s->field, json_string(text));
+        s->field = next_field(s);
+        if (!s->field)
+            answer(s, json_pack("{s:O}", "values", s->values), "terminal");
+    }
+}
+
+static void answer_yes(struct session *s)
+{
+    answer(s, json_pack("{s:b, s:s}", "approved", 1, "reason", "--yes on the command line"), "--yes");
+}
+
+static void ask_next(struct session *s)
+{
+    json_t *questions = ft_run_questions(s->run);
+    bool people = ft_config_has_people(s->app->config);
+
+    json_decref(s->question);
+    s->question = json_incref(json_array_get(questions, 0));
+    json_decref(questions);
+    if (!s->question)
+        return;
+    bool gate = ft_streq(ft_json_str(s->question, "kind"), "approve");
+
+    if (gate && people) {
+        if (s->live)
+            printf("    people and roles are configured: the person who started a run does not approve it\n");
+        stay_parked(s);
+    } else if (gate && s->opts->yes) {
+        answer_yes(s);
+    } else if (!s->live || !isatty(STDIN_FILENO)) {
+        stay_parked(s);
+    } else {
+        if (!s->input)
+            s->input = ft_lines_start(s->app->loop, STDIN_FILENO, on_line, s);
+        prompt(s);
+    }
+}
+
+static void on_parked(void *arg, struct ft_run *run)
+{
+    struct session *s = arg;
+
+    s->run = run;
+    ask_next(s);
+}
+
+/* ---- signals: once asks to stop after the step, twice stops now; SIGUSR1 (fettle cancel --rollback) takes back what was done */
+
+static void on_signal(void *arg, int signum)
+{
+    struct session *s = arg;
+    bool now = signum == SIGINT && s->interrupts++ > 0;
+
+    if (!s->run) {
+        leave(s, FT_RUN_CANCELLED);
+        return;
+    }
+    if (s->live && signum == SIGINT && !now) {
+        live_clear(s->live);
+        fprintf(stderr, "    stopping after this step; Ctrl-C again stops now\n");
+    }
+    ft_run_cancel(s->run, s->opts->who, now, signum == SIGUSR1);
+}
+
+int session_run(struct app *app, const struct session_opts *opts,
+                int (*start)(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr), void *arg)
+{
+    static const struct ft_run_observer observer = { .event = on_event, .progress = on_progress, .parked = on_parked, .ended = on_ended };
+    static const int signums[] = { SIGINT, SIGTERM, SIGUSR1 };
+    bool people_watch = !globals.json && (opts->text || isatty(STDOUT_FILENO));
+    struct session s = { .app = app, .opts = opts, .live = people_watch ? live_new(stdout, isatty(STDOUT_FILENO)) : NULL, .status = FT_RUN_FAILED };
+    struct ft_err err = { 0 };
+    int r;
+
+    r = start(arg, &observer, &s, &s.run, &err);
+    if (r < 0) {
+        live_free(s.live);
+        return app_fail(r == -EINVAL || r == -ENOENT || r == -EALREADY ? 2 : 1, "%s", err.text);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(signums); i++)
+        s.signals[i] = ft_signal_start(app->loop, signums[i], on_signal, &s);
+    ft_loop_run(app->loop);
+    if (!s.over)
+        s.status = app_fail(1, "the run has nothing left to wait for; `fettle resume %s` goes on with it", ft_run_id(s.run));
+    for (size_t i = 0; i < ARRAY_LEN(signums); i++)
+        ft_signal_stop(s.signals[i]);
+    ft_lines_stop(s.input);
+    ft_run_free(s.run);
+    json_decref(s.question);
+    json_decref(s.values);
+    live_free(s.live);
+    return s.status;
+}

@@ -1,0 +1,95 @@
+#include "cli/term.h"
+#include <string.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "base/text.h"
+#include "cli/opt.h"
+
+bool term_colour(FILE *to)
+{
+    const char *none = getenv("NO_COLOR"), *term = getenv("TERM");
+
+    return isatty(fileno(to)) && !globals.no_color && !(none && *none) && !(term && strcmp(term, "dumb") == 0);
+}
+
+int term_width(FILE *to)
+{
+    struct winsize size;
+
+    if (isatty(fileno(to)) && ioctl(fileno(to), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+        return size.ws_col > 120 ? 120 : size.ws_col;
+    return 80;
+}
+
+void term_put(FILE *to, bool colour, enum ft_tone tone, const char *text)
+{
+    static const char *const codes[] = {
+        [TONE_PLAIN] = "", [TONE_GOOD] = "\033[32m", [TONE_BAD] = "\033[31m", [TONE_WARN] = "\033[33m", [TONE_DIM] = "\033[2m", [TONE_BOLD] = "\033[1m",
+    };
+
+    if (colour && tone != TONE_PLAIN)
+        fprintf(to, "%s%s\033[0m", codes[tone], text);
+    else
+        fputs(text, to);
+}
+
+static size_t char_len(const char *p)
+{
+    unsigned char c = (unsigned char)*p;
+    size_t want = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4, n = 1;
+
+    while (n < want && ((unsigned char)p[n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+void term_column(FILE *to, const char *text, int width)
+{
+    int used = (int)ft_text_width(text, strlen(text));
+
+    if (used <= width) {
+        fprintf(to, "%s%*s", text, width - used, "");
+        return;
+    }
+    used = 0;
+    while (*text && used < width - 1) {
+        size_t n = char_len(text);
+
+        used += (int)ft_text_width(text, n);
+        fwrite(text, 1, n, to);
+        text += n;
+    }
+    fputs("…", to);
+    fprintf(to, "%*s", width - used - 1 > 0 ? width - used - 1 : 0, "");
+}
+
+void term_wrap(FILE *to, const char *text, int at, int indent, int width)
+{
+    int column = at;
+
+    while (*text) {
+        size_t word = strcspn(text, " \n");
+        int cols = (int)ft_text_width(text, word);
+
+        if (column > indent && column + cols > width) {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+        }
+        fwrite(text, 1, word, to);
+        column += cols;
+        text += word;
+        if (*text == '\n') {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+            text++;
+        } else if (*text == ' ') {
+            while (*text == ' ')
+                text++;
+            if (*text && *text != '\n') {
+                fputc(' ', to);
+                column++;
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+/* term.h: how text looks on a terminal: colour only where it means something, never alone; columns that line up. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+enum ft_tone { TONE_PLAIN, TONE_GOOD, TONE_BAD, TONE_WARN, TONE_DIM, TONE_BOLD };
+
+bool term_colour(FILE *to);                          /* a terminal, and colour is wanted */
+int term_width(FILE *to);                            /* columns; 80 when it is no terminal */
+/* The text in a tone, or plain when `colour` is false. */
+void term_put(FILE *to, bool colour, enum ft_tone tone, const char *text);
+/* Writes the text, padded with spaces or cut with … to `width` columns. */
+void term_column(FILE *to, const char *text, int width);
+/* Wrapped at `width`, every line behind the first indented by `indent` spaces. Starts at column `at`. */
+void term_wrap(FILE *to, const char *text, int at, int indent, int width);
