@@ -162,11 +162,13 @@ static void arm_sleep(struct ft_loop *loop)
     uv_timer_start(&loop->sleep, wake_up, due > now ? (due - now + 999) / 1000 : 0, 0);
 }
 
-static void wait_for_io(struct ft_loop *loop)
+/* uv_run does not even look at I/O when only weak handles are there: the keeper makes it. */
+static void look_at_io(struct ft_loop *loop, uv_run_mode mode)
 {
-    arm_sleep(loop);
+    if (mode == UV_RUN_ONCE)
+        arm_sleep(loop);
     uv_ref((uv_handle_t *)&loop->keeper);
-    uv_run(&loop->uv, UV_RUN_ONCE);
+    uv_run(&loop->uv, mode);
     uv_unref((uv_handle_t *)&loop->keeper);
 }
 
@@ -186,11 +188,11 @@ void ft_loop_run(struct ft_loop *loop)
         if (loop->stopped || !alive(loop))
             return;
         if (!busy(loop) && !ft_clock_is_manual(loop->clock)) {
-            wait_for_io(loop);
+            look_at_io(loop, UV_RUN_ONCE);
             continue;
         }
-        uv_run(&loop->uv, UV_RUN_NOWAIT);
+        look_at_io(loop, UV_RUN_NOWAIT);
         if (!loop->stopped && !busy(loop) && !move_clock(loop) && alive(loop))
-            wait_for_io(loop);
+            look_at_io(loop, UV_RUN_ONCE);
     }
 }
