@@ -1,0 +1,43 @@
+/* rig.h: an engine on a manual clock with the plugin `sim`, for tests of runs. No test waits: time is moved by the loop. */
+#pragma once
+#include "run/run.h"
+
+struct rig {
+    char dir[64];                     /* fresh; removed by rig_done */
+    struct ft_clock *clock;
+    struct ft_loop *loop;
+    struct ft_store *store;
+    struct ft_script *script;
+    struct ft_secrets *secrets;
+    struct ft_registry *registry;
+    struct ft_playbook_world world;
+    struct ft_engine *engine;
+    json_t *config;
+    /* Of the last run. */
+    struct ft_run *run;
+    json_t *events;
+    enum ft_run_end end;
+    bool ended, parked;
+    /* Called after each event, may cancel, answer or stop. */
+    void (*on_event)(struct rig *rig, const json_t *event);
+    /* Called when it parks; NULL: stop the loop and keep it parked. */
+    void (*on_parked)(struct rig *rig);
+};
+
+void rig_open(struct rig *rig);
+void rig_done(struct rig *rig);
+/* The process dies and is born again: everything but the files is made anew. */
+void rig_reborn(struct rig *rig);
+/* What the device holds, and what goes wrong. JSON texts. */
+void rig_state(struct rig *rig, const char *json);
+void rig_trouble(struct rig *rig, const char *json);
+json_t *rig_read_state(struct rig *rig);                     /* new reference */
+size_t rig_records(struct rig *rig, const char *containing);  /* lines of the record that contain this; NULL: all */
+/* Loads (mistakes fail the test), binds and starts; runs the loop until it ends or parks. params: JSON text or NULL. */
+void rig_run(struct rig *rig, const char *yaml, const char *params, bool dry);
+void rig_resume(struct rig *rig);                            /* the last run, by id */
+void rig_answer(struct rig *rig, const char *path, const char *json);   /* then runs on */
+/* "a:done b:failed c:skipped -> fixed": the way of the last run, in the order in which steps ended; malloced */
+char *rig_way(const struct rig *rig);
+const json_t *rig_event(const struct rig *rig, const char *type, const char *path);   /* last such; NULL */
+size_t rig_count(const struct rig *rig, const char *type);
