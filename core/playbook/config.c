@@ -1,0 +1,246 @@
+/* config.c: reads and checks the configuration file. */
+#include "playbook/config.h"
+#include <unistd.h>
+#include "base/paths.h"
+#include "base/text.h"
+#include "base/util.h"
+#include "data/json.h"
+#include "playbook/reader.h"
+
+struct ft_config {
+    struct ft_doc *doc;               /* NULL: there is no file */
+    json_t *json;
+    char *path, *store;
+};
+
+/* ---- finding it -------------------------------------------------------------------------------------------------- */
+
+static bool is_file(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* Malloced; NULL: there is none. A path that was asked for is taken whether it is there or not. */
+static char *find(const char *path)
+{
+    const char *asked = path ? path : getenv("FETTLE_CONFIG"), *home = getenv("HOME"), *xdg = getenv("XDG_CONFIG_HOME");
+    char *user = NULL;
+
+    if (asked && *asked)
+        return ft_strdup(asked);
+    if (is_file("fettle.yaml"))
+        return ft_strdup("fettle.yaml");
+    if (xdg && *xdg == '/')
+        user = ft_asprintf("%s/fettle/fettle.yaml", xdg);
+    else if (home && *home)
+        user = ft_asprintf("%s/.config/fettle/fettle.yaml", home);
+    if (user && is_file(user))
+        return user;
+    free(user);
+    return is_file("/etc/fettle/fettle.yaml") ? ft_strdup("/etc/fettle/fettle.yaml") : NULL;
+}
+
+/* ---- checking it ------------------------------------------------------------------------------------------------- */
+
+/* Constants that override a playbook's: what is their name's and type's business, the playbook knows. */
+static void check_vars(const struct reader *rd, const struct ft_node *node, const char *what)
+{
+    if (!node || !rd_map(rd, node, what))
+        return;
+    for (const struct ft_node *member = node->first; member; member = member->next) {
+        rd_name(rd, member->key, member->key_mark, "a variable's name");
+        if (member->kind == FT_NODE_NULL)
+            rd_error(rd, member->key_mark, NULL, "the variable '%s' has no value", member->key);
+    }
+}
+
+static void check_sites(const struct reader *rd, const struct ft_node *node)
+{
+    static const struct rd_key keys[] = { { "id" }, { "vars" }, { NULL } };
+    char what[160];
+
+    if (!node || !rd_map(rd, node, "`sites`"))
+        return;
+    for (const struct ft_node *site = node->first; site; site = site->next) {
+        snprintf(what, sizeof(what), "the site '%s'", site->key);
+        rd_keys(rd, site, what, keys);
+        rd_constant(rd, ft_node_get(site, "id"), "`id`");
+        check_vars(rd, ft_node_get(site, "vars"), "`vars`");
+    }
+}
+
+static void check_role(const struct reader *rd, const struct ft_node *role, const struct ft_node *declared)
+{
+    const char *text = rd_constant(rd, role, "a role"), *near;
+    const char **names;
+    char mean[128];
+    size_t n = 0;
+
+    if (!text || !declared || declared->kind != FT_NODE_MAP || ft_node_get(declared, text))
+        return;
+    names = ft_calloc(declared->count + 1, sizeof(*names));
+    for (const struct ft_node *member = declared->first; member; member = member->next)
+        names[n++] = member->key;
+    near = ft_suggest(text, names);
+    rd_error(rd, role->mark, NULL, "`roles` has no role '%s'%s", text, rd_did_you_mean(near, mean, sizeof(mean)));
+    free(names);
+}
+
+static void check_people(const struct reader *rd, const struct ft_node *node, const struct ft_node *declared)
+{
+    static const struct rd_key keys[] = { { "email" }, { "roles" }, { NULL } };
+    char what[160];
+
+    if (!node || !rd_map(rd, node, "`people`"))
+        return;
+    for (const struct ft_node *person = node->first; person; person = person->next) {
+        const struct ft_node *email = ft_node_get(person, "email"), *roles = ft_node_get(person, "roles");
+        const char *address;
+
+        snprintf(what, sizeof(what), "the person '%s'", person->key);
+        rd_keys(rd, person, what, keys);
+        address = rd_constant(rd, email, "`email`");
+        if (address && (!strchr(address, '@') || strpbrk(address, " \t<>,")))
+            rd_error(rd, email->mark, NULL, "'%s' is no mail address", address);
+        if (roles && rd_list(rd, roles, "`roles`"))
+            for (const struct ft_node *role = roles->first; role; role = role->next)
+                check_role(rd, role, declared);
+    }
+}
+
+static void check_roles(const struct reader *rd, const struct ft_node *node)
+{
+    static const struct rd_key keys[] = { { "about" }, { NULL } };
+    char what[160];
+
+    if (!node || !rd_map(rd, node, "`roles`"))
+        return;
+    for (const struct ft_node *role = node->first; role; role = role->next) {
+        snprintf(what, sizeof(what), "the role '%s'", role->key);
+        if (role->kind == FT_NODE_NULL)
+            continue;                                     /* `network-lead:` needs no more words */
+        rd_keys(rd, role, what, keys);
+        rd_constant(rd, ft_node_get(role, "about"), "`about`");
+    }
+}
+
+static void check_small(const struct reader *rd, const struct ft_node *root)
+{
+    static const struct rd_key ssh_keys[] = { { "library" }, { NULL } }, log_keys[] = { { "level" }, { NULL } };
+    static const char *const libraries[] = { "libssh2", "libssh", NULL }, *const levels[] = { "debug", "info", "warn", "error", NULL };
+    const struct ft_node *ssh = ft_node_get(root, "ssh"), *log = ft_node_get(root, "log"), *plugins = ft_node_get(root, "plugins");
+    unsigned n;
+
+    if (rd_keys(rd, ssh, "`ssh`", ssh_keys))
+        rd_one_of(rd, ft_node_get(ssh, "library"), "`library`", libraries, &n);
+    if (rd_keys(rd, log, "`log`", log_keys))
+        rd_one_of(rd, ft_node_get(log, "level"), "`level`", levels, &n);
+    if (!plugins || !rd_map(rd, plugins, "`plugins`"))
+        return;
+    for (const struct ft_node *plugin = plugins->first; plugin; plugin = plugin->next)
+        if (plugin->kind != FT_NODE_MAP && plugin->kind != FT_NODE_NULL)
+            rd_error(rd, plugin->mark, NULL, "the plugin '%s' takes `key: value` lines, not %s", plugin->key, rd_kind(plugin));
+}
+
+static void check(const struct reader *rd, const struct ft_node *root)
+{
+    static const struct rd_key keys[] = {
+        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" }, { "policies" }, { NULL },
+    };
+    const struct ft_node *version = ft_node_get(root, "fettle"), *policies = ft_node_get(root, "policies"), *roles = ft_node_get(root, "roles");
+
+    rd_keys(rd, root, "the configuration", keys);
+    if (root->kind != FT_NODE_MAP)
+        return;
+    if (version && (version->kind != FT_NODE_INT || strcmp(version->text, "1") != 0))
+        rd_error(rd, version->kind == FT_NODE_NULL ? rd_mark(version) : version->mark, NULL, "`fettle` is the version of the configuration: write 1");
+    rd_constant(rd, ft_node_get(root, "store"), "`store`");
+    check_small(rd, root);
+    check_vars(rd, ft_node_get(root, "vars"), "`vars`");
+    check_sites(rd, ft_node_get(root, "sites"));
+    check_roles(rd, roles);
+    check_people(rd, ft_node_get(root, "people"), roles);
+    /* A guard rail that is written down and not held is worse than none. */
+    if (policies && policies->kind != FT_NODE_NULL && policies->count > 0)
+        rd_error(rd, policies->key_mark, NULL, "not supported yet by this version: policies");
+}
+
+/* ---- what it gives ----------------------------------------------------------------------------------------------- */
+
+static char *store_path(const struct ft_config *config)
+{
+    const char *store = ft_json_str(config->json, "store"), *slash = strrchr(config->path, '/');
+
+    if (!store)
+        return ft_asprintf("%s/fettle.db", ft_path_state());
+    if (*store == '/' || !slash)
+        return ft_strdup(store);
+    return ft_asprintf("%.*s%s", (int)(slash + 1 - config->path), config->path, store);
+}
+
+struct ft_config *ft_config_load(const char *path, bool *ret_found, struct ft_diags *diags)
+{
+    struct ft_config *config = ft_calloc(1, sizeof(*config));
+    size_t before = ft_diags_count(diags);
+    char *found = find(path);
+
+    *ret_found = found != NULL;
+    config->path = found ? found : ft_strdup("");
+    if (found) {
+        config->doc = ft_doc_load(found, diags);
+        if (config->doc)
+            check(&(struct reader){ diags, config->doc, found }, ft_doc_root(config->doc));
+        if (ft_diags_count(diags) != before)
+            return ft_config_free(config);
+    }
+    config->json = config->doc ? ft_node_json(ft_doc_root(config->doc)) : json_object();
+    config->store = store_path(config);
+    return config;
+}
+
+struct ft_config *ft_config_free(struct ft_config *config)
+{
+    if (!config)
+        return NULL;
+    ft_doc_free(config->doc);
+    json_decref(config->json);
+    free(config->path);
+    free(config->store);
+    free(config);
+    return NULL;
+}
+
+const json_t *ft_config_json(const struct ft_config *config) { return config->json; }
+const char *ft_config_path(const struct ft_config *config) { return config->path; }
+const char *ft_config_store(const struct ft_config *config) { return config->store; }
+
+/* A site is found by its name or by its id. */
+static const json_t *find_site(const struct ft_config *config, const char *site)
+{
+    json_t *sites = json_object_get(config->json, "sites"), *entry = site ? json_object_get(sites, site) : NULL;
+    const char *name;
+
+    if (entry || !site)
+        return entry;
+    json_object_foreach(sites, name, entry)
+        if (ft_streq(ft_json_str(entry, "id"), site))
+            return entry;
+    return NULL;
+}
+
+json_t *ft_config_vars(const struct ft_config *config, const char *site)
+{
+    json_t *vars = json_object();
+    const json_t *all = json_object_get(config->json, "vars"), *own = json_object_get(find_site(config, site), "vars");
+
+    if (all)
+        json_object_update(vars, (json_t *)all);
+    if (own)
+        json_object_update(vars, (json_t *)own);
+    return vars;
+}
+
+bool ft_config_has_people(const struct ft_config *config)
+{
+    return json_object_size(json_object_get(config->json, "people")) > 0;
+}

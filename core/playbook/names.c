@@ -1,0 +1,104 @@
+/* names.c: the one namespace of a playbook: parameters, variables, step ids, set names, `as` names. */
+#include "playbook/loader.h"
+#include "base/text.h"
+
+static const char *const kinds[] = {
+    [NAME_PARAM] = "a parameter", [NAME_VAR] = "a variable", [NAME_STEP] = "a step's id", [NAME_SET] = "set by a step", [NAME_AS] = "the item of a for_each",
+};
+
+struct name *pb_name_find(const struct loader *ld, const char *text)
+{
+    json_t *index = json_object_get(ld->names, text);
+
+    return index ? ld->name_list[json_integer_value(index)] : NULL;
+}
+
+static bool no_name(void *arg, const char *name, struct ft_name_type *ret_type, const char **ret_why)
+{
+    (void)arg; (void)name; (void)ret_type; (void)ret_why;
+    return false;
+}
+
+static struct ft_mark nowhere(const void *arg, size_t offset, size_t len)
+{
+    (void)arg; (void)offset; (void)len;
+    return (struct ft_mark){ 1, 1, 1, 0 };
+}
+
+/* Whether expressions know the name without any playbook: it is one of Lua's or a helper's. */
+static bool is_global(struct ft_script *script, const char *text)
+{
+    const struct ft_text_place place = { .source = "", .mark = nowhere };
+    const struct ft_names none = { .lookup = no_name };
+    struct ft_diags *unheard = ft_diags_new();
+    struct ft_chunk *chunk = ft_chunk_compile(script, FT_CHUNK_EXPRESSION, text, strlen(text), &place, &none, unheard);
+    bool known = chunk != NULL;
+
+    ft_chunk_free(chunk);
+    ft_diags_free(unheard);
+    return known;
+}
+
+/* What a playbook cannot call its own, because Lua or the engine has it already. NULL: it is free. */
+static const char *reserved(const struct loader *ld, const char *text)
+{
+    static const char *const ours[] = { "result", "error", "event", "run" };
+
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (strcmp(ours[i], text) == 0)
+            return "fettle gives this name its meaning itself";
+    return is_global(ld->world->script, text) ? "it is a function or a module that expressions use" : NULL;
+}
+
+/* step_7 is what a step without an id is called in journals. */
+static bool is_generated(const char *text)
+{
+    return strncmp(text, "step_", 5) == 0 && text[5] && text[5 + strspn(text + 5, "0123456789")] == '\0';
+}
+
+static bool is_free(struct loader *ld, enum name_kind kind, const char *text, struct ft_mark mark)
+{
+    const struct name *other = pb_name_find(ld, text);
+    const char *why = reserved(ld, text);
+
+    if (why) {
+        rd_error(&ld->rd, mark, NULL, "'%s' cannot be used as a name: %s", text, why);
+        return false;
+    }
+    if (kind == NAME_STEP && is_generated(text)) {
+        rd_error(&ld->rd, mark, NULL, "'%s' cannot be a step's id: steps without one are called so", text);
+        return false;
+    }
+    if (!other || (kind == NAME_SET && other->kind == NAME_SET))
+        return true;
+    if (kind == other->kind)
+        rd_error(&ld->rd, mark, NULL, "'%s' is used twice; it is %s on line %u already", text, kinds[other->kind], other->mark.line);
+    else
+        rd_error(&ld->rd, mark, NULL, "'%s' hides %s of the same name on line %u; choose another", text, kinds[other->kind], other->mark.line);
+    return false;
+}
+
+struct name *pb_name_add(struct loader *ld, enum name_kind kind, const char *text, struct ft_mark mark)
+{
+    static const char *const whats[] = {
+        [NAME_PARAM] = "a parameter's name", [NAME_VAR] = "a variable's name", [NAME_STEP] = "a step's id", [NAME_SET] = "a name", [NAME_AS] = "a name",
+    };
+    struct name *name;
+
+    if (!rd_name(&ld->rd, text, mark, whats[kind]) || !is_free(ld, kind, text, mark))
+        return NULL;
+    name = pb_name_find(ld, text);
+    if (name)
+        return name;                         /* one more step that sets it */
+    name = ft_arena_alloc(ld->mem, sizeof(*name));
+    name->kind = kind;
+    name->text = text;
+    name->mark = mark;
+    if (ld->name_count == ld->name_room) {
+        ld->name_room = ld->name_room ? ld->name_room * 2 : 64;
+        ld->name_list = ft_realloc(ld->name_list, ld->name_room * sizeof(*ld->name_list));
+    }
+    json_object_set_new(ld->names, text, json_integer((json_int_t)ld->name_count));
+    ld->name_list[ld->name_count++] = name;
+    return name;
+}

@@ -1,0 +1,505 @@
+/* tmpl.c: values with ${…} in them: taken apart and compiled at load, filled in at the step. */
+#include "playbook/loader.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "data/json.h"
+
+enum kind { TMPL_CONSTANT, TMPL_EXPRESSION, TMPL_TEXT, TMPL_LIST, TMPL_OBJECT };
+
+struct part { const char *literal; const struct ft_chunk *chunk; };       /* one of the two */
+
+struct ft_tmpl {
+    enum kind kind;
+    const char *text;                     /* of a string, as written; else "" */
+    json_t *value;                        /* CONSTANT */
+    const struct ft_chunk *chunk;         /* EXPRESSION; NULL when it does not compile: the load has failed then */
+    const char *expression;
+    struct part *parts;                   /* TEXT */
+    const struct ft_tmpl **items;         /* LIST, OBJECT, and what was one before it turned out to be constant */
+    const char **keys;                    /* OBJECT */
+    size_t count;
+};
+
+/* ---- taking a text apart ----------------------------------------------------------------------------------------- */
+
+/* Behind a long bracket that opens at text[i] ([[ or [=[), else i. */
+static size_t skip_long_bracket(const char *text, size_t len, size_t i)
+{
+    size_t level = 0, at = i + 1;
+
+    while (at < len && text[at] == '=') {
+        level++;
+        at++;
+    }
+    if (at >= len || text[at] != '[')
+        return i;
+    for (at++; at < len; at++) {
+        size_t equals = 0;
+
+        if (text[at] != ']')
+            continue;
+        while (at + 1 + equals < len && text[at + 1 + equals] == '=')
+            equals++;
+        if (equals == level && at + 1 + equals < len && text[at + 1 + equals] == ']')
+            return at + equals + 2;
+    }
+    return len;
+}
+
+static size_t skip_quotes(const char *text, size_t len, size_t i)
+{
+    char quote = text[i];
+
+    for (i++; i < len && text[i] != quote; i++)
+        if (text[i] == '\\')
+            i++;
+    return ft_min(i + 1, len);
+}
+
+/* Where the } is that closes the expression which begins at `i`; len when there is none. */
+static size_t find_close(const char *text, size_t len, size_t i)
+{
+    unsigned open = 0;
+
+    while (i < len) {
+        size_t behind = text[i] == '[' ? skip_long_bracket(text, len, i) : i;
+
+        if (behind > i) {
+            i = behind;
+        } else if (text[i] == '"' || text[i] == '\'') {
+            i = skip_quotes(text, len, i);
+        } else if (text[i] == '}' && open == 0) {
+            return i;
+        } else {
+            open += text[i] == '{';
+            open -= text[i] == '}';
+            i++;
+        }
+    }
+    return len;
+}
+
+bool pb_has_expression(const char *text)
+{
+    for (const char *dollar = strstr(text, "${"); dollar; dollar = strstr(dollar + 2, "${"))
+        if (dollar == text || dollar[-1] != '$')
+            return true;
+    return false;
+}
+
+/* ---- compiling --------------------------------------------------------------------------------------------------- */
+
+struct place { const struct ft_doc *doc; const struct ft_node *node; size_t base; };
+
+static struct ft_mark place_mark(const void *arg, size_t offset, size_t len)
+{
+    const struct place *place = arg;
+
+    return ft_node_mark_at(place->doc, place->node, place->base + offset, len);
+}
+
+static const struct ft_chunk *compile(struct scope *scope, const struct ft_node *node, enum ft_chunk_kind kind, size_t from, size_t len)
+{
+    struct loader *ld = scope->ld;
+    struct place *place = ft_arena_alloc(ld->mem, sizeof(*place));
+    const struct ft_text_place where = { .source = ld->rd.source, .mark = place_mark, .arg = place };
+    const struct ft_names names = { .lookup = pb_scope_lookup, .all = pb_scope_all, .arg = scope };
+
+    *place = (struct place){ ld->rd.doc, node, from };
+    return pb_own_chunk(ld, ft_chunk_compile(ld->world->script, kind, node->text + from, len, &where, &names, ld->rd.diags));
+}
+
+static size_t trim(const char *text, size_t *from, size_t to)
+{
+    while (*from < to && strchr(" \t\r\n", text[*from]))
+        (*from)++;
+    while (to > *from && strchr(" \t\r\n", text[to - 1]))
+        to--;
+    return to;
+}
+
+/* {{ name }}: the hand that writes another system's templates. */
+static void refuse_other_templates(struct loader *ld, const struct ft_node *node)
+{
+    for (const char *open = strstr(node->text, "{{"); open; open = strstr(open + 2, "{{")) {
+        const char *name = open + 2 + strspn(open + 2, " "), *end = name + strspn(name, "abcdefghijklmnopqrstuvwxyz_.0123456789");
+        const char *close = end + strspn(end, " ");
+
+        if (end == name || strncmp(close, "}}", 2) != 0)
+            continue;
+        rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, (size_t)(open - node->text), (size_t)(close + 2 - open)), NULL,
+                 "{{…}} means nothing here: write ${%.*s}", (int)(end - name), name);
+    }
+}
+
+static const char *literal(struct loader *ld, const char *text, size_t len)
+{
+    char *copy = ft_arena_alloc(ld->mem, len + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        copy[n++] = text[i];
+        if (text[i] == '$' && i + 2 < len && text[i + 1] == '$' && text[i + 2] == '{')
+            i++;                              /* $${ writes ${ */
+    }
+    return copy;
+}
+
+static size_t next_expression(const char *text, size_t len, size_t i)
+{
+    for (; i + 1 < len; i++) {
+        if (text[i] == '$' && text[i + 1] == '$' && i + 2 < len && text[i + 2] == '{')
+            i += 2;
+        else if (text[i] == '$' && text[i + 1] == '{')
+            return i;
+    }
+    return len;
+}
+
+static size_t count_expressions(const char *text, size_t len)
+{
+    size_t n = 0;
+
+    for (size_t i = next_expression(text, len, 0); i < len; i = next_expression(text, len, find_close(text, len, i + 2)))
+        n++;
+    return n;
+}
+
+/* The expression at `open` ("${"); returns where it closes. */
+static size_t one_expression(struct scope *scope, const struct ft_node *node, size_t open, const struct ft_chunk **ret, const char **ret_text)
+{
+    struct loader *ld = scope->ld;
+    size_t close = find_close(node->text, node->len, open + 2), from = open + 2, to;
+
+    *ret = NULL;
+    *ret_text = "";
+    if (close >= node->len) {
+        rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, open, 2), NULL, "this ${ has no closing }");
+        return node->len;
+    }
+    to = trim(node->text, &from, close);
+    if (from == to) {
+        rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, open, close + 1 - open), NULL, "${} is empty: write an expression in it");
+    } else {
+        *ret_text = ft_arena_strndup(ld->mem, node->text + from, to - from);
+        *ret = compile(scope, node, FT_CHUNK_EXPRESSION, from, to - from);
+    }
+    return close + 1;
+}
+
+static void compile_parts(struct scope *scope, const struct ft_node *node, struct ft_tmpl *tmpl, size_t expressions)
+{
+    size_t at = 0;
+
+    tmpl->parts = ft_arena_alloc(scope->ld->mem, (2 * expressions + 1) * sizeof(*tmpl->parts));
+    while (at < node->len) {
+        size_t open = next_expression(node->text, node->len, at);
+        const char *unused;
+
+        if (open > at)
+            tmpl->parts[tmpl->count++].literal = literal(scope->ld, node->text + at, open - at);
+        at = open;
+        if (open < node->len) {
+            at = one_expression(scope, node, open, &tmpl->parts[tmpl->count].chunk, &unused);
+            tmpl->count++;
+        }
+    }
+}
+
+static void compile_string(struct scope *scope, const struct ft_node *node, struct ft_tmpl *tmpl)
+{
+    size_t expressions = count_expressions(node->text, node->len);
+    bool alone = expressions == 1 && strncmp(node->text, "${", 2) == 0 && find_close(node->text, node->len, 2) + 1 == node->len;
+
+    tmpl->text = node->text;
+    refuse_other_templates(scope->ld, node);
+    if (alone) {
+        tmpl->kind = TMPL_EXPRESSION;
+        one_expression(scope, node, 0, &tmpl->chunk, &tmpl->expression);
+    } else if (expressions > 0) {
+        tmpl->kind = TMPL_TEXT;
+        compile_parts(scope, node, tmpl, expressions);
+    } else {
+        tmpl->value = pb_own(scope->ld, json_string(literal(scope->ld, node->text, node->len)));
+    }
+}
+
+static void compile_members(struct scope *scope, const struct ft_node *node, struct ft_tmpl *tmpl)
+{
+    bool constant = true;
+
+    tmpl->kind = node->kind == FT_NODE_LIST ? TMPL_LIST : TMPL_OBJECT;
+    tmpl->items = ft_arena_alloc(scope->ld->mem, (node->count + 1) * sizeof(*tmpl->items));
+    tmpl->keys = ft_arena_alloc(scope->ld->mem, (node->count + 1) * sizeof(*tmpl->keys));
+    for (const struct ft_node *child = node->first; child; child = child->next) {
+        tmpl->keys[tmpl->count] = child->key;
+        tmpl->items[tmpl->count] = pb_tmpl(scope, child);
+        constant = constant && tmpl->items[tmpl->count++]->kind == TMPL_CONSTANT;
+    }
+    if (constant) {
+        tmpl->value = pb_own(scope->ld, pb_tmpl_sketch(tmpl));
+        tmpl->kind = TMPL_CONSTANT;
+    }
+}
+
+const struct ft_tmpl *pb_tmpl(struct scope *scope, const struct ft_node *node)
+{
+    struct ft_tmpl *tmpl;
+
+    if (!node)
+        return NULL;
+    tmpl = ft_arena_alloc(scope->ld->mem, sizeof(*tmpl));
+    tmpl->kind = TMPL_CONSTANT;
+    tmpl->text = "";
+    if (node->kind == FT_NODE_STRING)
+        compile_string(scope, node, tmpl);
+    else if (node->kind == FT_NODE_LIST || node->kind == FT_NODE_MAP)
+        compile_members(scope, node, tmpl);
+    else
+        tmpl->value = pb_own(scope->ld, ft_node_json(node));
+    return tmpl;
+}
+
+const struct ft_tmpl *pb_tmpl_empty(struct loader *ld)
+{
+    struct ft_tmpl *tmpl = ft_arena_alloc(ld->mem, sizeof(*tmpl));
+
+    tmpl->kind = TMPL_CONSTANT;
+    tmpl->text = "";
+    tmpl->value = pb_own(ld, json_object());
+    return tmpl;
+}
+
+static const struct ft_chunk *compile_code(struct scope *scope, const struct ft_node *node, const char *what, enum ft_chunk_kind kind)
+{
+    struct loader *ld = scope->ld;
+    size_t from = 0, to;
+    const char *dollar;
+
+    if (node->kind == FT_NODE_BOOL)
+        return compile(scope, node, kind, 0, node->len);
+    if (!rd_text(&ld->rd, node, what))
+        return NULL;
+    dollar = strstr(node->text, "${");
+    if (dollar) {
+        rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, (size_t)(dollar - node->text), 2), NULL, "%s is an expression already: write it without ${ and }", what);
+        return NULL;
+    }
+    to = kind == FT_CHUNK_EXPRESSION ? trim(node->text, &from, node->len) : node->len;
+    if (from == to) {
+        rd_error(&ld->rd, node->mark, NULL, "%s is an empty text", what);
+        return NULL;
+    }
+    return compile(scope, node, kind, from, to - from);
+}
+
+const struct ft_chunk *pb_condition(struct scope *scope, const struct ft_node *node, const char *what)
+{
+    return node ? compile_code(scope, node, what, FT_CHUNK_EXPRESSION) : NULL;
+}
+
+const struct ft_chunk *pb_block(struct scope *scope, const struct ft_node *node, const char *what)
+{
+    return node ? compile_code(scope, node, what, FT_CHUNK_BLOCK) : NULL;
+}
+
+/* ---- looking at one ---------------------------------------------------------------------------------------------- */
+
+json_t *pb_tmpl_sketch(const struct ft_tmpl *tmpl)
+{
+    json_t *value;
+
+    switch (tmpl->kind) {
+    case TMPL_CONSTANT:
+        return json_incref(tmpl->value);
+    case TMPL_LIST:
+        value = json_array();
+        for (size_t i = 0; i < tmpl->count; i++)
+            json_array_append_new(value, pb_tmpl_sketch(tmpl->items[i]));
+        return value;
+    case TMPL_OBJECT:
+        value = json_object();
+        for (size_t i = 0; i < tmpl->count; i++)
+            json_object_set_new(value, tmpl->keys[i], pb_tmpl_sketch(tmpl->items[i]));
+        return value;
+    default:
+        return ft_unknown(NULL);
+    }
+}
+
+bool pb_tmpl_is_constant(const struct ft_tmpl *tmpl)
+{
+    return tmpl->kind == TMPL_CONSTANT;
+}
+
+const char *pb_tmpl_expression(const struct ft_tmpl *tmpl)
+{
+    return tmpl->kind == TMPL_EXPRESSION ? tmpl->expression : NULL;
+}
+
+bool pb_tmpl_is_text(const struct ft_tmpl *tmpl)
+{
+    return tmpl->kind == TMPL_TEXT;
+}
+
+const struct ft_tmpl *pb_tmpl_part(const struct ft_tmpl *tmpl, size_t i)
+{
+    return tmpl->items && i < tmpl->count ? tmpl->items[i] : NULL;
+}
+
+const char *ft_tmpl_text(const struct ft_tmpl *tmpl)
+{
+    return tmpl->text;
+}
+
+/* ---- filling in -------------------------------------------------------------------------------------------------- */
+
+struct fill {
+    const json_t *env;
+    json_t *reads;                        /* of all expressions so far */
+    bool unknown;
+    struct ft_err *reterr;
+};
+
+static json_t *fill(struct fill *f, const struct ft_tmpl *tmpl, bool *ret_nothing);
+
+/* New reference; NULL: an error, said. */
+static json_t *evaluate(struct fill *f, const struct ft_chunk *chunk)
+{
+    struct ft_eval_result r = { 0 };
+    enum ft_eval e = ft_chunk_eval(chunk, f->env, &r, f->reterr);
+    json_t *value = e == FT_EVAL_ERROR ? NULL : json_incref(r.value);
+
+    if (r.reads)
+        json_object_update_missing(f->reads, r.reads);
+    f->unknown = f->unknown || e == FT_EVAL_UNKNOWN || (value && ft_has_unknown(value));
+    ft_eval_result_done(&r);
+    return value;
+}
+
+/* An empty text where a value is missing is how a script deletes the wrong thing: only what has one plain notation is written. */
+static int write_value(struct fill *f, const struct ft_tmpl *tmpl, const struct ft_chunk *chunk, const json_t *value, struct ft_buf *buf)
+{
+    const char *why = NULL;
+
+    if (json_is_string(value))
+        ft_buf_add(buf, json_string_value(value), json_string_length(value));
+    else if (json_is_integer(value))
+        ft_buf_addf(buf, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    else if (json_is_real(value))
+        ft_buf_addf(buf, "%.14g", json_real_value(value));
+    else if (json_is_boolean(value))
+        ft_buf_adds(buf, json_is_true(value) ? "true" : "false");
+    else if (json_is_null(value))
+        why = "is nil";
+    else if (json_object_get(value, "$secret"))
+        why = "is a secret, which is only ever passed on alone";
+    else
+        why = json_is_array(value) ? "is a list" : "is an object";
+    if (!why)
+        return 0;
+    return ft_err_class(f->reterr, FT_INVALID, -EINVAL, "the text \"%.200s\" cannot be written: %.200s %s", tmpl->text, ft_chunk_text(chunk), why);
+}
+
+static json_t *fill_text(struct fill *f, const struct ft_tmpl *tmpl)
+{
+    struct ft_buf buf = FT_BUF_INIT(1 << 20);
+    json_t *value = NULL, *unknown = NULL;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < tmpl->count; i++) {
+        if (tmpl->parts[i].literal) {
+            ft_buf_adds(&buf, tmpl->parts[i].literal);
+            continue;
+        }
+        value = evaluate(f, tmpl->parts[i].chunk);
+        if (!value)
+            r = -EINVAL;
+        else if (ft_is_unknown(value))
+            unknown = unknown ? unknown : json_incref(value);
+        else
+            r = write_value(f, tmpl, tmpl->parts[i].chunk, value, &buf);
+        json_decref(value);
+    }
+    value = NULL;
+    if (r == 0 && buf.overflow)
+        ft_err_class(f->reterr, FT_INVALID, -EFBIG, "the text \"%.200s\" became longer than 1 MiB", tmpl->text);
+    else if (r == 0)
+        value = unknown ? json_incref(unknown) : json_stringn(ft_buf_str(&buf), buf.len);
+    json_decref(unknown);
+    ft_buf_done(&buf);
+    return value;
+}
+
+static json_t *fill_list(struct fill *f, const struct ft_tmpl *tmpl)
+{
+    json_t *list = json_array();
+    bool nothing;
+
+    for (size_t i = 0; i < tmpl->count; i++) {
+        json_t *item = fill(f, tmpl->items[i], &nothing);
+
+        if (item && nothing) {
+            ft_err_class(f->reterr, FT_INVALID, -EINVAL, "item %zu of the list is nil: %.200s", i + 1, tmpl->items[i]->text);
+            json_decref(item);
+            item = NULL;
+        }
+        if (!item) {
+            json_decref(list);
+            return NULL;
+        }
+        json_array_append_new(list, item);
+    }
+    return list;
+}
+
+/* A member whose expression is nil is left out: so an optional parameter is handed on as it came. */
+static json_t *fill_object(struct fill *f, const struct ft_tmpl *tmpl)
+{
+    json_t *object = json_object();
+    bool nothing;
+
+    for (size_t i = 0; i < tmpl->count; i++) {
+        json_t *member = fill(f, tmpl->items[i], &nothing);
+
+        if (!member) {
+            json_decref(object);
+            return NULL;
+        }
+        if (nothing)
+            json_decref(member);
+        else
+            json_object_set_new(object, tmpl->keys[i], member);
+    }
+    return object;
+}
+
+static json_t *fill(struct fill *f, const struct ft_tmpl *tmpl, bool *ret_nothing)
+{
+    json_t *value;
+
+    *ret_nothing = false;
+    switch (tmpl->kind) {
+    case TMPL_CONSTANT: return json_incref(tmpl->value);
+    case TMPL_TEXT: return fill_text(f, tmpl);
+    case TMPL_LIST: return fill_list(f, tmpl);
+    case TMPL_OBJECT: return fill_object(f, tmpl);
+    case TMPL_EXPRESSION:
+        value = evaluate(f, tmpl->chunk);
+        *ret_nothing = value && json_is_null(value);
+        return value;
+    }
+    return NULL;
+}
+
+enum ft_eval ft_tmpl_eval(const struct ft_tmpl *tmpl, const json_t *env, struct ft_eval_result *ret, struct ft_err *reterr)
+{
+    struct fill f = { .env = env, .reads = json_object(), .reterr = reterr };
+    bool nothing;
+
+    ret->value = fill(&f, tmpl, &nothing);
+    ret->reads = f.reads;
+    if (!ret->value)
+        return FT_EVAL_ERROR;
+    return f.unknown ? FT_EVAL_UNKNOWN : FT_EVAL_OK;
+}

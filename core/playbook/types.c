@@ -1,0 +1,276 @@
+/* types.c: whether a value that a playbook writes can be what a schema asks for: constants wholly, expressions as far as their type is known. */
+#include "playbook/loader.h"
+#include "base/buf.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "data/schema.h"
+
+enum { T_NULL = 1, T_BOOL = 2, T_INT = 4, T_REAL = 8, T_STRING = 16, T_LIST = 32, T_OBJECT = 64, T_ANY = 127 };
+
+static const struct { const char *name, *people; unsigned bits; } types[] = {
+    { "string", "a text", T_STRING }, { "integer", "a whole number", T_INT }, { "number", "a number", T_INT | T_REAL }, { "boolean", "true or false", T_BOOL },
+    { "array", "a list", T_LIST }, { "object", "an object", T_OBJECT }, { "null", "null", T_NULL },
+};
+
+static unsigned named(const json_t *type)
+{
+    for (size_t i = 0; json_is_string(type) && i < ARRAY_LEN(types); i++)
+        if (strcmp(types[i].name, json_string_value(type)) == 0)
+            return types[i].bits;
+    return T_ANY;
+}
+
+static unsigned of_value(const json_t *value)
+{
+    static const unsigned bits[] = {
+        [JSON_OBJECT] = T_OBJECT, [JSON_ARRAY] = T_LIST, [JSON_STRING] = T_STRING, [JSON_INTEGER] = T_INT, [JSON_REAL] = T_REAL,
+        [JSON_TRUE] = T_BOOL, [JSON_FALSE] = T_BOOL, [JSON_NULL] = T_NULL,
+    };
+
+    return bits[json_typeof(value)];
+}
+
+static unsigned types_of(const json_t *schema)
+{
+    const json_t *type = json_object_get(schema, "type"), *values = json_object_get(schema, "enum"), *one = json_object_get(schema, "const");
+    unsigned bits = 0;
+
+    if (json_is_string(type))
+        return named(type);
+    for (size_t i = 0; i < json_array_size(type); i++)
+        bits |= named(json_array_get(type, i));
+    for (size_t i = 0; !type && i < json_array_size(values); i++)
+        bits |= of_value(json_array_get(values, i));
+    if (!type && !values && one)
+        bits = of_value(one);
+    return bits ? bits : T_ANY;
+}
+
+/* "a text or null" */
+static const char *spoken(unsigned bits, char *buf, size_t len)
+{
+    struct ft_buf text = FT_BUF_INIT(200);
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        if ((bits & types[i].bits) != types[i].bits || (types[i].bits == T_INT && (bits & T_REAL)))
+            continue;
+        ft_buf_addf(&text, "%s%s", text.len ? " or " : "", types[i].people);
+    }
+    snprintf(buf, len, "%s", text.len ? ft_buf_str(&text) : "something else");
+    ft_buf_done(&text);
+    return buf;
+}
+
+static bool fit(unsigned have, unsigned want)
+{
+    have &= ~(unsigned)T_NULL;                    /* nil is left out, and then it is missing */
+    if (have & (T_INT | T_REAL))
+        have |= want & (T_INT | T_REAL);          /* 3.0 is a whole number too */
+    return have == 0 || (have & want) != 0;
+}
+
+bool pb_may_be_list(const json_t *schema)
+{
+    return (types_of(schema) & T_LIST) != 0;
+}
+
+/* ---- constants: the schema's own words --------------------------------------------------------------------------- */
+
+struct check {
+    struct scope *scope;
+    const struct ft_node *node;                   /* of the value; NULL: there is none */
+    const json_t *root;
+    const char *what;
+    struct ft_mark where;                         /* for what has no place of its own */
+};
+
+/* The last word of a pointer, unescaped enough to be read; the whole value has none. */
+static const char *last_word(const char *pointer)
+{
+    const char *slash = strrchr(pointer, '/');
+
+    return slash ? slash + 1 : "";
+}
+
+static const json_t *schema_at(const json_t *root, const char *pointer)
+{
+    const json_t *schema = root;
+    char *copy = ft_strdup(pointer), *save = NULL;
+    bool open = false;
+
+    for (char *part = strtok_r(copy, "/", &save); part && schema; part = strtok_r(NULL, "/", &save)) {
+        const json_t *member = ft_schema_member(root, schema, part, &open);
+
+        schema = member ? member : ft_schema_items(root, schema, &open);
+    }
+    free(copy);
+    return schema;
+}
+
+static void say_unknown(const struct check *c, const struct ft_node *parent, const struct ft_schema_error *error)
+{
+    const struct ft_node *member = parent ? ft_node_get(parent, error->key) : NULL;
+    const json_t *schema = schema_at(c->root, error->pointer);
+    const char **names = schema ? ft_schema_names(c->root, schema) : NULL;
+    char near[128];
+
+    rd_error(&c->scope->ld->rd, member ? member->key_mark : c->where, NULL, "%s has no parameter '%s'%s", c->what, error->key,
+             rd_did_you_mean(names ? ft_suggest(error->key, names) : NULL, near, sizeof(near)));
+    free(names);
+}
+
+static void say_missing(const struct check *c, const struct ft_node *parent, const struct ft_schema_error *error)
+{
+    const json_t *schema = schema_at(c->root, error->pointer), *member;
+    const char *about;
+    bool open = false;
+
+    member = schema ? ft_schema_member(c->root, schema, error->key, &open) : NULL;
+    about = ft_json_str(member, "description");
+    rd_error(&c->scope->ld->rd, parent && parent != c->node ? rd_mark(parent) : c->where, about, "%s needs '%s'", c->what, error->key);
+}
+
+static void say(void *arg, const struct ft_schema_error *error)
+{
+    const struct check *c = arg;
+    const struct ft_node *at = c->node ? ft_node_at(c->node, error->pointer) : NULL;
+    const char *word = last_word(error->pointer);
+
+    if (error->what == FT_SCHEMA_UNKNOWN && error->key)
+        say_unknown(c, at, error);
+    else if (error->what == FT_SCHEMA_MISSING && error->key)
+        say_missing(c, at, error);
+    else
+        rd_error(&c->scope->ld->rd, at ? at->mark : c->where, NULL, "%s: '%s' %s", c->what, *word ? word : "the value", error->text);
+}
+
+/* ---- expressions: their type, where it is known ------------------------------------------------------------------ */
+
+static void check_types(const struct check *c, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *schema)
+{
+    struct loader *ld = c->scope->ld;
+    const char *expr = pb_tmpl_expression(tmpl);
+    unsigned want = types_of(schema);
+    struct ft_name_type type;
+    char wanted[120], had[120];
+
+    if (json_object_get(schema, "$ref") || json_object_get(schema, "anyOf") || json_object_get(schema, "oneOf") || json_object_get(schema, "allOf"))
+        return;
+    if (pb_tmpl_is_text(tmpl) && !(want & T_STRING))
+        rd_error(&ld->rd, node->mark, NULL, "%s: '%s' takes %s, and a text with ${…} in it is always a text", c->what, node->key ? node->key : "the item", spoken(want, wanted, sizeof(wanted)));
+    if (!expr || !pb_scope_path_type(c->scope, expr, strlen(expr), &type))
+        return;
+    if (!fit(types_of(type.schema), want))
+        rd_error(&ld->rd, node->mark, NULL, "%s: '%s' takes %s, and %s is %s", c->what, node->key ? node->key : "the item", spoken(want, wanted, sizeof(wanted)), expr,
+                 spoken(types_of(type.schema), had, sizeof(had)));
+}
+
+static void check_inside(const struct check *c, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *schema)
+{
+    bool open = false;
+    size_t i = 0;
+
+    if (pb_tmpl_is_constant(tmpl) || !schema)
+        return;
+    check_types(c, node, tmpl, schema);
+    for (const struct ft_node *child = node->first; child; child = child->next, i++) {
+        const json_t *inner = child->key ? ft_schema_member(c->root, schema, child->key, &open) : ft_schema_items(c->root, schema, &open);
+        const struct ft_tmpl *part = pb_tmpl_part(tmpl, i);
+
+        if (inner && part)
+            check_inside(c, child, part, inner);
+    }
+}
+
+void pb_check_value(struct scope *scope, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *root, const struct ft_schema *schema,
+                    const char *what, struct ft_mark where)
+{
+    struct check c = { scope, node, root, what, where };
+    json_t *sketch;
+
+    if (!schema)
+        return;
+    sketch = pb_tmpl_sketch(tmpl);
+    ft_schema_check(schema, sketch, say, &c);
+    json_decref(sketch);
+    if (node)
+        check_inside(&c, node, tmpl, root);
+}
+
+/* ---- parameters of a called playbook ----------------------------------------------------------------------------- */
+
+static unsigned bindable(const json_t *spec)
+{
+    enum ft_param_type type = FT_PARAM_STRING;
+
+    pb_param_type(ft_json_str(spec, "type"), &type);
+    switch (type) {
+    case FT_PARAM_INT: case FT_PARAM_NUMBER: return T_STRING | T_INT | T_REAL;
+    case FT_PARAM_DURATION: return T_STRING | T_INT;
+    case FT_PARAM_BOOL: return T_STRING | T_BOOL;
+    case FT_PARAM_LIST: return T_STRING | T_LIST;
+    default: return T_STRING;
+    }
+}
+
+static void check_argument(struct scope *scope, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *spec, const char *what)
+{
+    const char *expr = pb_tmpl_expression(tmpl);
+    struct ft_name_type type;
+    struct ft_err err = { 0 };
+    json_t *value, *bound = NULL;
+    char wanted[120], had[120];
+
+    if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && !fit(types_of(type.schema), bindable(spec)))
+        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' takes %s, and %s is %s", what, node->key, spoken(bindable(spec), wanted, sizeof(wanted)), expr,
+                 spoken(types_of(type.schema), had, sizeof(had)));
+    if (!pb_tmpl_is_constant(tmpl))
+        return;
+    value = pb_tmpl_sketch(tmpl);
+    if (ft_streq(ft_json_str(spec, "type"), "duration") && json_is_number(value))
+        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' is a duration, and %s has no unit: write %ss or %sm", what, node->key, node->text, node->text, node->text);
+    else if (pb_bind_value(spec, value, &bound, &err) < 0)
+        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s': %s", what, node->key, err.text);
+    json_decref(bound);
+    json_decref(value);
+}
+
+static const struct ft_param *find_param(const struct ft_playbook *pb, const char *name)
+{
+    for (size_t i = 0; i < pb->param_count; i++)
+        if (strcmp(pb->params[i].name, name) == 0)
+            return &pb->params[i];
+    return NULL;
+}
+
+static const char *nearest_param(const struct ft_playbook *pb, const char *name)
+{
+    const char **names = ft_calloc(pb->param_count + 1, sizeof(*names)), *near;
+
+    for (size_t i = 0; i < pb->param_count; i++)
+        names[i] = pb->params[i].name;
+    near = ft_suggest(name, names);
+    free(names);
+    return near;
+}
+
+void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what, struct ft_mark where)
+{
+    struct loader *ld = scope->ld;
+    char near[128];
+    size_t i = 0;
+
+    for (const struct ft_node *member = with ? with->first : NULL; member; member = member->next, i++) {
+        const struct ft_param *param = find_param(pb, member->key);
+        const struct ft_tmpl *part = pb_tmpl_part(tmpl, i);
+
+        if (!param)
+            rd_error(&ld->rd, member->key_mark, NULL, "%s has no parameter '%s'%s", what, member->key,
+                     rd_did_you_mean(nearest_param(pb, member->key), near, sizeof(near)));
+        else if (part)
+            check_argument(scope, member, part, param->spec, what);
+    }
+    for (i = 0; i < pb->param_count; i++)
+        if (pb->params[i].required && !(with && ft_node_get(with, pb->params[i].name)))
+            rd_error(&ld->rd, where, *pb->params[i].help ? pb->params[i].help : NULL, "%s needs '%s'", what, pb->params[i].name);
+}
