@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The benchmarks: one line of JSON a figure, each the median ratio of pairs taken in turn in this run.
+#   tests/bench/run.sh            all
+#   tests/bench/run.sh startup    only these (startup, check, playbook, memory, flushes, transitions)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/support/packages.sh
+install_packages build bench
+cmake --preset release -DFETTLE_TESTS=OFF -DFETTLE_BENCH=ON >/dev/null
+cmake --build --preset release -j "$(nproc)" >/dev/null
+exec python3 tests/bench/bench.py build/release "$@"
