@@ -1,0 +1,416 @@
+/* ise_mnt.c: sessions, authentications and the reasons why they fail. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include "ise.h"
+
+#define REASONS_KEEP_MS (24 * 60 * 60 * 1000u)
+#define MAX_ATTEMPTS 100
+
+static void set_str(json_t *out, const char *name, const json_t *from, const char *key)
+{
+    json_object_set_new(out, name, ise_str_or_null(from, key));
+}
+
+static void set_text(json_t *out, const char *name, const char *text)
+{
+    json_object_set_new(out, name, text && *text ? json_string(text) : json_null());
+}
+
+static void set_time(json_t *out, const char *name, double time)
+{
+    json_object_set_new(out, name, time > 0 ? json_real(time) : json_null());
+}
+
+/* ---- failure reasons: GET /FailureReasons, several hundred entries, asked for once a day */
+
+/* Groups of reasons that a playbook can branch on. Codes: 22040, 22056, 15039 and 5411, 5440, 12514 to 12520 are in wide use. */
+static const struct { const char *code, *kind, *resolution; } known_reasons[] = {
+    { "22040", "wrong_password", "the user typed a wrong password: reset it, or remove the saved network from the device" },
+    { "22056", "unknown_user", "no identity store holds this user: create it, or correct the identity source sequence" },
+    { "22057", "unknown_user", "the password check failed in the identity store: check its state and the user there" },
+    { "22061", "account_disabled", "the account is disabled: enable it" },
+    { "24408", "wrong_password", "Active Directory refused the password: reset it, or remove the saved network from the device" },
+    { "15039", "policy", "an authorization rule answers with a profile that rejects: look at the rule and at what put the endpoint into it" },
+    { "12514", "certificate", "the client's certificate comes from an authority that ISE does not trust: import it, or give the client another one" },
+    { "12516", "certificate", "the client's certificate has expired: renew it" },
+    { "12520", "certificate", "the client does not trust ISE's certificate: give it the authority's certificate, or renew ISE's" },
+    { "12321", "certificate", "the client does not trust ISE's certificate: give it the authority's certificate, or renew ISE's" },
+    { "5411", "supplicant", "the client stopped answering in the middle: look at its signal and at its 802.1X settings" },
+    { "5440", "supplicant", "the client gave up and began anew: look at its signal and at its 802.1X settings" },
+    { "5405", "radius", "ISE dropped the request: check the shared secret and whether the AP is a network device of ISE" },
+    { "11007", "radius", "the AP is no network device of ISE: add it" },
+};
+
+static const char *kind_of(const char *code)
+{
+    for (size_t i = 0; code && i < ARRAY_LEN(known_reasons); i++)
+        if (strcmp(known_reasons[i].code, code) == 0)
+            return known_reasons[i].kind;
+    return "other";
+}
+
+static const char *own_resolution(const char *code)
+{
+    for (size_t i = 0; code && i < ARRAY_LEN(known_reasons); i++)
+        if (strcmp(known_reasons[i].code, code) == 0)
+            return known_reasons[i].resolution;
+    return NULL;
+}
+
+/* "22040 Wrong password" → "22040"; NULL: no number in front. */
+static const char *code_of(struct ft_call *call, const char *text)
+{
+    size_t n = text ? strspn(text, "0123456789") : 0;
+
+    return n && n <= 10 ? host->printf(call, "%.*s", (int)n, text) : NULL;
+}
+
+static const char *words_of(const char *text)
+{
+    size_t n = text ? strspn(text, "0123456789") : 0;
+
+    return text ? text + n + strspn(text + n, " ") : NULL;
+}
+
+static void reasons_here(struct ft_call *call, json_t *answer)
+{
+    struct ise_call *st = ise_state(call);
+    struct ise *ise = ise_of(call);
+    json_t *list = ise_each(json_object_get(answer, "failureReasonList"), "failureReason"), *item;
+    size_t i;
+
+    json_decref(ise->reasons);
+    ise->reasons = json_object();
+    ise->reasons_at = host->wall_ms(call);
+    json_array_foreach(list, i, item) {
+        const char *text = ise_str(item, "code"), *code = code_of(call, text ? text : ise_str(item, "@id"));
+        json_t *entry = json_object();
+
+        set_text(entry, "text", words_of(text));
+        set_str(entry, "cause", item, "cause");
+        set_str(entry, "resolution", item, "resolution");
+        json_object_set_new(ise->reasons, code ? code : "", entry);
+    }
+    json_decref(list);
+    st->found(call, ise_hold(call, json_incref(ise->reasons)));
+}
+
+void ise_reasons(struct ft_call *call, ise_then *then)
+{
+    struct ise_call *st = ise_state(call);
+    struct ise *ise = ise_of(call);
+    uint64_t now = host->wall_ms(call);
+
+    st->found = then;
+    if (ise->reasons && now >= ise->reasons_at && now - ise->reasons_at < REASONS_KEEP_MS)
+        then(call, ise_hold(call, json_incref(ise->reasons)));
+    else
+        ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/FailureReasons"), reasons_here);
+}
+
+static void set_reason(json_t *out, const json_t *reasons, const char *code, const char *text)
+{
+    const json_t *entry = code ? json_object_get(reasons, code) : NULL;
+
+    set_text(out, "failure_reason_code", code);
+    set_text(out, "failure_reason", text ? text : ise_str(entry, "text"));
+    set_text(out, "cause", ise_str(entry, "cause"));
+    set_text(out, "resolution", ise_str(entry, "resolution") ? ise_str(entry, "resolution") : own_resolution(code));
+    json_object_set_new(out, "kind", code ? json_string(kind_of(code)) : json_null());
+}
+
+#define REASON_PROPERTIES \
+    ISE_P_STR("failure_reason_code", "number of the failure reason, such as 22040") "," \
+    ISE_P_STR("failure_reason", "the failure reason in words") "," \
+    ISE_P_STR("cause", "what ISE's catalogue says about its cause") "," \
+    ISE_P_STR("resolution", "what to do about it") "," \
+    ISE_P_STR("kind", "wrong_password, unknown_user, account_disabled, certificate, policy, supplicant, radius, or other; nil without a failure")
+
+static void reason_shown(struct ft_call *call, json_t *reasons)
+{
+    const char *code = ise_state(call)->own;
+    json_t *out = json_object();
+
+    set_reason(out, reasons, code, NULL);
+    json_object_set_new(out, "found", json_boolean(json_object_get(reasons, code)));
+    ise_done(call, out);
+}
+
+static void reason_begin(struct ft_call *call)
+{
+    const json_t *code = json_object_get(host->params(call), "code");
+
+    if (json_is_integer(code))
+        ise_state(call)->own = host->printf(call, "%" JSON_INTEGER_FORMAT, json_integer_value(code));
+    else
+        ise_state(call)->own = (void *)code_of(call, json_string_value(code));
+    if (ise_state(call)->own)
+        ise_reasons(call, reason_shown);
+    else
+        ise_fail(call, FT_INVALID, "code: '%.60s' does not begin with a number", json_string_value(code) ? json_string_value(code) : "");
+}
+ISE_BEGIN(ISE_LOOK, reason_begin, reason_start)
+
+const struct ft_action ise_failure_reason = {
+    ISE_READ(reason_start),
+    .name = "failure_reason", .summary = "what a failure reason of ISE means, and what to do about it",
+    .params_schema = ISE_PARAMS("\"code\"", JSON("code": {"type": ["integer", "string"], "description": "number of the reason; words behind it are ignored"})),
+    .result_schema = ISE_OBJ(ISE_P_BOOL("found", "the catalogue of ISE has this number") "," REASON_PROPERTIES),
+    .about = "`GET /admin/API/mnt/FailureReasons`, asked for once a day.",
+    .example = "- id: reason\n  run: ise.failure_reason\n  with: {code: \"${auth.failure_reason_code}\"}\n",
+};
+
+/* ---- what sessions and attempts have in common */
+
+static double record_time(const json_t *record)
+{
+    static const char *const names[] = { "acs_timestamp", "auth_acs_timestamp", "acsview_timestamp", "auth_acsview_timestamp" };
+    double time = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(names) && !time; i++)
+        time = ise_time(ise_str(record, names[i]));
+    return time;
+}
+
+#define AUTH_PROPERTIES \
+    ISE_P_STR("user_name", "identity that was presented") "," \
+    ISE_P_STR("auth_protocol", "protocol, such as EAP-TLS or PEAP") "," ISE_P_STR("auth_method", "dot1x, mab, PAP_ASCII …") "," \
+    ISE_P_STR("identity_store", "where the identity was looked up") "," ISE_P_STR("identity_group", "group of the identity") "," \
+    ISE_P_STR("policy_set", "policy set that matched") "," ISE_P_STR("authorization_rule", "authorization rule that matched") "," \
+    ISE_P_STR("authorization_profile", "authorization profile that was given") "," \
+    ISE_P_STR("nas_ip", "address of the network device") "," ISE_P_STR("nas_port", "port of the network device") "," \
+    ISE_P_STR("nas_name", "name of the network device in ISE") "," ISE_P_STR("called_station", "BSSID or MAC address, and SSID, of the access point") "," \
+    ISE_P_STR("server", "ISE node that answered") "," ISE_P_TIME("timestamp", "when it was") "," \
+    ISE_P_NUM("age_s", "how long ago, s") "," ISE_P_STR("message_code", "5200 passed, 5400 failed") "," \
+    ISE_P_STR("response", "what ISE answered to the network device")
+
+static void set_auth(struct ft_call *call, json_t *out, const json_t *record)
+{
+    double time = record_time(record), now = (double)host->wall_ms(call) / 1000;
+    const char *port = ise_str(record, "nas_port_id");
+
+    set_str(out, "user_name", record, "user_name");
+    set_str(out, "auth_protocol", record, "authentication_protocol");
+    set_str(out, "auth_method", record, "authentication_method");
+    set_str(out, "identity_store", record, "identity_store");
+    set_str(out, "identity_group", record, "identity_group");
+    set_text(out, "policy_set", ise_other(call, record, "ISEPolicySetName"));
+    set_text(out, "authorization_rule", ise_other(call, record, "AuthorizationPolicyMatchedRule"));
+    set_str(out, "authorization_profile", record, "selected_azn_profiles");
+    set_text(out, "nas_ip", ise_str(record, "nas_ip_address") ? ise_str(record, "nas_ip_address") : ise_str(record, "device_ip_address"));
+    set_text(out, "nas_port", port ? port : ise_other(call, record, "NAS-Port"));
+    set_str(out, "nas_name", record, "network_device_name");
+    set_text(out, "called_station", ise_other(call, record, "Called-Station-ID"));
+    set_text(out, "server", ise_str(record, "acs_server") ? ise_str(record, "acs_server") : ise_str(record, "server"));
+    set_time(out, "timestamp", time);
+    json_object_set_new(out, "age_s", time > 0 ? json_real(now > time ? now - time : 0) : json_null());
+    set_str(out, "message_code", record, "message_code");
+    set_str(out, "response", record, "response");
+}
+
+/* Either of the two elements says it: <passed> true or 1, else <failed> false or 0. */
+static bool has_passed(const json_t *record)
+{
+    if (json_object_get(record, "passed"))
+        return ise_true(record, "passed");
+    return json_object_get(record, "failed") && !ise_true(record, "failed");
+}
+
+/* ---- auth_status: GET /AuthStatus/MACAddress/{MAC}/{seconds}/{records}/All */
+
+struct auth_look {
+    json_t *newest;
+    int attempts, failures;
+};
+
+static void status_over(struct ft_call *call, json_t *reasons)
+{
+    struct auth_look *look = ise_state(call)->own;
+    const char *text = ise_str(look->newest, "failure_reason");
+    bool passed = has_passed(look->newest);
+    json_t *out = json_pack("{s:b, s:b, s:i, s:i}", "found", look->newest != NULL, "passed", look->newest && passed,
+                            "attempts_in_window", look->attempts, "failures_in_window", look->failures);
+
+    set_reason(out, reasons, passed ? NULL : code_of(call, text), passed ? NULL : words_of(text));
+    set_auth(call, out, look->newest);
+    ise_done(call, out);
+}
+
+/* Neither the lists nor their elements are in the order of time. */
+static void weigh_attempts(struct auth_look *look, const json_t *answer)
+{
+    json_t *lists = ise_each(json_object_get(answer, "authStatusOutputList"), "authStatusList"), *list;
+    size_t i;
+
+    json_array_foreach(lists, i, list) {
+        json_t *elements = ise_each(list, "authStatusElements"), *element;
+        size_t j;
+
+        json_array_foreach(elements, j, element) {
+            if (!json_is_object(element))
+                continue;
+            look->attempts++;
+            look->failures += !has_passed(element);
+            if (!look->newest || record_time(element) > record_time(look->newest))
+                look->newest = element;
+        }
+        json_decref(elements);
+    }
+    json_decref(lists);
+}
+
+static void status_here(struct ft_call *call, json_t *answer)
+{
+    struct auth_look *look = ise_state(call)->own;
+
+    if (answer && !json_object_get(answer, "authStatusOutputList")) {
+        ise_fail(call, FT_INVALID, "GET %s: the answer is not an authStatusOutputList", ise_state(call)->ask.url);
+        return;
+    }
+    weigh_attempts(look, answer);
+    if (look->newest && !has_passed(look->newest))
+        ise_reasons(call, status_over);
+    else
+        status_over(call, NULL);
+}
+
+static unsigned long window_s(struct ft_call *call)
+{
+    static const struct { char unit; unsigned long s; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+    const json_t *window = json_object_get(host->params(call), "window");
+    const char *text = json_string_value(window);
+    char *unit;
+    unsigned long n;
+
+    if (!text)
+        return json_is_number(window) && json_number_value(window) >= 1000 ? (unsigned long)(json_number_value(window) / 1000) : 1;
+    n = strtoul(text, &unit, 10);
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (*unit == units[i].unit)
+            return n * units[i].s;
+    return n;
+}
+
+static void status_begin(struct ft_call *call)
+{
+    if (!ise_find_mac(call))
+        return;
+    ise_state(call)->own = host->alloc(call, sizeof(struct auth_look));
+    ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/AuthStatus/MACAddress/%s/%lu/%d/All", ise_state(call)->mac, window_s(call), MAX_ATTEMPTS),
+            status_here);
+}
+ISE_BEGIN(ISE_LOOK, status_begin, status_start)
+
+const struct ft_action ise_auth_status = {
+    ISE_READ(status_start),
+    .name = "auth_status", .summary = "whether an endpoint's newest authentication passed, and why not",
+    .params_schema = ISE_PARAMS("\"mac\"", ISE_MAC "," ISE_WINDOW("1h")),
+    .result_schema = ISE_OBJ(
+        ISE_P_BOOL("found", "ISE saw an attempt within the window") "," ISE_P_BOOL("passed", "the newest attempt passed") ","
+        ISE_P("attempts_in_window", "\"integer\"", "attempts within the window, at most 100") ","
+        ISE_P("failures_in_window", "\"integer\"", "those that failed") "," REASON_PROPERTIES "," AUTH_PROPERTIES),
+    .about = "`GET /admin/API/mnt/AuthStatus/MACAddress/{mac}/{seconds}/100/All`. The newest attempt is chosen by its time. The number of the failure\n"
+             "is explained by ISE's own catalogue, by fettle's where that has no advice.",
+    .example = "- id: auth\n  run: ise.auth_status\n  with: {mac: \"${client}\", window: 1h}\n  branch:\n    - if: result.found and not result.passed\n"
+               "      then: auth_failed\n    - else: dhcp\n",
+};
+
+/* ---- session: GET /Session/MACAddress/{MAC} */
+
+static void session_here(struct ft_call *call, json_t *answer)
+{
+    json_t *session = json_object_get(answer, "sessionParameters");
+
+    if (answer && !json_is_object(session))
+        ise_fail(call, FT_INVALID, "GET %s: the answer holds no sessionParameters", ise_state(call)->ask.url);
+    else
+        ise_state(call)->found(call, session);
+}
+
+void ise_session_of(struct ft_call *call, ise_then *then)
+{
+    ise_state(call)->found = then;
+    ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/Session/MACAddress/%s", ise_state(call)->mac), session_here);
+}
+
+/* Accounting tells of the end; without accounting a passed authentication is all there is to go by. */
+static bool is_active(const json_t *session)
+{
+    const char *acct = ise_str(session, "acct_status_type");
+
+    return session && has_passed(session) && !(acct && strcasecmp(acct, "Stop") == 0) && !ise_true(session, "stopped");
+}
+
+static void session_shown(struct ft_call *call, json_t *session)
+{
+    const char *text = ise_str(session, "failure_reason");
+    bool passed = has_passed(session);
+    json_t *out = json_pack("{s:b, s:b, s:b}", "found", session != NULL, "active", is_active(session), "passed", session && passed);
+
+    set_text(out, "failure_reason_code", passed ? NULL : code_of(call, text));
+    set_text(out, "failure_reason", passed ? NULL : words_of(text));
+    set_auth(call, out, session);
+    set_str(out, "ip", session, "framed_ip_address");
+    set_str(out, "session_id", session, "audit_session_id");
+    set_str(out, "acct_session_id", session, "acct_session_id");
+    set_str(out, "acct_status", session, "acct_status_type");
+    json_object_set_new(out, "session_s", ise_int_or_null(session, "acct_session_time"));
+    set_str(out, "terminate_cause", session, "acct_terminate_cause");
+    set_str(out, "endpoint_profile", session, "endpoint_policy");
+    set_str(out, "posture", session, "posture_status");
+    set_str(out, "vlan", session, "vlan");
+    ise_done(call, out);
+}
+
+static void session_begin(struct ft_call *call)
+{
+    if (ise_find_mac(call))
+        ise_session_of(call, session_shown);
+}
+ISE_BEGIN(ISE_LOOK, session_begin, session_start)
+
+const struct ft_action ise_session = {
+    ISE_READ(session_start),
+    .name = "session", .summary = "the newest session of an endpoint",
+    .params_schema = ISE_PARAMS("\"mac\"", ISE_MAC),
+    .result_schema = ISE_OBJ(
+        ISE_P_BOOL("found", "ISE knows a session") "," ISE_P_BOOL("active", "it passed and has not ended, as far as accounting tells") ","
+        ISE_P_BOOL("passed", "its authentication passed") ","
+        ISE_P_STR("failure_reason_code", "number of the failure reason") "," ISE_P_STR("failure_reason", "the failure reason in words") ","
+        AUTH_PROPERTIES "," ISE_P_STR("ip", "address of the endpoint") "," ISE_P_STR("session_id", "audit session id") ","
+        ISE_P_STR("acct_session_id", "accounting session id") "," ISE_P_STR("acct_status", "Start, Interim-Update or Stop") ","
+        ISE_P_INT("session_s", "length of the session, s") "," ISE_P_STR("terminate_cause", "why it ended") ","
+        ISE_P_STR("endpoint_profile", "what profiling thinks it is") "," ISE_P_STR("posture", "posture") "," ISE_P_STR("vlan", "VLAN that was given")),
+    .about = "`GET /admin/API/mnt/Session/MACAddress/{mac}`.",
+    .example = "- id: session\n  run: ise.session\n  with: {mac: \"${client}\"}\n",
+};
+
+/* ---- active_count: GET /Session/ActiveCount */
+
+static void count_here(struct ft_call *call, json_t *answer)
+{
+    json_t *count = ise_int_or_null(json_object_get(answer, "sessionCount"), "count");
+
+    if (json_is_integer(count)) {
+        ise_done(call, json_pack("{s:o}", "count", count));
+        return;
+    }
+    json_decref(count);
+    ise_fail(call, FT_INVALID, "GET %s: the answer holds no sessionCount", ise_state(call)->ask.url);
+}
+
+static void count_begin(struct ft_call *call)
+{
+    ise_get(call, ISE_MNT, false, ise_url(call, ISE_MNT, "/Session/ActiveCount"), count_here);
+}
+ISE_BEGIN(ISE_LOOK, count_begin, count_start)
+
+const struct ft_action ise_active_count = {
+    ISE_READ(count_start),
+    .name = "active_count", .summary = "how many sessions are active",
+    .params_schema = ISE_PARAMS("", ""),
+    .result_schema = ISE_OBJ(ISE_P("count", "\"integer\"", "active sessions of the deployment")),
+    .about = "`GET /admin/API/mnt/Session/ActiveCount`.",
+    .example = "- id: sessions\n  run: ise.active_count\n",
+};
