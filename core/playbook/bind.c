@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "data/json.h"
-#include "data/schema.h"
+#include "data/pattern.h"
 
 enum { LIST_MAX = 10000, TEXT_MAX = 65536 };
 
@@ -42,14 +42,12 @@ static int refuse(const json_t *given, struct ft_err *reterr, const char *fmt, .
 
 static int check_pattern(const char *pattern, const json_t *given, struct ft_err *reterr)
 {
-    json_t *json = json_pack("{s:s}", "pattern", pattern);
-    struct ft_schema *schema = NULL;
-    int r = ft_schema_compile(json, &schema, reterr);
+    struct ft_pattern *compiled = NULL;
+    int r = ft_pattern_new(pattern, &compiled, reterr);
 
-    if (r == 0 && ft_schema_check(schema, given, NULL, NULL) > 0)
+    if (r == 0 && !ft_pattern_match(compiled, json_string_value(given), json_string_length(given)))
         r = refuse(given, reterr, "does not match the pattern %s", pattern);
-    ft_schema_free(schema);
-    json_decref(json);
+    ft_pattern_free(compiled);
     return r;
 }
 

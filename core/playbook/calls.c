@@ -76,8 +76,7 @@ bool pb_read_call(struct loader *ld, const struct ft_node *map, struct ft_call_s
     ret->action = name ? find_action(ld, run, name) : NULL;
     ret->effects = ret->action ? ld->world->effects(ret->action) : FT_EFFECT_READ;
     read_effect(ld, ft_node_get(map, "effect"), ret->action, &ret->effects);
-    if (with)
-        rd_map(&ld->rd, with, "`with`");
+    rd_object(&ld->rd, with, "`with`");
     return ret->action != NULL;
 }
 

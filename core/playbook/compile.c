@@ -213,7 +213,7 @@ static void compile_call(struct loader *ld, struct step_info *info)
 {
     const struct ft_node *with = ft_node_get(info->node, "with"), *node = pb_verb_node(info);
     struct scope scope = pb_scope_of(ld, info);
-    const struct ft_tmpl *tmpl = with && rd_map(&ld->rd, with, "`with`") ? pb_tmpl(&scope, with) : NULL;
+    const struct ft_tmpl *tmpl = rd_object(&ld->rd, with, "`with`") ? pb_tmpl(&scope, with) : NULL;
 
     info->step->call_with = tmpl ? tmpl : pb_tmpl_empty(ld);
     if (info->step->callee && (tmpl || !with))
@@ -256,7 +256,7 @@ static void compile_assume(struct loader *ld, struct step_info *info)
     struct ft_schema *schema = NULL;
     struct ft_buf what = FT_BUF_INIT(300);
 
-    if (!node || !rd_map(&ld->rd, node, "`assume`"))
+    if (!rd_object(&ld->rd, node, "`assume`"))
         return;
     info->step->assume = pb_tmpl(&scope, node);
     if (info->result.schema && ft_schema_compile(info->result.root, &schema, NULL) == 0) {

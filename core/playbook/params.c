@@ -2,7 +2,7 @@
 #include "playbook/loader.h"
 #include "base/text.h"
 #include "data/json.h"
-#include "data/schema.h"
+#include "data/pattern.h"
 
 const char *const pb_param_types[] = {
     [FT_PARAM_STRING] = "string", [FT_PARAM_INT] = "int", [FT_PARAM_NUMBER] = "number", [FT_PARAM_BOOL] = "bool", [FT_PARAM_DURATION] = "duration",
@@ -108,9 +108,8 @@ static void read_pattern(struct spec *s)
 {
     const struct ft_node *node = ft_node_get(s->node, "pattern");
     const char *text;
-    struct ft_schema *compiled = NULL;
+    struct ft_pattern *compiled = NULL;
     struct ft_err err = { 0 };
-    json_t *schema;
 
     if (!node)
         return;
@@ -119,17 +118,15 @@ static void read_pattern(struct spec *s)
         return;
     }
     text = rd_text(&s->ld->rd, node, "`pattern`");
-    schema = text ? json_pack("{s:s}", "pattern", text) : NULL;
     if (!text) {
         s->bad = true;
-    } else if (ft_schema_compile(schema, &compiled, &err) < 0) {
+    } else if (ft_pattern_new(text, &compiled, &err) < 0) {
         rd_error(&s->ld->rd, node->mark, NULL, "`pattern` is no regular expression that fettle knows: %s", err.text);
         s->bad = true;
     } else {
         json_object_set_new(s->json, "pattern", json_string(text));
     }
-    ft_schema_free(compiled);
-    json_decref(schema);
+    ft_pattern_free(compiled);
 }
 
 /* What min and max of a type are: a number, a whole number, a duration, or a length. */

@@ -22,7 +22,7 @@ const char *rd_kind(const struct ft_node *node)
 const char *rd_did_you_mean(const char *suggestion, char *buf, size_t len)
 {
     if (suggestion)
-        snprintf(buf, len, " (did you mean '%s'?)", suggestion);
+        snprintf(buf, len, "; did you mean '%s'?", suggestion);
     else
         snprintf(buf, len, "%s", "");
     return buf;
@@ -108,6 +108,11 @@ bool rd_keys(const struct reader *rd, const struct ft_node *node, const char *wh
             ok = false;
         }
     return ok;
+}
+
+bool rd_object(const struct reader *rd, const struct ft_node *node, const char *what)
+{
+    return node && is_map(rd, node, what);
 }
 
 bool rd_map(const struct reader *rd, const struct ft_node *node, const char *what)

@@ -21,6 +21,7 @@ struct rd_key { const char *name; bool required; };
 bool rd_keys(const struct reader *rd, const struct ft_node *node, const char *what, const struct rd_key *keys);
 bool rd_is_key(const struct rd_key *keys, const char *name);
 void rd_unknown_key(const struct reader *rd, const struct ft_node *member, const char *what, const struct rd_key *keys);   /* says it, with the nearest */
+bool rd_object(const struct reader *rd, const struct ft_node *node, const char *what);         /* any keys, or none */
 bool rd_map(const struct reader *rd, const struct ft_node *node, const char *what);            /* any keys, at least one */
 bool rd_list(const struct reader *rd, const struct ft_node *node, const char *what);           /* at least one item */
 const char *rd_text(const struct reader *rd, const struct ft_node *node, const char *what);    /* not empty */
@@ -36,7 +37,7 @@ bool rd_name(const struct reader *rd, const char *text, struct ft_mark mark, con
 
 /* "a text", "a list", "nothing": for sentences. */
 const char *rd_kind(const struct ft_node *node);
-/* "(did you mean 'x'?)" with a space before it, or "": in buf. */
+/* "; did you mean 'x'?", or "" for NULL: in buf. */
 const char *rd_did_you_mean(const char *suggestion, char *buf, size_t len);
 /* Where a map or list is spoken of: its key, or its own place when it has none. */
 struct ft_mark rd_mark(const struct ft_node *node);

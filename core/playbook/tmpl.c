@@ -232,9 +232,11 @@ static void compile_members(struct scope *scope, const struct ft_node *node, str
     tmpl->items = ft_arena_alloc(scope->ld->mem, (node->count + 1) * sizeof(*tmpl->items));
     tmpl->keys = ft_arena_alloc(scope->ld->mem, (node->count + 1) * sizeof(*tmpl->keys));
     for (const struct ft_node *child = node->first; child; child = child->next) {
+        const struct ft_tmpl *part = pb_tmpl(scope, child);
+
         tmpl->keys[tmpl->count] = child->key;
-        tmpl->items[tmpl->count] = pb_tmpl(scope, child);
-        constant = constant && tmpl->items[tmpl->count++]->kind == TMPL_CONSTANT;
+        tmpl->items[tmpl->count++] = part;
+        constant = constant && part->kind == TMPL_CONSTANT;
     }
     if (constant) {
         tmpl->value = pb_own(scope->ld, pb_tmpl_sketch(tmpl));
