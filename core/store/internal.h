@@ -1,0 +1,131 @@
+/* internal.h: how the store is built.
+ *
+ *   loop thread                                           writer thread
+ *   append … → staged ──(a commit is asked for, or 20 ms)──► queue ──► one transaction for all that is there
+ *   written() ◄── delivered ◄────────(ft_wake)───────────── done
+ *
+ * The loop thread turns JSON into text, so that the writer touches no JSON. Each run that was written to has a `chain`: its next
+ * number is the loop thread's, its row and last hash are the writer's. A chain lives until its run is over and nothing of it is queued.
+ * Reading happens on the loop thread after the queue was written (store_flush). */
+#pragma once
+#include <pthread.h>
+#include <sqlite3.h>
+#include "base/buf.h"
+#include "base/util.h"
+#include "store/store.h"
+
+#define HASH_LEN 32
+#define APPLICATION_ID 0x46746c31     /* "Ftl1": marks the file as ours */
+#define INLINE_MAX (64 * 1024)        /* a field of an event beyond this lies in the blobs */
+#define STATUS_OVER "('finished', 'failed', 'rolled_back', 'cancelled')"
+
+struct chain {
+    struct chain *next;               /* in its bucket */
+    char id[9];
+    /* the loop thread's */
+    uint64_t seq;                     /* of the newest event appended */
+    unsigned queued;                  /* operations on their way */
+    bool known, over;                 /* it has a row, or one is queued; its status is final */
+    struct ft_err *failed;            /* why nothing more is taken */
+    /* the writer's */
+    int64_t row;                      /* 0: not inserted yet */
+    bool broken;                      /* an earlier event could not be written */
+    unsigned char hash[HASH_LEN];     /* of the newest event written */
+};
+
+enum op_kind { OP_EVENT, OP_RUN, OP_BLOB, OP_UNLOCK, OP_LOCK, OP_CLAIM, OP_BARRIER };
+enum run_field { RUN_PLAYBOOK, RUN_DIGEST, RUN_MODE, RUN_STATUS, RUN_OUTCOME, RUN_SUMMARY, RUN_OWNER, RUN_PARAMS, RUN_FIELDS };
+
+/* One thing to write. All texts lie behind it in the same block. */
+struct op {
+    struct op *next;
+    enum op_kind kind;
+    enum ft_durability durability;
+    struct chain *chain;                       /* EVENT, RUN */
+    void (*written)(void *arg, int code, const struct ft_err *err);
+    void *arg;
+    struct ft_err *err;                        /* why it was not written; owned; NULL: it was */
+    bool waited, finished;                     /* somebody waits for it (store_wait), and frees it */
+    uint64_t seq, started_ms, ended_ms;        /* EVENT: seq; RUN; LOCK: started_ms is since when */
+    const char *run, *digest, *reason;         /* UNLOCK, LOCK, CLAIM; BLOB */
+    const char **texts;                        /* RUN: RUN_FIELDS of them; LOCK: keys, ending with NULL */
+    char *holder;                              /* LOCK: who holds it; malloced */
+    size_t len;
+    char text[];                               /* EVENT: as journalled; BLOB: the bytes */
+};
+
+struct op_list { struct op *first, **end; };
+
+/* The statements that the writer runs again and again. */
+enum stmt {
+    ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_EVENT, ST_RUN_NEW, ST_RUN_SET, ST_BLOB, ST_UNLOCK, ST_LOCK_GET, ST_LOCK_PUT, ST_CLAIM_GET, ST_CLAIM_PUT, STATEMENTS,
+};
+
+struct ft_store {
+    struct ft_loop *loop;
+    char *path;
+    sqlite3 *db;                      /* the loop thread's until the writer has started, then the writer's */
+    sqlite3 *reader;                  /* the loop thread's; opened when first needed */
+
+    /* the loop thread's */
+    struct chain **buckets;
+    size_t bucket_count, chain_count;
+    struct op_list staged;
+    bool kicking;                     /* a deferred kick is under way */
+    unsigned waiting;                 /* staged operations that want a commit */
+    struct ft_timer *ride;
+    struct op *delivering;            /* done, their callbacks not made yet */
+    struct ft_wake *wake;
+    struct ft_buf scratch;
+    uint64_t events;
+    bool started;                     /* the writer */
+    bool unflushed;                   /* events were appended after the newest durable one */
+    pthread_t thread;
+
+    /* shared, under `lock` */
+    pthread_mutex_t lock;
+    pthread_cond_t work, progress;
+    struct op_list queue, done;
+    struct op *writing;               /* the batch under way */
+    bool stop;
+    uint64_t commits, flushes;
+
+    /* the writer's */
+    sqlite3_stmt *statements[STATEMENTS];
+    int synchronous;                  /* as the connection has it now */
+    int wal_frames, sweep_at;         /* pages in the write-ahead log; from how many on they are moved to the database */
+};
+
+/* ---- store.c */
+/* Everything appended so far is in the database file (or has failed). */
+void store_flush(struct ft_store *store);
+
+/* ---- sqlite_open.c */
+extern int db_busy_ms;                        /* how long to wait for another process's lock; tests wait less */
+int db_open(const char *path, sqlite3 **ret, struct ft_err *reterr);            /* creates and migrates */
+int db_open_reader(const char *path, sqlite3 **ret, struct ft_err *reterr);
+int db_error(sqlite3 *db, const char *path, const char *doing, struct ft_err *reterr);    /* what SQLite said, for people */
+int db_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **ret, struct ft_err *reterr);
+int db_set_synchronous(sqlite3 *db, const char *level);
+
+/* ---- sqlite_write.c: on the writer's thread */
+void writer_init(struct ft_store *store);
+void write_batch(struct ft_store *store, struct op *first);
+void writer_done(struct ft_store *store);
+
+/* ---- sqlite_read.c: on the loop thread */
+sqlite3 *reader(struct ft_store *store, struct ft_err *reterr);
+/* Row, newest number and hash of a run. -ENOENT when there is no such run. */
+int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reterr);
+int read_taken(struct ft_store *store, const char *id);        /* 1 when there is such a run */
+
+/* ---- chain.c */
+void chain_hash(unsigned char hash[HASH_LEN], const char *text, size_t len);     /* from one event's hash to the next one's */
+void chain_seed(const char *id, unsigned char hash[HASH_LEN]);
+
+/* ---- encode.c */
+void encode_json(struct ft_buf *to, const json_t *value);
+
+/* ---- owner.c: which process runs a run */
+const char *owner_self(void);                 /* "pid:start:boot id" */
+bool owner_alive(const char *owner);

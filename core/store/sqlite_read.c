@@ -1,0 +1,385 @@
+/* sqlite_read.c: reading, on the loop thread, after what is queued was written. */
+#include <stdio.h>
+
+#include "base/digest.h"
+#include "data/json.h"
+#include "store/internal.h"
+
+/* Until the writer has started its connection serves for reading too: most short runs never need a second one. */
+sqlite3 *reader(struct ft_store *store, struct ft_err *reterr)
+{
+    if (!store->started)
+        return store->db;
+    if (!store->reader && db_open_reader(store->path, &store->reader, reterr) < 0)
+        return NULL;
+    return store->reader;
+}
+
+static int fail(struct ft_store *store, sqlite3 *db, struct ft_err *reterr)
+{
+    return db_error(db, store->path, "read", reterr);
+}
+
+static int query(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr)
+{
+    *ret = NULL;
+    *ret_db = reader(store, reterr);
+    return *ret_db ? db_prepare(*ret_db, store->path, sql, ret, reterr) : reterr ? reterr->code : -EIO;
+}
+
+static const char *column(sqlite3_stmt *stmt, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, at);
+
+    return text ? text : "";
+}
+
+/* The end of a loop over rows. */
+static int rows_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step, struct ft_err *reterr)
+{
+    int r = step == SQLITE_DONE || step == SQLITE_ROW ? 0 : fail(store, db, reterr);
+
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+/* ---- one run's place */
+
+int read_taken(struct ft_store *store, const char *id)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int taken;
+
+    if (query(store, "SELECT 1 FROM runs WHERE id = ?1", &db, &stmt, NULL) < 0)
+        return 0;                            /* the first append will say what is wrong with the file */
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    taken = sqlite3_step(stmt) == SQLITE_ROW;
+    sqlite3_finalize(stmt);
+    return taken;
+}
+
+static int read_row(struct ft_store *store, const char *id, int64_t *ret, struct ft_err *reterr)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r = query(store, "SELECT row FROM runs WHERE id = ?1", &db, &stmt, reterr), step;
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    step = sqlite3_step(stmt);
+    *ret = step == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
+    r = rows_over(store, db, stmt, step, reterr);
+    return r == 0 && !*ret ? ft_err_set(reterr, -ENOENT, "there is no run %s in the store '%s'", id, store->path) : r;
+}
+
+int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reterr)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r = read_row(store, chain->id, &chain->row, reterr), step;
+
+    if (r == 0)
+        r = query(store, "SELECT seq, hash FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(stmt, 1, chain->row);
+    step = sqlite3_step(stmt);
+    if (step == SQLITE_ROW && sqlite3_column_bytes(stmt, 1) == HASH_LEN) {
+        chain->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
+        memcpy(chain->hash, sqlite3_column_blob(stmt, 1), HASH_LEN);
+    }
+    return rows_over(store, db, stmt, step, reterr);
+}
+
+/* ---- runs */
+
+static void info_of(sqlite3_stmt *stmt, struct ft_run_info *ret, json_t **ret_params)
+{
+    struct ft_err ignored;
+
+    *ret_params = NULL;
+    ft_json_parse(column(stmt, 10), (size_t)sqlite3_column_bytes(stmt, 10), 0, ret_params, &ignored);
+    *ret = (struct ft_run_info){
+        .id = column(stmt, 0), .playbook = column(stmt, 1), .digest = column(stmt, 2), .mode = column(stmt, 3), .status = column(stmt, 4),
+        .outcome = column(stmt, 5), .started_ms = (uint64_t)sqlite3_column_int64(stmt, 6), .ended_ms = (uint64_t)sqlite3_column_int64(stmt, 7),
+        .summary = column(stmt, 8), .owner = column(stmt, 9), .params = *ret_params,
+    };
+}
+
+int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg, struct ft_err *reterr)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r, step;
+
+    store_flush(store);
+    r = query(store, status ? "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs WHERE status = ?1 ORDER BY row DESC LIMIT ?2"
+                            : "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs ORDER BY row DESC LIMIT ?2",
+              &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    if (status)
+        sqlite3_bind_text(stmt, 1, status, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 2, limit ? limit : 100);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        struct ft_run_info info;
+        json_t *params;
+
+        info_of(stmt, &info, &params);
+        fn(arg, &info);
+        json_decref(params);
+    }
+    return rows_over(store, db, stmt, step, reterr);
+}
+
+/* "7f3c0a12, 7f3c91de, …" behind what was found. */
+static int ambiguous(const char *prefix, sqlite3_stmt *stmt, const char *first, struct ft_err *reterr)
+{
+    struct ft_buf ids = FT_BUF_INIT(0);
+    int r;
+
+    ft_buf_addf(&ids, "%s, %s", first, column(stmt, 0));
+    for (int i = 0; sqlite3_step(stmt) == SQLITE_ROW; i++) {
+        if (i == 6) {
+            ft_buf_adds(&ids, ", …");
+            break;
+        }
+        ft_buf_addf(&ids, ", %s", column(stmt, 0));
+    }
+    r = ft_err_set(reterr, -EEXIST, "'%s' may be any of these runs: %s; say more of it", prefix, ft_buf_str(&ids));
+    ft_buf_done(&ids);
+    return r;
+}
+
+int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], struct ft_err *reterr)
+{
+    size_t len = strlen(prefix);
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    char id[9];
+    int r, step;
+
+    if (len < 4 || len > 8 || strspn(prefix, "0123456789abcdef") != len)
+        return ft_err_set(reterr, -EINVAL, "'%s' names no run: at least 4 of the 8 digits of its id, as `fettle runs` shows them", prefix);
+    store_flush(store);
+    r = query(store, "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id", &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
+    step = sqlite3_step(stmt);
+    if (step == SQLITE_DONE)
+        r = ft_err_set(reterr, -ENOENT, "there is no run '%s' in the store '%s'; `fettle runs` lists them", prefix, store->path);
+    if (step == SQLITE_ROW) {
+        snprintf(id, sizeof(id), "%s", column(stmt, 0));
+        step = sqlite3_step(stmt);
+        if (step == SQLITE_ROW)
+            r = ambiguous(prefix, stmt, id, reterr);
+    }
+    if (r < 0) {
+        sqlite3_finalize(stmt);
+        return r;
+    }
+    memcpy(ret_id, id, sizeof(id));
+    return rows_over(store, db, stmt, step, reterr);
+}
+
+/* ---- events and what lies beside them */
+
+static int check_digest(const struct ft_store *store, const char *digest, char **bytes, size_t len, struct ft_err *reterr)
+{
+    char is[FT_DIGEST_HEX];
+
+    ft_sha256_hex(*bytes, len, is);
+    if (ft_streq(is, digest))
+        return 0;
+    free(*bytes);
+    *bytes = NULL;
+    return ft_err_set(reterr, -EBADMSG, "what lies in the store '%s' under the digest %s is not what was written", store->path, digest);
+}
+
+static int blob_get(struct ft_store *store, const char *digest, char **ret_bytes, size_t *ret_len, struct ft_err *reterr)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r = query(store, "SELECT bytes FROM blobs WHERE digest = ?1", &db, &stmt, reterr), step;
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(stmt, 1, digest, -1, SQLITE_STATIC);
+    step = sqlite3_step(stmt);
+    if (step == SQLITE_ROW) {
+        size_t len = (size_t)sqlite3_column_bytes(stmt, 0);
+
+        *ret_bytes = ft_calloc(1, len + 1);
+        if (len)
+            memcpy(*ret_bytes, sqlite3_column_blob(stmt, 0), len);
+        *ret_len = len;
+    }
+    r = rows_over(store, db, stmt, step, reterr);
+    if (r == 0 && step == SQLITE_DONE)
+        return ft_err_set(reterr, -ENOENT, "nothing with the digest %s is in the store '%s'", digest, store->path);
+    return r < 0 ? r : check_digest(store, digest, ret_bytes, *ret_len, reterr);
+}
+
+int ft_store_blob_get(struct ft_store *store, const char *digest, char **ret_bytes, size_t *ret_len, struct ft_err *reterr)
+{
+    store_flush(store);
+    return blob_get(store, digest, ret_bytes, ret_len, reterr);
+}
+
+/* What an event's member refers to, in its place. A plugin's own {"$blob": …} names nothing in the store, and stays. */
+static int fill_blobs(struct ft_store *store, json_t *event, struct ft_err *reterr)
+{
+    const char *key;
+    json_t *member;
+    void *tmp;
+
+    json_object_foreach_safe(event, tmp, key, member) {
+        const char *digest = json_object_size(member) == 1 ? ft_json_str(member, "$blob") : NULL;
+        json_t *value = NULL;
+        char *bytes = NULL;
+        size_t len;
+        int r;
+
+        if (!digest)
+            continue;
+        r = blob_get(store, digest, &bytes, &len, reterr);
+        if (r == 0 && ft_json_parse(bytes, len, 0, &value, NULL) == 0)
+            json_object_set_new(event, key, value);
+        free(bytes);
+        if (r < 0 && r != -ENOENT)
+            return r;
+    }
+    return 0;
+}
+
+static int read_event(struct ft_store *store, const char *run_id, sqlite3_stmt *stmt, json_t *list, struct ft_err *reterr)
+{
+    json_t *event = NULL;
+    int r = ft_json_parse(column(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), 0, &event, reterr);
+
+    if (r == 0 && !json_is_object(event))
+        r = ft_err_set(reterr, -EBADMSG, "is no JSON object");
+    if (r == 0)
+        r = fill_blobs(store, event, reterr);
+    if (r < 0) {
+        json_decref(event);
+        ft_err_in(reterr, "event %lld of run %s in the store '%s'", (long long)sqlite3_column_int64(stmt, 1), run_id, store->path);
+        return r;
+    }
+    json_array_append_new(list, event);
+    return 0;
+}
+
+int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_seq, json_t **ret, struct ft_err *reterr)
+{
+    json_t *list;
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int64_t row;
+    int r, step;
+
+    store_flush(store);
+    r = read_row(store, run_id, &row, reterr);
+    if (r == 0)
+        r = query(store, "SELECT text, seq FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq", &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    list = json_array();
+    sqlite3_bind_int64(stmt, 1, row);
+    sqlite3_bind_int64(stmt, 2, (sqlite3_int64)from_seq);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
+        r = read_event(store, run_id, stmt, list, reterr);
+    if (r < 0)
+        sqlite3_finalize(stmt);
+    else
+        r = rows_over(store, db, stmt, step, reterr);
+    if (r < 0)
+        json_decref(list);
+    else
+        *ret = list;
+    return r;
+}
+
+/* ---- the chain */
+
+struct verified {
+    char run[9];
+    int64_t row;
+    uint64_t seq;
+    unsigned char hash[HASH_LEN];
+};
+
+static int verify_event(struct verified *v, sqlite3_stmt *stmt, struct ft_err *reterr)
+{
+    const char *id = column(stmt, 0), *text = column(stmt, 4);
+    uint64_t seq = (uint64_t)sqlite3_column_int64(stmt, 2);
+
+    if (v->row != sqlite3_column_int64(stmt, 1)) {
+        v->row = sqlite3_column_int64(stmt, 1);
+        v->seq = 0;
+        snprintf(v->run, sizeof(v->run), "%s", id);
+        chain_seed(v->run, v->hash);
+    }
+    if (seq != v->seq + 1)
+        return ft_err_set(reterr, -EBADMSG, "run %s: event %llu is missing", v->run, (unsigned long long)(v->seq + 1));
+    v->seq = seq;
+    chain_hash(v->hash, text, (size_t)sqlite3_column_bytes(stmt, 4));
+    if (sqlite3_column_bytes(stmt, 3) != HASH_LEN || memcmp(sqlite3_column_blob(stmt, 3), v->hash, HASH_LEN) != 0)
+        return ft_err_set(reterr, -EBADMSG, "run %s: event %llu is not what was written: its hash does not fit", v->run, (unsigned long long)seq);
+    return 0;
+}
+
+int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *reterr)
+{
+    struct verified v = { .row = -1 };
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int64_t row = 0;
+    int r = 0, step;
+
+    store_flush(store);
+    if (run_id)
+        r = read_row(store, run_id, &row, reterr);
+    if (r == 0)
+        r = query(store, "SELECT coalesce(runs.id, '?'), events.run, events.seq, events.hash, events.text FROM events LEFT JOIN runs ON runs.row = events.run"
+                         " WHERE ?1 = 0 OR events.run = ?1 ORDER BY events.run, events.seq", &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(stmt, 1, row);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
+        r = verify_event(&v, stmt, reterr);
+    if (r == 0)
+        return rows_over(store, db, stmt, step, reterr);
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+/* ---- locks */
+
+int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr)
+{
+    json_t *list;
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r, step;
+
+    store_flush(store);
+    r = query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status FROM locks LEFT JOIN runs ON runs.id = locks.run"
+                     " WHERE coalesce(runs.status, '') NOT IN " STATUS_OVER " ORDER BY locks.key", &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    list = json_array();
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+        if (*column(stmt, 5) || owner_alive(column(stmt, 4)))
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "key", column(stmt, 0), "run", column(stmt, 1), "reason", column(stmt, 2),
+                                                  "since", (json_int_t)sqlite3_column_int64(stmt, 3)));
+    r = rows_over(store, db, stmt, step, reterr);
+    if (r < 0)
+        json_decref(list);
+    else
+        *ret = list;
+    return r;
+}
