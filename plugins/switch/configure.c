@@ -1,0 +1,344 @@
+/* configure.c: any configuration lines.
+ *
+ * On Junos what the lines touch is read first, as `set` lines of the parts they lie in ("interfaces ge-0/0/7"). So the plan can say line by line what would
+ * change without entering configuration mode, and undo can bring each part back to the lines that it had. */
+#include "configure.h"
+
+#include <ctype.h>
+#include <string.h>
+#include "cli.h"
+#include "op.h"
+
+/* ---- Which parts of the configuration the lines touch ---- */
+
+static bool is_verb(const char *line, const char *verb)
+{
+    return strncmp(line, verb, strlen(verb)) == 0 && line[strlen(verb)] == ' ';
+}
+
+/* "set interfaces ge-0/0/7 unit 0 …" lies in "interfaces ge-0/0/7": the two words behind the verb. */
+static const char *part_of(struct ft_call *call, const char *line)
+{
+    const char *words[3];
+    char buffer[256];
+    size_t n = cli_words(line, strlen(line), buffer, sizeof(buffer), words, 3);
+
+    if (n < 2)
+        return NULL;
+    for (size_t i = 1; i < n; i++) {
+        if (strspn(words[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:-") != strlen(words[i]))
+            return NULL;
+    }
+    return n == 3 ? host->printf(call, "%s %s", words[1], words[2]) : host->printf(call, "%s", words[1]);
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) {
+        if (strcmp(json_string_value(item), text) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_line(struct ft_call *call, const struct sw *st, const char *line, json_t *parts, struct ft_err *reterr)
+{
+    const char *part;
+
+    for (const char *p = line; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return sw_error(reterr, FT_INVALID, "a configuration line has a control character in it: '%.60s'", line);
+    }
+    if (!st->vendor->commits)
+        return 0;
+    if (!is_verb(line, "set") && !is_verb(line, "delete") && !is_verb(line, "activate") && !is_verb(line, "deactivate") && !is_verb(line, "rename")
+        && !is_verb(line, "insert"))
+        return sw_error(reterr, FT_INVALID, "'%.100s' is no line for `load set`: begin it with set, delete, activate, deactivate, rename or insert", line);
+    part = part_of(call, line);
+    if (!part)
+        return sw_error(reterr, FT_INVALID, "'%.100s' does not name the part of the configuration that it changes", line);
+    if (has_text(parts, part))
+        return 0;
+    if (json_array_size(parts) == MAX_COMMANDS)
+        return sw_error(reterr, FT_INVALID, "the lines touch more than %d parts of the configuration: split them into several steps", MAX_COMMANDS);
+    json_array_append_new(parts, json_string(part));
+    return 0;
+}
+
+/* ---- What the parts hold now ---- */
+
+/* Secrets stay on the switch: a line with one is neither kept for undo nor shown. */
+static bool is_secret(const struct set_line *line)
+{
+    const char *dollar = memmem(line->text, line->len, "\"$", 2);
+
+    return (dollar && isdigit((unsigned char)dollar[2])) || memmem(line->text, line->len, "SECRET-DATA", 11);
+}
+
+static json_t *lines_of(const char *config)
+{
+    json_t *list = json_array();
+    struct set_line line;
+
+    while (set_next(&config, &line)) {
+        if (!is_secret(&line))
+            json_array_append_new(list, json_stringn(line.text, line.len));
+    }
+    return list;
+}
+
+/* [{"part": "interfaces ge-0/0/7", "lines": ["set …"]}, …], in the order that they were asked for. */
+static json_t *parts_read(struct ft_call *call, const json_t *parts)
+{
+    const struct sw *st = host->state(call);
+    json_t *list = json_array(), *part;
+    size_t i;
+
+    json_array_foreach(parts, i, part)
+        json_array_append_new(list, json_pack("{s:O, s:o}", "part", part, "lines", lines_of(st->answers[i])));
+    return list;
+}
+
+static void ask_parts(struct ft_call *call, const json_t *parts, void (*then)(struct ft_call *call))
+{
+    const char *commands[MAX_COMMANDS];
+    json_t *part;
+    size_t i;
+
+    json_array_foreach(parts, i, part)
+        commands[i] = host->printf(call, "show configuration %s | display set | no-more", json_string_value(part));
+    sw_commands(call, commands, i, then);
+}
+
+/* ---- What would change ---- */
+
+static bool has_line(const json_t *parts, const char *wanted)
+{
+    json_t *part;
+    size_t i;
+
+    json_array_foreach(parts, i, part) {
+        if (has_text(json_object_get(part, "lines"), wanted))
+            return true;
+    }
+    return false;
+}
+
+static json_t *lines_under(const json_t *parts, const char *path)
+{
+    json_t *found = json_array(), *part, *text;
+    char rest[512];
+    size_t i, k;
+
+    json_array_foreach(parts, i, part) {
+        json_array_foreach(json_object_get(part, "lines"), k, text) {
+            struct set_line line = { json_string_value(text), json_string_length(text) };
+
+            if (set_under(&line, path, rest, sizeof(rest)))
+                json_array_append(found, text);
+        }
+    }
+    return found;
+}
+
+static json_t *one_change(const struct sw *st, json_t *from, json_t *to)
+{
+    return json_pack("{s:s, s:o, s:o}", "path", st->name, "from", from, "to", to);
+}
+
+/* As far as lines can tell; the switch's own account comes with the run (`show | compare`). */
+static json_t *changes_of(const struct sw *st, const json_t *lines, const json_t *parts)
+{
+    json_t *changes = json_array(), *item, *gone, *old;
+    size_t i, k;
+
+    json_array_foreach(lines, i, item) {
+        const char *text = json_string_value(item);
+
+        if (is_verb(text, "set")) {
+            if (!has_line(parts, text))
+                json_array_append_new(changes, one_change(st, json_null(), json_string(text)));
+            continue;
+        }
+        if (!is_verb(text, "delete")) {
+            json_array_append_new(changes, one_change(st, json_null(), json_string(text)));
+            continue;
+        }
+        gone = lines_under(parts, text + strlen("delete "));
+        json_array_foreach(gone, k, old)
+            json_array_append_new(changes, one_change(st, json_incref(old), json_null()));
+        json_decref(gone);
+    }
+    return changes;
+}
+
+/* ---- The action ---- */
+
+static json_t *receipt_of(const struct sw *st, const json_t *parts)
+{
+    return json_pack("{s:s, s:O?}", "device", st->name, "parts", parts);
+}
+
+static void applied(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+    bool changed = st->diff && *st->diff;
+
+    sw_done(call, json_pack("{s:b, s:s, s:s}", "changed", changed, "device", st->name, "diff", st->diff ? st->diff : ""));
+}
+
+static void kept(struct ft_call *call)
+{
+    change_apply(call, applied);
+}
+
+static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *changes)
+{
+    struct ft_err err = { 0 };
+    bool nothing = parts && json_array_size(changes) == 0;
+    json_t *plan;
+
+    if (st->phase == PHASE_PROBE) {
+        sw_done(call, json_pack("{s:b, s:{s:O}}", "happened", nothing, "seen", "still_to_change", changes));
+        return;
+    }
+    if (st->phase == PHASE_RUN) {
+        if (host->keep(call, receipt_of(st, parts), kept, &err) < 0)
+            sw_fail(call, err.class, "%s", err.text);
+        return;
+    }
+    plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O?, s:o}", "summary", json_sprintf("configure %s: %zu lines", st->name, json_array_size(st->change.first)),
+                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts, "receipt", receipt_of(st, parts));
+    if (nothing) {
+        json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "requests", json_array());
+    }
+    sw_done(call, plan);
+}
+
+static void parts_known(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    json_t *parts = sw_hold(call, parts_read(call, st->facts));
+
+    decide(call, st, parts, sw_hold(call, changes_of(st, st->change.first, parts)));
+}
+
+static int configure_start(struct ft_call *call, enum phase phase, struct ft_err *reterr)
+{
+    struct sw *st = host->state(call);
+    const json_t *params = host->params(call);
+    json_t *line, *changes;
+    size_t i;
+    int r = sw_begin(call, phase, reterr);
+
+    if (r < 0)
+        return r;
+    st->change.first = json_object_get(params, "lines");
+    st->facts = json_array();                           /* the names of the parts */
+    json_array_foreach(st->change.first, i, line) {
+        r = check_line(call, st, json_string_value(line), st->facts, reterr);
+        if (r < 0) {
+            json_decref(st->facts);
+            return r;
+        }
+    }
+    sw_hold(call, st->facts);
+    if (st->vendor->commits) {
+        st->change.confirm_min = (unsigned)json_integer_value(json_object_get(params, "confirm_within"));
+        ask_parts(call, st->facts, parts_known);
+        return 0;
+    }
+    if (phase == PHASE_PROBE) {
+        sw_fail(call, FT_INVALID, "%s keeps no record that tells whether these lines were sent", st->vendor->name);
+        return 0;
+    }
+    changes = sw_hold(call, json_array());
+    json_array_foreach(st->change.first, i, line)
+        json_array_append_new(changes, one_change(st, json_null(), json_incref(line)));
+    decide(call, st, NULL, changes);
+    return 0;
+}
+
+/* ---- Undo: every part back to the lines that it had ---- */
+
+static void add_difference(struct ft_call *call, json_t *lines, const json_t *had, const json_t *has)
+{
+    json_t *text;
+    size_t i;
+
+    json_array_foreach(has, i, text) {
+        if (!has_text(had, json_string_value(text)))
+            json_array_append_new(lines, json_string(host->printf(call, "delete %s", json_string_value(text) + strlen("set "))));
+    }
+    json_array_foreach(had, i, text) {
+        if (!has_text(has, json_string_value(text)))
+            json_array_append(lines, text);
+    }
+}
+
+static void parts_known_again(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    json_t *now = sw_hold(call, parts_read(call, st->facts)), *part;
+    const json_t *had = json_object_get(host->receipt(call), "parts");
+    size_t i;
+
+    st->change.first = sw_hold(call, json_array());
+    json_array_foreach(had, i, part)
+        add_difference(call, st->change.first, json_object_get(part, "lines"), json_object_get(json_array_get(now, i), "lines"));
+    if (json_array_size(st->change.first) == 0)
+        applied(call);
+    else
+        change_apply(call, applied);
+}
+
+static int configure_undo(struct ft_call *call, struct ft_err *reterr)
+{
+    struct sw *st = host->state(call);
+    const json_t *had = json_object_get(host->receipt(call), "parts");
+    json_t *part;
+    size_t i;
+    int r = sw_begin(call, PHASE_UNDO, reterr);
+
+    if (r < 0)
+        return r;
+    if (!json_is_array(had))
+        return sw_error(reterr, FT_INVALID, "taking lines back is not supported on %s: give the step an `undo` of its own", st->vendor->name);
+    st->facts = sw_hold(call, json_array());
+    json_array_foreach(had, i, part)
+        json_array_append(st->facts, json_object_get(part, "part"));
+    st->change.confirm_min = (unsigned)json_integer_value(json_object_get(host->params(call), "confirm_within"));
+    ask_parts(call, st->facts, parts_known_again);
+    return 0;
+}
+
+static int configure_run(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_RUN, e); }
+static int configure_plan(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_PLAN, e); }
+static int configure_probe(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_PROBE, e); }
+
+static const char params_schema[] = JSON({"type": "object", "additionalProperties": false, "required": ["device", "lines"], "properties": {
+    "device": {"type": "string", "minLength": 1, "description": "the switch: its name in the configuration, or its address or an alias there"},
+    "lines": {"type": "array", "minItems": 1, "maxItems": 200, "items": {"type": "string", "minLength": 1, "maxLength": 1000},
+              "description": "configuration lines: set and delete on Junos; elsewhere what is typed in configuration mode"},
+    "confirm_within": {"type": "integer", "minimum": 0, "maximum": 60, "default": 5,
+                       "description": "minutes after which Junos takes the change back unless it is confirmed; it is confirmed once the switch answered on a new channel; 0: commit at once; elsewhere without meaning"}}});
+
+static const char result_schema[] = JSON({"type": "object", "properties": {
+    "changed": {"type": "boolean", "description": "false: it was so already"}, "device": {"type": "string", "description": "the switch"},
+    "diff": {"type": "string", "description": "the switch's own account of the change (Junos), else the lines sent"}}});
+
+const struct ft_action switch_configure = {
+    .size = sizeof(switch_configure), .name = "configure", .summary = "put configuration lines into force",
+    .effects = FT_EFFECT_DISRUPTIVE, .params_schema = params_schema, .result_schema = result_schema, .state_size = sizeof(struct sw),
+    .run = { configure_run, sw_cancel }, .plan = { configure_plan, sw_cancel }, .undo = { configure_undo, sw_cancel }, .probe = { configure_probe, sw_cancel },
+    .timeout_ms = 240000,
+    .about = "Counts as disruptive, since any line may be. On Junos the parts that the lines touch (\"interfaces ge-0/0/7\") are read before: the plan tells what "
+             "would change, and undo brings each part back to the lines it had. Lines with passwords are left out of that. The commit is confirmed once the switch "
+             "answers on a new channel, else it takes itself back. On the other vendors lines are in force one by one, there is no undo, and a line that is "
+             "refused leaves those before it in force.",
+    .example = "run: switch.configure\nwith:\n  device: sw-3\n  lines:\n    - set interfaces ge-0/0/7 description \"AP 3F-12\"\nundo: auto\n",
+};

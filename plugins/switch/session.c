@@ -1,0 +1,719 @@
+/* session.c: talking to one switch. */
+#include "session.h"
+
+#include <string.h>
+#include <strings.h>
+#include "cli.h"
+
+const struct ft_host *host;
+
+int sw_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...)
+{
+    char text[sizeof(reterr->text)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    ft_err_set(reterr, -EINVAL, "%s", text);
+    if (reterr)
+        reterr->class = class;
+    return -EINVAL;
+}
+
+/* ---- Which device ---- */
+
+const char *sw_setting(struct ft_call *call, const char *key)
+{
+    const struct sw *st = host->state(call);
+
+    return json_string_value(json_object_get(st->device, key))
+        ?: json_string_value(json_object_get(json_object_get(host->config(call), "defaults"), key));
+}
+
+static bool is_called(const char *name, const json_t *device, const char *wanted)
+{
+    const char *address = json_string_value(json_object_get(device, "host"));
+    json_t *alias;
+    size_t i;
+
+    if (strcasecmp(name, wanted) == 0 || (address && strcasecmp(address, wanted) == 0))
+        return true;
+    json_array_foreach(json_object_get(device, "aliases"), i, alias) {
+        char a[18], b[18];
+
+        if (strcasecmp(json_string_value(alias), wanted) == 0)
+            return true;
+        if (cli_mac(json_string_value(alias), a) && cli_mac(wanted, b) && strcmp(a, b) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const json_t *find_device(struct ft_call *call, const char *wanted, const char **ret_name)
+{
+    const char *name;
+    json_t *device;
+
+    json_object_foreach(json_object_get(host->config(call), "devices"), name, device) {
+        if (is_called(name, device, wanted)) {
+            *ret_name = name;
+            return device;
+        }
+    }
+    return NULL;
+}
+
+static const struct vendor *find_vendor(const char *name)
+{
+    static const struct vendor *const all[] = { &vendor_junos, &vendor_ios, &vendor_eos, &vendor_frr };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        if (strcmp(all[i]->name, name) == 0)
+            return all[i];
+    }
+    return NULL;
+}
+
+static void watch_over(struct ft_call *call);
+
+static void *term_alloc(void *arg, size_t size)
+{
+    return host->alloc(arg, size);
+}
+
+int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
+{
+    struct sw *st = host->state(call);
+    const json_t *params = host->params(call);
+    const char *wanted = json_string_value(json_object_get(params, "device"));
+    uint64_t left = host->remaining_ms(call);
+
+    st->phase = phase;
+    st->device = find_device(call, wanted, &st->name);
+    if (!st->device)
+        return sw_error(reterr, FT_NOT_FOUND, "no switch '%s' in the configuration: add it to plugins.switch.devices", wanted);
+    st->vendor = find_vendor(sw_setting(call, "vendor") ?: "junos");
+    if (!st->vendor)
+        return sw_error(reterr, FT_INVALID, "switch '%s': vendor '%s' is none of junos, ios, eos, frr", st->name, sw_setting(call, "vendor"));
+    if (!sw_setting(call, "user"))
+        return sw_error(reterr, FT_INVALID, "switch '%s' has no user: set plugins.switch.defaults.user", st->name);
+    st->port = json_string_value(json_object_get(params, "port"));
+    st->term.alloc = term_alloc;
+    st->term.arg = call;
+    /* A little before the deadline, so that what was under way can be said. */
+    host->timer(call, left > 1000 ? left - 300 : left * 3 / 4, watch_over);
+    return 0;
+}
+
+/* ---- Ends ---- */
+
+static void release(struct sw *st)
+{
+    json_decref(st->held);
+    st->held = NULL;
+}
+
+json_t *sw_hold(struct ft_call *call, json_t *value)
+{
+    struct sw *st = host->state(call);
+
+    if (!st->held)
+        st->held = json_array();
+    json_array_append_new(st->held, value);
+    return value;
+}
+
+void sw_done(struct ft_call *call, json_t *result)
+{
+    release(host->state(call));
+    host->done(call, result);
+}
+
+void sw_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...)
+{
+    char text[1000];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    release(host->state(call));
+    host->fail(call, class, "%s", text);
+}
+
+void sw_cancel(struct ft_call *call)
+{
+    release(host->state(call));
+}
+
+static const char *takes_itself_back(const struct sw *st)
+{
+    return st->change.confirm_min ? "; the switch takes an unconfirmed change back by itself" : "";
+}
+
+static void watch_over(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+
+    if (st->risky || st->pending)
+        sw_fail(call, FT_AMBIGUOUS, "%s did not finish '%s' in time, so it is unknown whether the change happened%s", st->name,
+                st->sent ? st->sent : "the change", takes_itself_back(st));
+    else if (st->sent)
+        sw_fail(call, FT_TIMEOUT, "%s gave no prompt after '%s' in time", st->name, st->sent);
+    else if (st->dialogue == DIALOGUE_LEARN)
+        sw_fail(call, FT_TIMEOUT, "%s showed no prompt in time: is it a switch of vendor %s?", st->name, st->vendor->name);
+    else
+        sw_fail(call, FT_TIMEOUT, "%s did not answer '%s' in time", st->name, st->at < st->count ? st->commands[st->at] : "the connection");
+}
+
+/* ---- Opening channels ---- */
+
+static int open_channel(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events,
+                        struct ft_stream **ret, struct ft_err *reterr)
+{
+    struct sw *st = host->state(call);
+    const json_t *port = json_object_get(st->device, "port");
+    const json_t *defaults = json_object_get(host->config(call), "defaults");
+    struct ft_ssh_req req = {
+        .size = sizeof(req), .host = sw_setting(call, "host") ?: st->name, .user = sw_setting(call, "user"),
+        .password = sw_setting(call, "password"), .key_file = sw_setting(call, "key_file"), .passphrase = sw_setting(call, "passphrase"),
+        .known_hosts = sw_setting(call, "known_hosts"), .library = sw_setting(call, "library"), .kind = kind, .command = command,
+        .port = (uint16_t)json_integer_value(port ? port : json_object_get(defaults, "port")),
+        .agent = json_is_true(json_object_get(st->device, "agent")) || json_is_true(json_object_get(defaults, "agent")),
+    };
+
+    return host->ssh(call, &req, events, ret, reterr);
+}
+
+static void open_or_fail(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events,
+                         struct ft_stream **ret)
+{
+    const struct sw *st = host->state(call);
+    struct ft_err err = { 0 };
+
+    if (open_channel(call, kind, command, events, ret, &err) < 0)
+        sw_fail(call, err.class ? err.class : FT_INVALID, "%s: %s", st->name, err.text);
+}
+
+/* ---- Asking by EXEC channels, one command each ---- */
+
+static void ask_next(struct ft_call *call);
+
+static void exec_data(struct ft_call *call, struct ft_stream *stream, const char *bytes, size_t len, bool is_stderr)
+{
+    struct sw *st = host->state(call);
+
+    (void)stream;
+    if (is_stderr) {
+        size_t had = strlen(st->complaint), room = sizeof(st->complaint) - 1 - had;
+
+        memcpy(st->complaint + had, bytes, len < room ? len : room);
+        return;
+    }
+    if (st->len + len + 1 > st->size) {
+        size_t size = st->size ? st->size : 16384;
+        char *larger;
+
+        while (size < st->len + len + 1)
+            size *= 2;
+        larger = size <= TERM_MAX_TEXT ? host->alloc(call, size) : NULL;
+        if (!larger) {
+            sw_fail(call, FT_INVALID, "%s: the answer to '%s' is longer than %u MiB", st->name, st->commands[st->at], TERM_MAX_TEXT >> 20);
+            return;
+        }
+        if (st->len)
+            memcpy(larger, st->bytes, st->len);
+        st->bytes = larger;
+        st->size = size;
+    }
+    memcpy(st->bytes + st->len, bytes, len);
+    st->len += len;
+}
+
+/* Line ends as \n, no NULs: the answer as a string of the call. */
+static char *take_answer(struct ft_call *call, struct sw *st)
+{
+    char *text = host->alloc(call, st->len + 1);
+    size_t n = 0;
+
+    if (!text)
+        return NULL;
+    for (size_t i = 0; i < st->len; i++) {
+        if (st->bytes[i] != '\r' && st->bytes[i] != '\0')
+            text[n++] = st->bytes[i];
+    }
+    text[n] = '\0';
+    st->len = 0;
+    return text;
+}
+
+static bool is_tolerated(const struct sw *st)
+{
+    return st->at < st->count && (st->tolerated >> st->at & 1);
+}
+
+static void take(struct ft_call *call, struct sw *st, const char *answer)
+{
+    char why[256];
+    enum ft_class class;
+
+    if (!answer) {
+        sw_fail(call, FT_INVALID, "%s: its answers are longer than a call may keep", st->name);
+        return;
+    }
+    if (!is_tolerated(st) && cli_error(answer, why, sizeof(why), &class)) {
+        sw_fail(call, class, "%s answered '%s' with: %s", st->name, st->commands[st->at], why);
+        return;
+    }
+    st->answers[st->at++] = answer;
+    ask_next(call);
+}
+
+static void exec_closed(struct ft_call *call, struct ft_stream *stream, enum ft_class class, int exit_status, const char *why)
+{
+    struct sw *st = host->state(call);
+
+    (void)stream;
+    if (class != FT_CLASS_NONE) {
+        sw_fail(call, class, "%s: %s", st->name, why ? why : "the connection ended");
+        return;
+    }
+    if (st->len == 0 && st->complaint[0] && exit_status != 0 && !is_tolerated(st)) {
+        char text[256];
+        enum ft_class its = FT_REFUSED;
+
+        if (!cli_error(st->complaint, text, sizeof(text), &its))
+            snprintf(text, sizeof(text), "%.*s", (int)strcspn(st->complaint, "\r\n"), st->complaint);
+        sw_fail(call, its, "%s answered '%s' with: %s", st->name, st->commands[st->at], text);
+        return;
+    }
+    take(call, st, take_answer(call, st));
+}
+
+static const struct ft_stream_events exec_events = { .size = sizeof(exec_events), .data = exec_data, .closed = exec_closed };
+
+static const struct step *one_step(struct ft_call *call, struct sw *st)
+{
+    struct step *step = host->alloc(call, sizeof(*step));
+
+    *step = (struct step){ .send = st->commands[st->at], .save = &st->answers[st->at] };
+    return step;
+}
+
+static void asked_in_dialogue(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    take(call, st, st->answers[st->at]);
+}
+
+static void ask_next(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    struct ft_stream *stream;
+
+    if (st->at == st->count) {
+        st->asked(call);
+        return;
+    }
+    st->complaint[0] = '\0';
+    st->len = 0;
+    if (st->vendor->exec)
+        open_or_fail(call, FT_SSH_EXEC, st->commands[st->at], &exec_events, &stream);
+    else
+        sw_say(call, one_step(call, st), 1, asked_in_dialogue);
+}
+
+static const char *with_port(struct ft_call *call, const char *command, const char *port)
+{
+    const char *at = strstr(command, "{port}");
+
+    return at ? host->printf(call, "%.*s%s%s", (int)(at - command), command, port, at + strlen("{port}")) : command;
+}
+
+int sw_ask(struct ft_call *call, enum question what, void (*then)(struct ft_call *call), struct ft_err *reterr)
+{
+    static const char *const words[] = { "the state of a port", "the list of ports", "the MAC table", "LLDP neighbours", "PoE", "facts", "changing a port" };
+    struct sw *st = host->state(call);
+
+    st->ask = &st->vendor->asks[what];
+    if (!st->ask->commands[0])
+        return sw_error(reterr, FT_INVALID, "%s is not supported on %s ('%s')", words[what], st->vendor->name, st->name);
+    st->tolerated = 0;
+    st->at = 0;
+    for (st->count = 0; st->ask->commands[st->count]; st->count++) {
+        const char *command = st->ask->commands[st->count];
+
+        if (*command == '?')
+            st->tolerated |= 1u << st->count;
+        st->commands[st->count] = with_port(call, command + (*command == '?'), st->port ? st->port : "");
+    }
+    st->asked = then;
+    ask_next(call);
+    return 0;
+}
+
+void sw_commands(struct ft_call *call, const char *const *commands, size_t count, void (*then)(struct ft_call *call))
+{
+    struct sw *st = host->state(call);
+
+    st->ask = NULL;
+    st->tolerated = 0;
+    st->count = count;
+    st->at = 0;
+    st->asked = then;
+    for (size_t i = 0; i < count; i++)
+        st->commands[i] = commands[i];
+    ask_next(call);
+}
+
+json_t *sw_read(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    struct ft_err err = { 0 };
+    json_t *value = st->ask->read(call, st, &err);
+
+    if (!value)
+        sw_fail(call, err.class ? err.class : FT_INVALID, "%s: %s", st->name, err.text);
+    return value ? sw_hold(call, value) : NULL;
+}
+
+/* ---- The dialogue ---- */
+
+static void tell(struct ft_call *call, const char *text, size_t len)
+{
+    struct sw *st = host->state(call);
+    struct ft_err err = { 0 };
+
+    if (host->stream_write(st->stream, text, len, &err) < 0)
+        sw_fail(call, st->risky ? FT_AMBIGUOUS : FT_UNREACHABLE, "%s: %s", st->name, err.text);
+}
+
+static void send_line(struct ft_call *call, const char *command)
+{
+    struct sw *st = host->state(call);
+    char *line = host->printf(call, "%s\n", command);
+
+    term_reset(&st->term);
+    st->sent = command;
+    st->until = NULL;
+    tell(call, line, strlen(line));
+}
+
+static void send_step(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    const struct step *step = &st->steps[st->step_at];
+
+    st->risky = st->risky || step->risky;
+    if (!step->raw) {
+        send_line(call, step->send);
+    } else {
+        term_reset(&st->term);
+        st->sent = "the configuration lines";
+        st->until = NULL;
+        tell(call, step->send, strlen(step->send));
+    }
+    st->until = step->until;
+}
+
+static void next_step(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    if (++st->step_at < st->step_count) {
+        send_step(call);
+        return;
+    }
+    st->sent = NULL;
+    st->said(call);
+}
+
+static const char *first_words(struct ft_call *call, const char *output)
+{
+    const char *line = output + strspn(output, " \t\n^");
+
+    return *line ? host->printf(call, "%.*s", (int)(strcspn(line, "\n") < 200 ? strcspn(line, "\n") : 200), line) : "nothing";
+}
+
+/* Show commands that go through the dialogue: take() judges their answers. */
+static bool is_asking(const struct sw *st)
+{
+    return st->said == asked_in_dialogue;
+}
+
+/* What the switch said around an error, in one line. */
+static const char *squeezed(struct ft_call *call, const char *output)
+{
+    char text[321];
+    size_t n = 0;
+
+    for (; *output && n < sizeof(text) - 1; output++) {
+        bool blank = (unsigned char)*output <= ' ';
+
+        if (!blank || (n && text[n - 1] != ' '))
+            text[n++] = blank ? ' ' : *output;
+    }
+    text[n] = '\0';
+    return host->printf(call, "%s", text);
+}
+
+/* The prompt is there: what did the step's command say? */
+static void step_ended(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    const struct step *step = &st->steps[st->step_at];
+    char *output = term_output(&st->term, step->raw ? "" : step->send, st->keep_logs);
+    char why[256];
+    enum ft_class class;
+    bool missing;
+
+    if (!output) {
+        sw_fail(call, FT_INVALID, "%s: its answers are longer than a call may keep", st->name);
+        return;
+    }
+    missing = (step->must && !strstr(output, step->must)) || step->until;
+    if (!is_asking(st) && cli_error(output, why, sizeof(why), &class)) {
+        sw_fail(call, st->pending ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s", st->name, st->sent, step->risky ? squeezed(call, output) : why,
+                st->pending ? takes_itself_back(st) : "");
+        return;
+    }
+    if (missing) {
+        sw_fail(call, step->risky || st->pending ? FT_AMBIGUOUS : FT_REFUSED, "%s answered '%s' with '%s', where '%s' was expected", st->name, st->sent,
+                first_words(call, output), step->until ? step->until : step->must);
+        return;
+    }
+    if (step->save)
+        *step->save = output;
+    if (step->risky)
+        st->risky = false;                             /* it is known now that it happened */
+    next_step(call);
+}
+
+static bool is_shell(const struct sw *st)
+{
+    char end = term_prompt_end(&st->term);
+
+    return st->vendor->commits && (end == '%' || end == '$' || strstr(st->candidate, ":~"));
+}
+
+static void setup_next(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    const char *command = st->vendor->setup[st->setup_at];
+
+    if (command) {
+        st->setup_at++;
+        send_line(call, command);
+        return;
+    }
+    st->dialogue = DIALOGUE_READY;
+    send_step(call);
+}
+
+/* The same line twice is the prompt: banners may hold '#' and '>', but not again after an empty line. */
+static void candidate_seen(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    const char *line = st->term.text + st->term.line;
+
+    if (strcmp(st->candidate, line) != 0) {
+        snprintf(st->candidate, sizeof(st->candidate), "%s", line);
+        term_reset(&st->term);
+        tell(call, "\n", 1);
+        return;
+    }
+    if (is_shell(st)) {
+        st->candidate[0] = '\0';
+        term_reset(&st->term);
+        tell(call, "cli\n", 4);
+        return;
+    }
+    term_learn(&st->term);
+    if (term_prompt_end(&st->term) == '>' && sw_setting(call, "enable_password")) {
+        st->dialogue = DIALOGUE_ENABLE;
+        send_line(call, "enable");
+        return;
+    }
+    st->dialogue = DIALOGUE_SETUP;
+    setup_next(call);
+}
+
+/* Prompts before the echo of what was sent belong to a log line in between, once we know that this terminal echoes. */
+static bool is_own_prompt(struct sw *st)
+{
+    bool raw = st->dialogue == DIALOGUE_READY && st->steps[st->step_at].raw;
+    bool echoed = raw || term_echoed(&st->term, st->sent);
+
+    if (raw)
+        return true;
+    if (!echoed && st->echo_known && st->echoes)
+        return false;
+    if (!st->echo_known)
+        st->echoes = echoed;
+    st->echo_known = true;
+    return true;
+}
+
+static void prompt_seen(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    if (!is_own_prompt(st))
+        return;
+    if (st->dialogue == DIALOGUE_ENABLE && term_prompt_end(&st->term) != '#') {
+        sw_fail(call, FT_DENIED, "%s did not take the enable password", st->name);
+        return;
+    }
+    if (st->dialogue == DIALOGUE_ENABLE)
+        st->dialogue = DIALOGUE_SETUP;
+    if (st->dialogue == DIALOGUE_SETUP)
+        setup_next(call);
+    else
+        step_ended(call);
+}
+
+static void drop_line(struct term *t)
+{
+    t->len = t->line;
+    t->text[t->len] = '\0';
+}
+
+static void question_seen(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    const char *line = st->term.text + st->term.line, *answer = NULL;
+
+    if (strstr(line, "Exit with uncommitted changes"))
+        answer = "yes\n";
+    else if (strstr(line, "Destination filename"))
+        answer = "\n";
+    if (!answer) {
+        sw_fail(call, st->risky ? FT_AMBIGUOUS : FT_REFUSED, "%s asks '%.200s' after '%s', and there is no answer to that", st->name, line,
+                st->sent ? st->sent : "the login");
+        return;
+    }
+    drop_line(&st->term);
+    tell(call, answer, strlen(answer));
+}
+
+static void password_asked(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+    const char *password = sw_setting(call, "enable_password");
+    char *line;
+
+    if (st->dialogue != DIALOGUE_ENABLE) {
+        sw_fail(call, FT_DENIED, "%s asks for a password after '%s'", st->name, st->sent ? st->sent : "the login");
+        return;
+    }
+    drop_line(&st->term);
+    line = host->printf(call, "%s\n", password);
+    tell(call, line, strlen(line));
+}
+
+static void shell_data(struct ft_call *call, struct ft_stream *stream, const char *bytes, size_t len, bool is_stderr)
+{
+    struct sw *st = host->state(call);
+
+    (void)stream;
+    (void)is_stderr;
+    if (!term_feed(&st->term, bytes, len)) {
+        sw_fail(call, st->risky ? FT_AMBIGUOUS : FT_INVALID, "%s: the answer to '%s' is longer than %u MiB", st->name,
+                st->sent ? st->sent : "the login", TERM_MAX_TEXT >> 20);
+        return;
+    }
+    switch (term_look(&st->term, st->until)) {
+    case TERM_NOTHING: break;
+    case TERM_CANDIDATE: candidate_seen(call); break;
+    case TERM_PROMPT: if (st->sent) prompt_seen(call); break;
+    case TERM_PAGER: drop_line(&st->term); tell(call, " ", 1); break;
+    case TERM_QUESTION: question_seen(call); break;
+    case TERM_PASSWORD: password_asked(call); break;
+    case TERM_INPUT: next_step(call); break;
+    }
+}
+
+static void shell_closed(struct ft_call *call, struct ft_stream *stream, enum ft_class class, int exit_status, const char *why)
+{
+    struct sw *st = host->state(call);
+
+    (void)stream;
+    (void)exit_status;
+    st->stream = NULL;
+    if (st->risky || st->pending)
+        sw_fail(call, FT_AMBIGUOUS, "%s: the connection ended after '%s', so it is unknown whether the change happened%s", st->name,
+                st->sent ? st->sent : "the commit", takes_itself_back(st));
+    else if (class != FT_CLASS_NONE)
+        sw_fail(call, class, "%s: %s", st->name, why ? why : "the connection ended");
+    else
+        sw_fail(call, FT_UNREACHABLE, "%s closed the connection after '%s'", st->name, st->sent ? st->sent : "the login");
+}
+
+static const struct ft_stream_events shell_events = { .size = sizeof(shell_events), .data = shell_data, .closed = shell_closed };
+
+void sw_say(struct ft_call *call, const struct step *steps, size_t count, void (*then)(struct ft_call *call))
+{
+    struct sw *st = host->state(call);
+
+    st->steps = steps;
+    st->step_count = count;
+    st->step_at = 0;
+    st->said = then;
+    if (st->dialogue == DIALOGUE_READY) {
+        send_step(call);
+        return;
+    }
+    st->dialogue = DIALOGUE_LEARN;
+    open_or_fail(call, FT_SSH_SHELL_PTY, NULL, &shell_events, &st->stream);
+}
+
+/* ---- Is it still there? ---- */
+
+#define ALIVE_MS 15000
+
+static void alive_known(struct ft_call *call, const char *complaint)
+{
+    struct sw *st = host->state(call);
+
+    if (!st->asking_alive)
+        return;
+    st->asking_alive = false;
+    snprintf(st->complaint, sizeof(st->complaint), "%s", complaint);
+    st->asked(call);
+}
+
+static void alive_closed(struct ft_call *call, struct ft_stream *stream, enum ft_class class, int exit_status, const char *why)
+{
+    const struct sw *st = host->state(call);
+
+    (void)stream;
+    (void)exit_status;
+    if (class != FT_CLASS_NONE)
+        alive_known(call, why && *why ? why : "it does not answer");
+    else
+        alive_known(call, st->len ? "" : "it says nothing on a new channel");
+}
+
+static void alive_over(struct ft_call *call)
+{
+    alive_known(call, "it does not answer on a new channel");
+}
+
+static const struct ft_stream_events alive_events = { .size = sizeof(alive_events), .data = exec_data, .closed = alive_closed };
+
+void sw_check_alive(struct ft_call *call, void (*then)(struct ft_call *call))
+{
+    struct sw *st = host->state(call);
+    struct ft_stream *stream;
+    struct ft_err err = { 0 };
+
+    st->asked = then;
+    st->asking_alive = true;
+    st->commands[0] = st->vendor->alive;
+    st->at = st->len = 0;
+    host->timer(call, ALIVE_MS, alive_over);
+    if (open_channel(call, FT_SSH_EXEC, st->vendor->alive, &alive_events, &stream, &err) < 0)
+        alive_known(call, err.text);
+}

@@ -1,0 +1,132 @@
+/* session.h: talking to one switch.
+ *
+ *   sw_begin     which device, which vendor
+ *   sw_ask       show commands: an EXEC channel each where the vendor allows it, else one after the other in a terminal dialogue
+ *   sw_say       steps of a terminal dialogue (configuration), each ended by the prompt
+ *
+ * A call ends by sw_done or sw_fail. What goes wrong on the way fails the call by itself: callers write the good way only. */
+#pragma once
+#include <fettle/plugin.h>
+#include "terminal.h"
+
+#define JSON(...) #__VA_ARGS__
+#define MAX_COMMANDS 7
+#define MAX_STEPS 220
+
+extern const struct ft_host *host;
+
+enum phase { PHASE_RUN, PHASE_PLAN, PHASE_UNDO, PHASE_PROBE };
+
+struct sw;
+struct op;
+
+/* A question to a switch: show commands ("{port}" is replaced; '?' in front: an error is an answer too), and how the answers become one value. */
+struct ask {
+    const char *commands[MAX_COMMANDS + 1];       /* ends with NULL */
+    json_t *(*read)(struct ft_call *call, struct sw *st, struct ft_err *reterr);
+};
+
+enum question { ASK_INTERFACE, ASK_INTERFACES, ASK_MACS, ASK_LLDP, ASK_POE, ASK_FACTS, ASK_PORT, ASK_COUNT };
+
+struct vendor {
+    const char *name;
+    bool exec;                                    /* show commands may come over EXEC channels */
+    bool commits;                                 /* Junos: candidate configuration, commit confirmed */
+    const char *json_filter;                      /* behind a show command for structured output; NULL: it has none */
+    const char *setup[4];                         /* what a dialogue begins with; ends with NULL */
+    const char *configure, *leave, *save;         /* where !commits; save may be NULL */
+    const char *alive;                            /* a show command that any switch can answer */
+    struct ask asks[ASK_COUNT];                   /* no commands: not supported */
+    /* The lines that do what `op` wants on a port whose facts (ASK_PORT) are given: fills st->change. 0, or a sentence. */
+    int (*lines)(struct ft_call *call, struct sw *st, const struct op *op, const json_t *port, struct ft_err *reterr);
+};
+
+extern const struct vendor vendor_junos, vendor_ios, vendor_eos, vendor_frr;
+
+/* One step of a dialogue. */
+struct step {
+    const char *send;
+    const char *until;                            /* ended by this text rather than by the prompt */
+    const char *must;                             /* the output must contain this */
+    const char **save;                            /* gets the output */
+    bool raw;                                     /* sent as it is, without line end; its echo is not waited for */
+    bool risky;                                   /* a connection lost now leaves it unknown whether the change happened */
+};
+
+struct change {                                   /* what is to be done; everything lives in sw.held */
+    json_t *first, *second;                       /* configuration lines; second: after the wait of a bounce, NULL: none */
+    json_t *undo;                                 /* lines that put back what there was */
+    json_t *from, *to;                            /* for people */
+    const char *path;                             /* "ge-0/0/7 vlan" */
+    bool nothing;                                 /* it is so already */
+    unsigned wait_s, confirm_min;                 /* confirm_min 0: plain commit */
+};
+
+enum dialogue { DIALOGUE_NONE, DIALOGUE_LEARN, DIALOGUE_ENABLE, DIALOGUE_SETUP, DIALOGUE_READY };
+
+struct sw {
+    enum phase phase;
+    const char *name;                             /* of the device, as configured */
+    const json_t *device;
+    const struct vendor *vendor;
+    const char *port;
+    json_t *held;
+
+    /* asking */
+    const struct ask *ask;
+    const char *commands[MAX_COMMANDS];
+    const char *answers[MAX_COMMANDS];
+    size_t count, at;
+    unsigned tolerated;                           /* one bit a command: its answer may be an error */
+    bool keep_logs;
+    void (*asked)(struct ft_call *call);
+    char *bytes;                                  /* of the command under way */
+    size_t len, size;
+    char complaint[400];                          /* stderr */
+
+    /* the dialogue */
+    struct ft_stream *stream;
+    struct term term;
+    enum dialogue dialogue;
+    char candidate[128];
+    size_t setup_at;
+    const char *sent, *until;
+    bool echo_known, echoes, risky;
+    const struct step *steps;
+    size_t step_count, step_at;
+    void (*said)(struct ft_call *call);
+
+    /* a change */
+    const struct op *op;
+    struct change change;
+    const char *diff;
+    json_t *facts;                                /* ASK_PORT's, lives in held */
+    void (*applied)(struct ft_call *call);
+    bool pending;                                 /* committed, and not confirmed yet */
+    bool asking_alive;
+};
+
+/* ---- device ---- */
+int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr);
+const char *sw_setting(struct ft_call *call, const char *key);            /* of the device, else of the defaults */
+__attribute__((format(printf, 3, 4)))
+int sw_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...);
+
+/* ---- ends ---- */
+void sw_done(struct ft_call *call, json_t *result);
+__attribute__((format(printf, 3, 4)))
+void sw_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...);
+void sw_cancel(struct ft_call *call);
+json_t *sw_hold(struct ft_call *call, json_t *value);                     /* borrowed from then on */
+
+/* ---- talking ---- */
+/* Goes on with `then` when all of the question's answers are in st->answers. -ENOTSUP with a sentence where the vendor has no such thing. */
+int sw_ask(struct ft_call *call, enum question what, void (*then)(struct ft_call *call), struct ft_err *reterr);
+/* Commands given whole; at most MAX_COMMANDS; they must live as long as the call. */
+void sw_commands(struct ft_call *call, const char *const *commands, size_t count, void (*then)(struct ft_call *call));
+/* The value that the question's reader makes of the answers; NULL: the call has been failed. Borrowed (held). */
+json_t *sw_read(struct ft_call *call);
+/* Steps must live as long as the call. Opens the dialogue when there is none yet. */
+void sw_say(struct ft_call *call, const struct step *steps, size_t count, void (*then)(struct ft_call *call));
+/* Is the switch there for a NEW channel, while the dialogue stays open? then comes with st->complaint[0] == 0 when it is. */
+void sw_check_alive(struct ft_call *call, void (*then)(struct ft_call *call));
