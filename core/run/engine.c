@@ -325,6 +325,8 @@ int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, con
 /* ---- death */
 
 static void look_idle(void *arg);
+static void cancel_turn(void *arg);
+static void tell_end(void *arg);
 
 void ft_run_free(struct ft_run *run)
 {
@@ -336,6 +338,8 @@ void ft_run_free(struct ft_run *run)
     ft_loop_undefer(loop, first_turn, run);
     ft_loop_undefer(loop, resume_turn, run);
     ft_loop_undefer(loop, look_idle, run);
+    ft_loop_undefer(loop, cancel_turn, run);
+    ft_loop_undefer(loop, tell_end, run);
     ft_store_forget(run->engine->o.store, run);
     ft_timer_stop(run->limit);
     undo_cancel(run);
@@ -633,12 +637,37 @@ int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, co
     return ft_err_set(reterr, -ENOENT, "nothing waits at '%s'", path);
 }
 
+static void cancel_turn(void *arg)
+{
+    struct ft_run *run = arg;
+    struct ft_list *pos, *tmp;
+
+    if (run->state == RUN_ENDED || run->state == RUN_ROLLING_BACK)
+        return;
+    if (run->dry) {
+        dry_free(run);
+        run->state = RUN_STOPPING;
+    }
+    if (run->cancel_now) {
+        ft_list_each(pos, tmp, &run->steps) {
+            struct step_run *step = ft_container(pos, struct step_run, in_run);
+
+            if (step->call) {
+                ft_call_cancel(step->call);
+            } else if (step->state == STEP_VERIFYING && step->timer) {
+                step_stop_ops(step);
+                step->state = STEP_DOUBT;
+            }
+        }
+    }
+    run_check_idle(run);
+}
+
 void ft_run_cancel(struct ft_run *run, const char *who, bool now, bool rollback)
 {
-    struct ft_list *pos, *tmp;
     json_t *event;
 
-    if (run->state == RUN_ENDED || (run->state == RUN_ROLLING_BACK))
+    if (run->state == RUN_ENDED || run->state == RUN_ROLLING_BACK)
         return;                                    /* a rollback is not interrupted: it is the way out */
     run->cancel = true;
     run->cancel_now |= now;
@@ -652,18 +681,5 @@ void ft_run_cancel(struct ft_run *run, const char *who, bool now, bool rollback)
     json_object_set_new(event, "now", json_boolean(now));
     json_object_set_new(event, "rollback", json_boolean(run->cancel_rollback));
     run_ride(run, event);
-    if (now) {
-        dry_free(run);
-        ft_list_each(pos, tmp, &run->steps) {
-            struct step_run *step = ft_container(pos, struct step_run, in_run);
-
-            if (step->call)
-                ft_call_cancel(step->call);
-            else if (step->state == STEP_VERIFYING && step->timer) {
-                step_stop_ops(step);
-                step->state = STEP_DOUBT;
-            }
-        }
-    }
-    run_check_idle(run);
+    ft_loop_defer(run->engine->o.loop, cancel_turn, run);       /* this may have been asked for in the middle of a step's own turn */
 }

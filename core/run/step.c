@@ -425,6 +425,12 @@ void step_fail(struct step_run *step, enum ft_class class, const char *text)
         free(keep);
         return;
     }
+    if (class == FT_CANCELLED && step->run->state == RUN_STOPPING) {
+        step->state = STEP_STOPPED;              /* no failure: the run ends here because somebody asked for it */
+        run_check_idle(step->run);
+        free(keep);
+        return;
+    }
     if (!lived && step_retry(step, class, keep)) {
         free(keep);
         return;

@@ -33,7 +33,9 @@ void rig_state(struct rig *rig, const char *json);
 void rig_trouble(struct rig *rig, const char *json);
 json_t *rig_read_state(struct rig *rig);                     /* new reference */
 size_t rig_records(struct rig *rig, const char *containing);  /* lines of the record that contain this; NULL: all */
-/* Loads (mistakes fail the test), binds and starts; runs the loop until it ends or parks. params: JSON text or NULL. */
+/* The text with the outcomes it leads to behind it: good, bad (attention), back (rolls back). malloced */
+char *rig_ends(const char *yaml);
+/* rig_ends, loads (mistakes fail the test), binds and starts; runs the loop until it ends or parks. params: JSON text or NULL. */
 void rig_run(struct rig *rig, const char *yaml, const char *params, bool dry);
 void rig_resume(struct rig *rig);                            /* the last run, by id */
 void rig_answer(struct rig *rig, const char *path, const char *json);   /* then runs on */

@@ -6,7 +6,6 @@
 #include "rig.h"
 
 #define HEAD "fettle: 1\nname: t\ntitle: T\ncategory: incident\n"
-#define ENDS "outcomes:\n  good: {title: Good}\n  bad: {title: Bad, status: attention}\n"
 
 static struct rig rig;
 
@@ -38,9 +37,9 @@ static const json_t *plan_of(const char *yaml)
 
 static const char restart[] = HEAD
     "steps:\n"
-    "  - id: look\n    run: sim.get\n    with: {key: led}\n    branch:\n      - if: result.value == \"on\"\n        then: good\n      - else: mend\n"
-    "  - {id: mend, run: sim.set, with: {key: led, value: on}, undo: auto}\n"
-    "  - id: check\n    run: sim.get\n    with: {key: \"${mend.ok and 'led'}\"}\n    branch:\n      - if: result.value == \"on\"\n        then: good\n      - else: bad\n" ENDS;
+    "  - id: look\n    run: sim.get\n    with: {key: led}\n    branch:\n      - if: result.value == \"lit\"\n        then: good\n      - else: mend\n"
+    "  - {id: mend, run: sim.set, with: {key: led, value: lit}, undo: auto}\n"
+    "  - id: check\n    run: sim.get\n    with: {key: \"${mend.ok and 'led'}\"}\n    branch:\n      - if: result.value == \"lit\"\n        then: good\n      - else: bad\n";
 
 Test(dry, shows_the_request_and_both_ways_behind_it)
 {
@@ -58,7 +57,7 @@ Test(dry, shows_the_request_and_both_ways_behind_it)
 
 Test(dry, knows_what_it_can_know)
 {
-    rig_state(&rig, "{\"led\":\"on\"}");
+    rig_state(&rig, "{\"led\":\"lit\"}");
     const json_t *plan = plan_of(restart);
 
     cr_expect_null(node(plan, "mend"));
@@ -68,7 +67,7 @@ Test(dry, knows_what_it_can_know)
 
 Test(dry, takes_what_a_step_assumes)
 {
-    const json_t *plan = plan_of(HEAD "steps:\n  - id: w\n    run: sim.set\n    with: {key: a, value: 1}\n    assume: {ok: true}\n    undo: auto\n    branch:\n      - if: result.ok\n        then: good\n      - else: bad\n" ENDS);
+    const json_t *plan = plan_of(HEAD "steps:\n  - id: w\n    run: sim.set\n    with: {key: a, value: 1}\n    assume: {ok: true}\n    undo: auto\n    branch:\n      - if: result.ok\n        then: good\n      - else: bad\n");
 
     cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "good"), "certain");
     cr_expect_null(json_object_get(json_object_get(plan, "outcomes"), "bad"));
@@ -76,7 +75,7 @@ Test(dry, takes_what_a_step_assumes)
 
 Test(dry, says_undetermined_when_a_write_cannot_be_rendered)
 {
-    const json_t *plan = plan_of(HEAD "steps:\n  - {id: w, run: sim.blind, with: {key: a, value: 1}, undo: none}\n  - {id: v, run: sim.set, with: {key: \"${w.ok and 'x'}\", value: 1}, undo: auto, then: good}\n" ENDS);
+    const json_t *plan = plan_of(HEAD "steps:\n  - {id: w, run: sim.blind, with: {key: a, value: 1}, undo: none}\n  - {id: v, run: sim.set, with: {key: \"${w.ok and 'x'}\", value: 1}, undo: auto, then: good}\n");
 
     cr_expect_str_eq(ft_json_str(json_object_get(node(plan, "w"), "write"), "exactness"), "undetermined");
     cr_expect_str_eq(ft_json_str(json_object_get(node(plan, "v"), "write"), "exactness"), "undetermined");
@@ -85,7 +84,7 @@ Test(dry, says_undetermined_when_a_write_cannot_be_rendered)
 
 Test(dry, short_cuts_need_not_know)
 {
-    const json_t *plan = plan_of(HEAD "vars: {site: hq}\nsteps:\n  - id: w\n    run: sim.set\n    with: {key: a, value: 1}\n    undo: auto\n    branch:\n      - if: site == \"hq\" or result.ok\n        then: good\n      - else: bad\n" ENDS);
+    const json_t *plan = plan_of(HEAD "vars: {site: hq}\nsteps:\n  - id: w\n    run: sim.set\n    with: {key: a, value: 1}\n    undo: auto\n    branch:\n      - if: site == \"hq\" or result.ok\n        then: good\n      - else: bad\n");
 
     cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "good"), "certain");
 }
@@ -98,7 +97,7 @@ Test(dry, many_unknown_branches_do_not_explode)
     ft_buf_adds(&yaml, HEAD "steps:\n  - {id: w, run: sim.set, with: {key: a, value: 1}, undo: auto}\n");
     for (int i = 0; i < 20; i++)
         ft_buf_addf(&yaml, "  - id: c%d\n    set: {v%d: 1}\n    branch:\n      - if: w.ok\n        then: c%d\n      - else: s%d\n  - id: s%d\n    set: {u%d: 1}\n", i, i, i + 1, i, i, i);
-    ft_buf_adds(&yaml, "  - {id: c20, set: {done: 1}, then: good}\n" ENDS);
+    ft_buf_adds(&yaml, "  - {id: c20, set: {done: 1}, then: good}\n");
     const json_t *plan = plan_of(ft_buf_str(&yaml));
 
     cr_expect_not_null(json_object_get(json_object_get(plan, "outcomes"), "good"));

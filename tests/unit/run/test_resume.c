@@ -5,7 +5,6 @@
 #include "rig.h"
 
 #define HEAD "fettle: 1\nname: t\ntitle: T\ncategory: incident\n"
-#define ENDS "outcomes:\n  good: {title: Good}\n  bad: {title: Bad, status: attention}\n"
 
 static struct rig rig;
 static unsigned die_at;
@@ -40,10 +39,10 @@ static const char everything[] = HEAD
     "  - {id: look, run: sim.get, with: {key: a}}\n"
     "  - id: gate\n    approve: May I?\n    branch:\n      - if: result.approved\n        then: first\n      - else: bad\n"
     "  - id: first\n    run: sim.set\n    with: {key: a, value: 1}\n    verify: {run: sim.get, with: {key: a}, until: result.value == 1, every: 5s, within: 1m}\n    undo: auto\n"
-    "  - id: both\n    parallel:\n      x: {run: sim.set, with: {key: x, value: 1}, undo: auto}\n      y: {run: sim.set, with: {key: y, value: 1}, undo: auto}\n"
+    "  - id: both\n    parallel:\n      x: {run: sim.set, with: {key: x, value: 1}, undo: auto}\n      yy: {run: sim.set, with: {key: yy, value: 1}, undo: auto}\n"
     "  - {id: pause, wait: 5m}\n"
     "  - id: each\n    for_each: \"${ {'p','q'} }\"\n    as: key\n    steps:\n      - {id: put, run: sim.set, with: {key: \"${key}\", value: 1}, undo: auto}\n"
-    "  - id: last\n    run: sim.idem\n    with: {key: z, value: 1}\n    undo: none\n    branch:\n      - if: look.found\n        then: bad\n      - else: good\n" ENDS;
+    "  - id: last\n    run: sim.idem\n    with: {key: z, value: 1}\n    undo: none\n    branch:\n      - if: look.found\n        then: bad\n      - else: good\n";
 
 static void expect_once(const char *record, unsigned at)
 {
@@ -80,7 +79,7 @@ Test(resume, goes_on_after_death_at_every_event)
         free(way);
         expect_once("\"key\":\"a\"", at);
         expect_once("\"key\":\"x\"", at);
-        expect_once("\"key\":\"y\"", at);
+        expect_once("\"key\":\"yy\"", at);
         expect_once("\"key\":\"p\"", at);
         expect_once("\"key\":\"q\"", at);
     }
@@ -90,7 +89,7 @@ static const char failing[] = HEAD
     "steps:\n"
     "  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n"
     "  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto}\n"
-    "  - {id: z, run: sim.get, with: {key: z}, then: good}\n" ENDS;
+    "  - {id: z, run: sim.get, with: {key: z}, then: good}\n";
 
 Test(resume, a_rollback_goes_on_as_a_rollback)
 {
@@ -122,7 +121,7 @@ Test(resume, a_rollback_goes_on_as_a_rollback)
 
 Test(resume, a_write_that_nothing_can_find_out_is_never_sent_again)
 {
-    static const char yaml[] = HEAD "steps:\n  - {id: w, run: sim.add, with: {key: n}, undo: none, then: good}\n" ENDS;
+    static const char yaml[] = HEAD "steps:\n  - {id: w, run: sim.add, with: {key: num}, undo: none, then: good}\n";
     unsigned parked = 0;
 
     for (unsigned at = 1; at < 12; at++) {
@@ -149,7 +148,7 @@ Test(resume, a_run_that_is_over_is_not_resumed)
     struct ft_err err = { 0 };
     char id[9];
 
-    rig_run(&rig, HEAD "steps:\n  - {id: s, set: {v: 1}, then: good}\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - {id: s, set: {v: 1}, then: good}\n", NULL, false);
     snprintf(id, sizeof(id), "%s", ft_run_id(rig.run));
     cr_expect_lt(ft_run_resume(rig.engine, id, "x", &observer, NULL, &run, &err), 0);
     cr_expect(strstr(err.text, "is over"), "%s", err.text);

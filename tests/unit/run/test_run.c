@@ -5,7 +5,6 @@
 #include "rig.h"
 
 #define HEAD "fettle: 1\nname: t\ntitle: T\ncategory: incident\n"
-#define ENDS "outcomes:\n  good: {title: Good}\n  bad: {title: Bad, status: attention}\n  back: {title: Back, rollback: true}\n"
 
 static struct rig rig;
 
@@ -37,43 +36,43 @@ static void expect_state(const char *want)
 
 static const struct { const char *name, *state, *trouble, *yaml, *way; enum ft_run_end end; } ways[] = {
     { "a branch that is taken", "{\"door\":\"open\"}", "{}",
-      HEAD "steps:\n  - id: look\n    run: sim.get\n    with: {key: door}\n    branch:\n      - if: result.value == \"open\"\n        then: bad\n      - else: good\n" ENDS,
+      HEAD "steps:\n  - id: look\n    run: sim.get\n    with: {key: door}\n    branch:\n      - if: result.value == \"open\"\n        then: bad\n      - else: good\n",
       "look:done -> bad", FT_RUN_ATTENTION },
     { "else", "{\"door\":\"shut\"}", "{}",
-      HEAD "steps:\n  - id: look\n    run: sim.get\n    with: {key: door}\n    branch:\n      - if: result.value == \"open\"\n        then: bad\n      - else: good\n" ENDS,
+      HEAD "steps:\n  - id: look\n    run: sim.get\n    with: {key: door}\n    branch:\n      - if: result.value == \"open\"\n        then: bad\n      - else: good\n",
       "look:done -> good", FT_RUN_OK },
     { "when false skips", "{}", "{}",
-      HEAD "steps:\n  - id: a\n    when: 1 > 2\n    run: sim.get\n    with: {key: x}\n  - id: b\n    set: {v: 1}\n    then: good\n" ENDS,
+      HEAD "steps:\n  - id: a\n    when: 1 > 2\n    run: sim.get\n    with: {key: x}\n  - id: b\n    set: {v: 1}\n    then: good\n",
       "a:skipped b:done -> good", FT_RUN_OK },
     { "set, lua and their names", "{}", "{}",
       HEAD "vars: {floor: -70}\nsteps:\n  - id: s\n    set: {twice: \"${floor * 2}\"}\n  - id: l\n    lua: |\n      local t = {}\n      for i = 1, 3 do t[i] = i * twice end\n      return {sum = t[1] + t[2] + t[3]}\n"
-           "    branch:\n      - if: result.sum == -840\n        then: good\n      - else: bad\n" ENDS,
+           "    branch:\n      - if: result.sum == -840\n        then: good\n      - else: bad\n",
       "s:done l:done -> good", FT_RUN_OK },
     { "a failing read without on_error fails the run", "{}", "{\"get x\":[\"denied\"]}",
-      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    then: good\n" ENDS, "a:failed -> failed", FT_RUN_FAILED },
+      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    then: good\n", "a:failed -> failed", FT_RUN_FAILED },
     { "on_error is reached when the target is unreachable", "{}", "{\"get x\":[\"unreachable\"]}",
-      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    on_error: b\n    then: good\n  - id: b\n    set: {why: \"${error.class}\"}\n    branch:\n      - if: why == \"unreachable\"\n        then: bad\n      - else: good\n" ENDS,
+      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    on_error: b\n    then: good\n  - id: b\n    set: {why: \"${error.class}\"}\n    branch:\n      - if: why == \"unreachable\"\n        then: bad\n      - else: good\n",
       "a:failed b:done -> bad", FT_RUN_ATTENTION },
     { "retry until it answers", "{}", "{\"get x\":[\"timeout\",\"timeout\"]}",
-      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    retry: {times: 3, every: 5s, backoff: 2, if: 'error.class == \"timeout\"'}\n    then: good\n" ENDS, "a:done -> good", FT_RUN_OK },
+      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    retry: {times: 3, every: 5s, backoff: 2, if: 'error.class == \"timeout\"'}\n    then: good\n", "a:done -> good", FT_RUN_OK },
     { "retry only what the condition wants", "{}", "{\"get x\":[\"denied\",\"denied\"]}",
-      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    retry: {times: 3, every: 5s, if: 'error.class == \"timeout\"'}\n    then: good\n" ENDS, "a:failed -> failed", FT_RUN_FAILED },
+      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    retry: {times: 3, every: 5s, if: 'error.class == \"timeout\"'}\n    then: good\n", "a:failed -> failed", FT_RUN_FAILED },
     { "a condition that cannot be evaluated fails the step", "{}", "{}",
-      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    branch:\n      - if: result.value > 3\n        then: good\n      - else: bad\n" ENDS, "a:done a:failed -> failed", FT_RUN_FAILED },
+      HEAD "steps:\n  - id: a\n    run: sim.get\n    with: {key: x}\n    branch:\n      - if: result.value > 3\n        then: good\n      - else: bad\n", "a:done a:failed -> failed", FT_RUN_FAILED },
     { "parallel", "{\"x\":1}", "{}",
-      HEAD "steps:\n  - id: both\n    parallel:\n      x: {run: sim.get, with: {key: x}}\n      y: {run: sim.get, with: {key: y}}\n    branch:\n      - if: both.x.found and not both.y.found\n        then: good\n      - else: bad\n" ENDS,
-      "both/x:done both/y:done both:done -> good", FT_RUN_OK },
-    { "parallel with a failure", "{}", "{\"get y\":[\"refused\"]}",
-      HEAD "steps:\n  - id: both\n    parallel:\n      x: {run: sim.get, with: {key: x}}\n      y: {run: sim.get, with: {key: y}}\n    on_error: bad\n    then: good\n" ENDS,
-      "both/x:done both/y:failed both:failed -> bad", FT_RUN_ATTENTION },
+      HEAD "steps:\n  - id: both\n    parallel:\n      x: {run: sim.get, with: {key: x}}\n      yy: {run: sim.get, with: {key: yy}}\n    branch:\n      - if: result.x.found and not result.yy.found\n        then: good\n      - else: bad\n",
+      "both/x:done both/yy:done both:done -> good", FT_RUN_OK },
+    { "parallel with a failure", "{}", "{\"get yy\":[\"refused\"]}",
+      HEAD "steps:\n  - id: both\n    parallel:\n      x: {run: sim.get, with: {key: x}}\n      yy: {run: sim.get, with: {key: yy}}\n    on_error: bad\n    then: good\n",
+      "both/x:done both/yy:failed both:failed -> bad", FT_RUN_ATTENTION },
     { "for_each in batches", "{}", "{}",
-      HEAD "steps:\n  - id: each\n    for_each: \"${ {'a','b','c'} }\"\n    as: key\n    batches: [1, 100%]\n    at_once: 2\n    steps:\n      - id: put\n        run: sim.set\n        with: {key: \"${key}\", value: 1}\n        undo: auto\n    branch:\n      - if: result.ok == 3\n        then: good\n      - else: bad\n" ENDS,
+      HEAD "steps:\n  - id: each\n    for_each: \"${ {'a','b','c'} }\"\n    as: key\n    batches: [1, 100%]\n    at_once: 2\n    steps:\n      - id: put\n        run: sim.set\n        with: {key: \"${key}\", value: 1}\n        undo: auto\n    branch:\n      - if: result.ok == 3\n        then: good\n      - else: bad\n",
       "each[0]/put:done each[1]/put:done each[2]/put:done each:done -> good", FT_RUN_OK },
     { "for_each stops at the first failure and takes back", "{}", "{\"set b\":[\"refused\"]}",
-      HEAD "steps:\n  - id: each\n    for_each: \"${ {'a','b','c'} }\"\n    as: key\n    steps:\n      - id: put\n        run: sim.set\n        with: {key: \"${key}\", value: 1}\n        undo: auto\n    then: good\n" ENDS,
+      HEAD "steps:\n  - id: each\n    for_each: \"${ {'a','b','c'} }\"\n    as: key\n    steps:\n      - id: put\n        run: sim.set\n        with: {key: \"${key}\", value: 1}\n        undo: auto\n    then: good\n",
       "each[0]/put:done each[1]/put:failed each:failed each[0]/put:undone -> rolled_back", FT_RUN_ROLLED_BACK },
     { "for_each with failures allowed", "{}", "{\"set b\":[\"refused\"]}",
-      HEAD "steps:\n  - id: each\n    for_each: \"${ {'a','b','c'} }\"\n    as: key\n    max_failures: 1\n    steps:\n      - id: put\n        run: sim.set\n        with: {key: \"${key}\", value: 1}\n        undo: auto\n    branch:\n      - if: result.failed == 1\n        then: bad\n      - else: good\n" ENDS,
+      HEAD "steps:\n  - id: each\n    for_each: \"${ {'a','b','c'} }\"\n    as: key\n    max_failures: 1\n    steps:\n      - id: put\n        run: sim.set\n        with: {key: \"${key}\", value: 1}\n        undo: auto\n    branch:\n      - if: result.failed == 1\n        then: bad\n      - else: good\n",
       "each[0]/put:done each[1]/put:failed each[2]/put:done each:done -> bad", FT_RUN_ATTENTION },
 };
 
@@ -97,17 +96,17 @@ Test(run, waits_without_waiting)
 {
     uint64_t before = ft_clock_wall_ms(rig.clock);
 
-    rig_run(&rig, HEAD "steps:\n  - id: w\n    wait: 30m\n    then: good\n" ENDS "limits: {runtime: 1h}\n", NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - id: w\n    wait: 30m\n    then: good\n", NULL, false);
     expect_way("w:done -> good");
     cr_expect_eq(ft_clock_wall_ms(rig.clock) - before, 30 * 60 * 1000);
 }
 
 Test(run, stops_at_its_limits)
 {
-    rig_run(&rig, HEAD "limits: {runtime: 10m}\nsteps:\n  - id: w\n    wait: 30m\n    then: good\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "limits: {runtime: 10m}\nsteps:\n  - id: w\n    wait: 30m\n    then: good\n", NULL, false);
     cr_expect_eq(rig.end, FT_RUN_FAILED);
     cr_expect(strstr(ft_json_str(rig_event(&rig, "run.finished", NULL), "diagnosis"), "limit of 10 min"));
-    rig_run(&rig, HEAD "limits: {writes: 1}\nsteps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto, then: good}\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "limits: {writes: 1}\nsteps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto, then: good}\n", NULL, false);
     expect_way("a:done b:failed a:undone -> rolled_back");
     expect_state("{}");
 }
@@ -115,7 +114,7 @@ Test(run, stops_at_its_limits)
 /* ---- writes */
 
 #define WRITE_AND_VERIFY HEAD \
-    "steps:\n  - id: w\n    run: sim.set\n    with: {key: led, value: on}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"on\"', every: 5s, within: 1m}\n    undo: auto\n    then: good\n" ENDS
+    "steps:\n  - id: w\n    run: sim.set\n    with: {key: led, value: lit}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"lit\"', every: 5s, within: 1m}\n    undo: auto\n    then: good\n"
 
 Test(run, intends_before_it_writes)
 {
@@ -129,7 +128,7 @@ Test(run, intends_before_it_writes)
     cr_expect_str_eq(ft_json_str(json_object_get(intent, "undo"), "kind"), "auto");
     cr_expect_str_eq(json_string_value(ft_json_path(intent, "plan.receipt.value")), "off");
     cr_expect_lt(ft_json_int(intent, "seq", 0), ft_json_int(rig_event(&rig, "step.done", "w"), "seq", 0));
-    expect_state("{\"led\":\"on\"}");
+    expect_state("{\"led\":\"lit\"}");
     cr_expect_eq(rig_records(&rig, NULL), 1);
 }
 
@@ -139,7 +138,7 @@ Test(run, flushes_at_most_writes_and_two)
 
     ft_store_stats(rig.store, &before);
     rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: r, run: sim.get, with: {key: a}}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto}\n"
-                       "  - {id: c, run: sim.set, with: {key: c, value: 1}, undo: auto, then: good}\n" ENDS, NULL, false);
+                       "  - {id: c, run: sim.set, with: {key: c, value: 1}, undo: auto, then: good}\n", NULL, false);
     ft_store_stats(rig.store, &after);
     cr_expect_leq(after.flushes - before.flushes, 3 + 2, "%d flushes", (int)(after.flushes - before.flushes));
     cr_expect_geq(after.flushes - before.flushes, 3);
@@ -148,7 +147,7 @@ Test(run, flushes_at_most_writes_and_two)
 Test(run, takes_back_a_write_that_is_not_proven)
 {
     rig_state(&rig, "{\"led\":\"off\"}");
-    rig_run(&rig, HEAD "steps:\n  - id: w\n    run: sim.set\n    with: {key: led, value: on}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"blinking\"', every: 5s, within: 1m}\n    undo: auto\n    then: good\n" ENDS,
+    rig_run(&rig, HEAD "steps:\n  - id: w\n    run: sim.set\n    with: {key: led, value: lit}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"blinking\"', every: 5s, within: 1m}\n    undo: auto\n    then: good\n",
             NULL, false);
     expect_way("w:undone w:failed -> rolled_back");
     expect_state("{\"led\":\"off\"}");
@@ -168,7 +167,7 @@ Test(run, rolls_back_in_reverse_when_a_later_step_fails)
     rig_state(&rig, "{\"a\":0,\"b\":0}");
     rig_trouble(&rig, "{\"get z\":[\"refused\"]}");
     rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - id: b\n    run: sim.set\n    with: {key: b, value: 1}\n    undo: {run: sim.set, with: {key: b, value: 0}}\n"
-                       "  - {id: c, run: sim.blind, with: {key: c, value: 1}, undo: none}\n  - {id: z, run: sim.get, with: {key: z}, then: good}\n" ENDS, NULL, false);
+                       "  - {id: c, run: sim.blind, with: {key: c, value: 1}, undo: none}\n  - {id: z, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
     expect_way("a:done b:done c:done z:failed b:undone a:undone -> rolled_back");
     expect_state("{\"a\":0,\"b\":0,\"c\":1}");
     cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
@@ -177,7 +176,7 @@ Test(run, rolls_back_in_reverse_when_a_later_step_fails)
 Test(run, an_outcome_may_roll_back)
 {
     rig_state(&rig, "{\"a\":0}");
-    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto, then: back}\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto, then: back}\n", NULL, false);
     expect_way("a:done a:undone -> back");
     expect_state("{\"a\":0}");
     cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
@@ -188,7 +187,7 @@ Test(run, an_undo_that_fails_stops_and_calls_a_person)
     rig_state(&rig, "{\"a\":0,\"b\":0}");
     rig_trouble(&rig, "{\"get z\":[\"refused\"],\"undo b\":[\"unreachable\",\"unreachable\",\"unreachable\",\"unreachable\"]}");
     rig_run(&rig, HEAD "locks: [device/x]\nsteps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto}\n"
-                       "  - {id: z, run: sim.get, with: {key: z}, then: good}\n" ENDS, NULL, false);
+                       "  - {id: z, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
     json_t *locks = NULL;
     struct ft_err err;
 
@@ -224,32 +223,32 @@ Test(run, a_lost_answer_is_found_out_by_the_probe)
 Test(run, a_lost_answer_without_probe_is_found_out_by_the_verification)
 {
     rig_trouble(&rig, "{\"set led\":[\"ambiguous_done\"]}");
-    rig_run(&rig, HEAD "steps:\n  - id: w\n    run: sim.blind\n    with: {key: led, value: on}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"on\"', every: 5s, within: 1m}\n    undo: none\n    then: good\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - id: w\n    run: sim.blind\n    with: {key: led, value: lit}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"lit\"', every: 5s, within: 1m}\n    undo: none\n    then: good\n", NULL, false);
     expect_way("w:done -> good");
     cr_expect_eq(rig_records(&rig, NULL), 1);
 }
 
 Test(run, a_lost_answer_that_nothing_can_find_out_waits_for_a_person)
 {
-    static const char yaml[] = HEAD "steps:\n  - {id: w, run: sim.add, with: {key: n}, undo: none, then: good}\n" ENDS;
+    static const char yaml[] = HEAD "steps:\n  - {id: w, run: sim.add, with: {key: num}, undo: none, then: good}\n";
 
-    rig_trouble(&rig, "{\"add n\":[\"ambiguous_done\"]}");
+    rig_trouble(&rig, "{\"add num\":[\"ambiguous_done\"]}");
     rig_run(&rig, yaml, NULL, false);
     cr_expect(rig.parked && !rig.ended);
     rig_answer(&rig, "w", "{\"happened\": true}");
     expect_way("w:done -> good");
-    expect_state("{\"n\":1}");
-    rig_trouble(&rig, "{\"add n\":[\"ambiguous_not\"]}");
+    expect_state("{\"num\":1}");
+    rig_trouble(&rig, "{\"add num\":[\"ambiguous_not\"]}");
     rig_run(&rig, yaml, NULL, false);
     cr_expect(rig.parked);
     rig_answer(&rig, "w", "{\"happened\": false}");
     expect_way("w:done -> good");
-    expect_state("{\"n\":2}");
+    expect_state("{\"num\":2}");
 }
 
 /* ---- people */
 
-#define GATE HEAD "steps:\n  - id: gate\n    approve: May I?\n    within: 30m\n    branch:\n      - if: result.approved\n        then: w\n      - else: bad\n  - {id: w, run: sim.set, with: {key: a, value: 1}, undo: auto, then: good}\n" ENDS
+#define GATE HEAD "steps:\n  - id: gate\n    approve: May I?\n    within: 30m\n    branch:\n      - if: result.approved\n        then: w\n      - else: bad\n  - {id: w, run: sim.set, with: {key: a, value: 1}, undo: auto, then: good}\n"
 
 Test(run, parks_at_a_gate_and_goes_on_in_another_life)
 {
@@ -284,7 +283,7 @@ Test(run, asks_a_form)
     struct ft_err err = { 0 };
     json_t *wrong = json_pack("{s:{s:s}}", "values", "mac", "not a mac");
 
-    rig_run(&rig, HEAD "steps:\n  - id: label\n    ask: What does the label say?\n    fields:\n      mac: {type: mac, required: true}\n    branch:\n      - if: label.mac == \"a4:83:e7:12:34:56\"\n        then: good\n      - else: bad\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - id: label\n    ask: What does the label say?\n    fields:\n      mac: {type: mac, required: true}\n    branch:\n      - if: result.mac == \"a4:83:e7:12:34:56\"\n        then: good\n      - else: bad\n", NULL, false);
     cr_expect(rig.parked);
     cr_expect_lt(ft_run_answer(rig.run, "label", wrong, "x", "terminal", &err), 0);
     cr_expect(strstr(err.text, "mac"), "'%s'", err.text);
@@ -303,7 +302,7 @@ static void cancel_at_first_done(struct rig *r, const json_t *event)
 
 static void never(struct rig *r) { ft_loop_stop(r->loop); }
 
-#define TWO_WRITES HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto, then: good}\n" ENDS
+#define TWO_WRITES HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto, then: good}\n"
 
 Test(run, cancel_stops_after_the_step)
 {
@@ -335,7 +334,7 @@ Test(run, cancel_now_drops_a_read)
 {
     rig_trouble(&rig, "{\"get x\":[\"wait:600000\"]}");
     rig.on_event = cancel_now_at_intent;
-    rig_run(&rig, HEAD "steps:\n  - {id: slow, run: sim.get, with: {key: x}, timeout: 1h, then: good}\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - {id: slow, run: sim.get, with: {key: x}, timeout: 1h, then: good}\n", NULL, false);
     cr_expect(rig.ended);
     cr_expect_eq(rig.end, FT_RUN_CANCELLED);
 }
@@ -344,9 +343,10 @@ Test(run, cancel_now_drops_a_read)
 
 Test(run, a_second_run_on_the_same_client_is_refused)
 {
-    static const char yaml[] = HEAD "params: {client: {type: mac, required: true}}\nlocks: [\"client/${client}\"]\nsteps:\n  - id: gate\n    approve: May I?\n    then: good\n" ENDS;
+    static const char yaml[] = HEAD "params: {client: {type: mac, required: true}}\nlocks: [\"client/${client}\"]\nsteps:\n  - id: gate\n    approve: May I?\n    then: good\n";
     struct ft_diags *diags = ft_diags_new();
-    struct ft_playbook *playbook = ft_playbook_parse("t.yaml", yaml, strlen(yaml), &rig.world, diags);
+    char *text = rig_ends(yaml);
+    struct ft_playbook *playbook = ft_playbook_parse("t.yaml", text, strlen(text), &rig.world, diags);
     json_t *params = json_pack("{s:s}", "client", "a4:83:e7:12:34:56");
     struct ft_run_opts opts = { .requester = "other" };
     struct ft_run_observer observer = { 0 };
@@ -360,6 +360,7 @@ Test(run, a_second_run_on_the_same_client_is_refused)
     json_decref(params);
     ft_playbook_unref(playbook);
     ft_diags_free(diags);
+    free(text);
 }
 
 /* ---- call */
@@ -375,7 +376,7 @@ Test(run, calls_a_playbook)
     fclose(f);
     free(path);
     rig_state(&rig, "{\"x\":1}");
-    rig_run(&rig, HEAD "steps:\n  - id: sub\n    call: callee\n    with: {key: x}\n    branch:\n      - if: result.outcome == \"there\"\n        then: good\n      - else: bad\n" ENDS, NULL, false);
+    rig_run(&rig, HEAD "steps:\n  - id: sub\n    call: callee\n    with: {key: x}\n    branch:\n      - if: result.outcome == \"there\"\n        then: good\n      - else: bad\n", NULL, false);
     expect_way("sub/look:done sub:done -> good");
 }
 
@@ -385,8 +386,8 @@ Test(run, journals_what_a_condition_read)
 {
     const json_t *went;
 
-    rig_state(&rig, "{\"n\":3}");
-    rig_run(&rig, HEAD "vars: {most: 5}\nsteps:\n  - id: a\n    run: sim.get\n    with: {key: n}\n    branch:\n      - if: result.value > most\n        then: bad\n      - else: good\n" ENDS, NULL, false);
+    rig_state(&rig, "{\"num\":3}");
+    rig_run(&rig, HEAD "vars: {most: 5}\nsteps:\n  - id: a\n    run: sim.get\n    with: {key: num}\n    branch:\n      - if: result.value > most\n        then: bad\n      - else: good\n", NULL, false);
     went = rig_event(&rig, "step.went", "a");
     cr_assert_not_null(went);
     cr_expect_str_eq(ft_json_str(went, "to"), "good");
