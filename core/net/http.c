@@ -395,7 +395,7 @@ static void judge(struct ft_http_transfer *t, const char *later)
     const struct ft_http_failure failure = {
         .code = t->code, .os_errno = t->os_errno, .sent = t->sent, .connecting = t->connecting, .timed_out = t->timed_out,
         .curl_says = t->says[0] ? t->says : t->http->curl->easy_strerror(t->code),
-        .waited_ms = (ft_clock_mono_us(ft_loop_clock(t->http->loop)) - t->begun_us) / 1000,
+        .waited_ms = (ft_clock_mono_us(ft_loop_clock(t->http->loop)) - t->begun_us + 500) / 1000,
     };
 
     if (t->code == CURLE_OK && !t->timed_out)

@@ -244,7 +244,7 @@ static void conclude(struct ft_http_answer *answer, enum ft_class class, struct 
 
 static void refused(struct ft_http_answer *answer, const struct ft_http_asked *asked, const char *later)
 {
-    const char *said = own_message(answer->res.json, 3), *to = ft_http_answer_header(answer, "location");
+    const char *said = own_message(answer->res.json, 4), *to = ft_http_answer_header(answer, "location");
     enum ft_class class = status_class(answer->status, asked->flags & FT_HTTP_WRITE);
     struct ft_buf text;
 
@@ -414,8 +414,10 @@ static enum ft_class explain(struct ft_buf *text, const struct ft_http_answer *a
         return FT_INVALID;
     }
     if (failure->timed_out) {
-        ft_buf_addf(text, failure->sent ? "no complete answer in %llu ms" : "%llu ms were over before the request could be sent",
-                    (unsigned long long)failure->waited_ms);
+        char waited[40];
+
+        ft_duration_format(failure->waited_ms, waited, sizeof(waited));
+        ft_buf_addf(text, failure->sent ? "no complete answer in %s" : "%s were over before the request could be sent", waited);
         return FT_TIMEOUT;
     }
     if (failure->connecting) {
