@@ -33,17 +33,23 @@ static void fail_at(struct parser *p, size_t at, size_t len, const char *text, c
     p->now.kind = FT_TOKEN_END;             /* nothing more is read */
 }
 
+static bool stands_at(const struct parser *p, size_t at, const char *sign)
+{
+    size_t len = strlen(sign);
+
+    return at + len <= p->lexer.len && memcmp(p->lexer.text + at, sign, len) == 0;
+}
+
 /* What people write who come from other languages. */
 static const char *hint_for(const struct parser *p)
 {
     static const struct { const char *sign, *hint; } others[] = {
         { "!=", "\"not equal\" is ~=" }, { "!", "write `not`" }, { "&&", "write `and`" }, { "||", "write `or`" },
     };
-    const char *rest = p->lexer.text + p->now.at;
-    size_t left = p->lexer.len - p->now.at;
+    size_t at = p->now.at;
 
-    for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        if (strlen(others[i].sign) <= left && memcmp(rest, others[i].sign, strlen(others[i].sign)) == 0)
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)       /* the second '&' is where Lua stops */
+        if (stands_at(p, at, others[i].sign) || (at > 0 && i > 1 && stands_at(p, at - 1, others[i].sign)))
             return others[i].hint;
     return p->now.kind == '=' ? "to compare, write ==" : NULL;
 }

@@ -5,7 +5,7 @@
 #include "script/check.h"
 #include "script/internal.h"
 
-enum { TEXT_MAX = 1 << 16, QUOTED_MAX = 160, SENTENCE_MAX = 900 };
+enum { TEXT_MAX = 1 << 16, QUOTED_MAX = 160, MESSAGE_MAX = 300, SENTENCE_MAX = 900 };
 static const uint64_t INSTRUCTIONS = 1000000;
 static const size_t BYTES = 8 << 20;
 
@@ -90,12 +90,10 @@ static const char *read_piece(lua_State *L, void *data, size_t *len)
 /* Leaves the function, or the message, on the stack. */
 static int load(struct ft_script *script, const struct ft_chunk *chunk)
 {
-    static const char prefix[] = "return ";
-    struct reading reading = { .pieces = { { prefix, sizeof(prefix) - 1 }, { chunk->text, chunk->len } } };
+    const char *prefix = chunk->kind == FT_CHUNK_EXPRESSION ? "return " : " ";
+    struct reading reading = { .pieces = { { prefix, strlen(prefix) }, { chunk->text, chunk->len } } };
     int r;
 
-    if (chunk->kind == FT_CHUNK_BLOCK)
-        reading.next = 1;
     ft_ceiling_start(script->lua, &script->ceiling);
     r = lua_load(script->lua, read_piece, &reading, CHUNK, "t");
     ft_ceiling_stop(script->lua, &script->ceiling);
@@ -319,10 +317,30 @@ static void say_text(struct ft_buf *to, struct piece piece)
         ft_buf_adds(to, "…");
 }
 
+/* Lua's words with ours in their places. */
+static void say_in_our_words(struct ft_buf *to, const char *message)
+{
+    static const struct { const char *lua, *ours; } words[] = { { "(global '", "(name '" }, { " a object value", " an object" }, { " a list value", " a list" } };
+    const char *end = message + strnlen(message, MESSAGE_MAX);
+
+    while (message < end) {
+        size_t i = 0;
+
+        while (i < ARRAY_LEN(words) && strncmp(message, words[i].lua, strlen(words[i].lua)) != 0)
+            i++;
+        if (i < ARRAY_LEN(words)) {
+            ft_buf_adds(to, words[i].ours);
+            message += strlen(words[i].lua);
+        } else {
+            ft_buf_addc(to, *message++);
+        }
+    }
+}
+
 static void say_message(struct ft_buf *to, struct ft_script *script, int status)
 {
     lua_State *L = script->lua;
-    const char *message = lua_tostring(L, -1), *global;
+    const char *message = lua_tostring(L, -1);
     char reason[80];
 
     if (status == LUA_ERRMEM) {
@@ -334,13 +352,7 @@ static void say_message(struct ft_buf *to, struct ft_script *script, int status)
         return;
     }
     cut_place(&message);
-    global = strstr(message, "(global '");               /* ours are not Lua's globals */
-    if (global) {
-        ft_buf_add(to, message, (size_t)(global - message));
-        ft_buf_adds(to, "(name");
-        message = global + strlen("(global");
-    }
-    ft_buf_addf(to, "%.300s", message);
+    say_in_our_words(to, message);
 }
 
 static enum ft_eval fail(const struct ft_chunk *chunk, int status, struct ft_err *reterr)

@@ -1,4 +1,4 @@
-/* rig.h: evaluates texts for the tests of script/: everything as JSON text, and the engine's own lua/ as the helpers. */
+/* rig.h: evaluates texts for the tests of script/: everything as JSON text, no helper modules. */
 #pragma once
 #include <criterion/criterion.h>
 #include <string.h>
@@ -59,17 +59,9 @@ static inline struct answer ask_in(struct ft_script *script, enum ft_chunk_kind 
     return answer;
 }
 
-static inline const char *test_lua_dir(void)
-{
-    static char path[4096];
-
-    snprintf(path, sizeof(path), "%s/lua", getenv("FETTLE_SOURCE") ? getenv("FETTLE_SOURCE") : ".");
-    return path;
-}
-
 static inline struct answer ask(enum ft_chunk_kind kind, const char *text, const char *env)
 {
-    struct ft_script *script = ft_script_new(test_lua_dir());
+    struct ft_script *script = ft_script_new(/* lua_dir= */ NULL);
     struct answer answer = ask_in(script, kind, text, env);
 
     ft_script_free(script);
