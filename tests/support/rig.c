@@ -76,7 +76,7 @@ void rig_open(struct rig *rig)
 
 void rig_done(struct rig *rig)
 {
-    static const char *const files[] = { "state.json", "record.jsonl", "trouble.json", "store.db", "store.db-wal", "store.db-shm", "callee.yaml" };
+    static const char *const files[] = { "state.json", "state.json.new", "trouble.json", "store.db", "store.db-wal", "store.db-shm", "callee.yaml" };
 
     down(rig);
     json_decref(rig->events);
@@ -108,7 +108,7 @@ static void write_file(const struct rig *rig, const char *name, const char *text
 void rig_state(struct rig *rig, const char *json) { write_file(rig, "state.json", json); }
 void rig_trouble(struct rig *rig, const char *json) { write_file(rig, "trouble.json", json); }
 
-json_t *rig_read_state(struct rig *rig)
+static json_t *read_all(const struct rig *rig)
 {
     char *path = ft_asprintf("%s/state.json", rig->dir);
     json_t *state = json_load_file(path, 0, NULL);
@@ -117,17 +117,22 @@ json_t *rig_read_state(struct rig *rig)
     return state ? state : json_object();
 }
 
+json_t *rig_read_state(struct rig *rig)
+{
+    json_t *state = read_all(rig);
+
+    json_object_del(state, "$record");
+    return state;
+}
+
 size_t rig_records(struct rig *rig, const char *containing)
 {
-    char *path = ft_asprintf("%s/record.jsonl", rig->dir), line[4096];
-    FILE *f = fopen(path, "r");
-    size_t n = 0;
+    json_t *state = read_all(rig), *text;
+    size_t i, n = 0;
 
-    free(path);
-    while (f && fgets(line, sizeof(line), f))
-        n += !containing || strstr(line, containing);
-    if (f)
-        fclose(f);
+    json_array_foreach(json_object_get(state, "$record"), i, text)
+        n += !containing || strstr(json_string_value(text), containing);
+    json_decref(state);
     return n;
 }
 

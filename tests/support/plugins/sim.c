@@ -1,6 +1,6 @@
 /* sim.c: a device made of one file, for tests of the engine. Its configuration names a folder:
- *   state.json     key → value, what the "device" holds
- *   record.jsonl   one line a write that reached it
+ *   state.json     key → value, what the "device" holds; "$record": one text a write that reached it. One file, replaced at once: a
+ *                  process that is killed leaves a device that either did a write, with its record, or did not
  *   trouble.json   what goes wrong: {"<action> <key>": ["<class>", …]}: each call takes the first and obeys: "ok", an error class,
  *                  "ambiguous_done" (it happens, the answer is lost), "ambiguous_not" (it does not), "wait:<ms>" (answers later)
  */
@@ -44,19 +44,17 @@ static void save(const char *name, json_t *value)
     json_decref(value);
 }
 
-static void record(const char *action, const json_t *params)
+/* Adds to the record that lies in the state. */
+static void record(json_t *state, const char *action, const json_t *params)
 {
-    char path[4200];
-    FILE *f;
-    json_t *line = json_pack("{s:s, s:O}", "action", action, "params", params);
+    json_t *line = json_pack("{s:s, s:O}", "action", action, "params", params), *list = json_object_get(state, "$record");
     char *text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS);
 
-    snprintf(path, sizeof(path), "%s/record.jsonl", folder);
-    f = fopen(path, "a");
-    if (f) {
-        fprintf(f, "%s\n", text);
-        fclose(f);
+    if (!list) {
+        list = json_array();
+        json_object_set_new(state, "$record", list);
     }
+    json_array_append_new(list, json_string(text));
     free(text);
     json_decref(line);
 }
@@ -134,7 +132,7 @@ static void do_set(struct ft_call *call, const char *action)
 {
     json_t *state = load("state.json");
 
-    record(action, host->params(call));
+    record(state, action, host->params(call));
     json_object_set(state, key_of(call), json_object_get(host->params(call), "value"));
     save("state.json", state);
 }
@@ -184,7 +182,7 @@ static int set_undo(struct ft_call *call, struct ft_err *reterr)
     if (fails(call))
         return 0;
     state = load("state.json");
-    record("undo", host->params(call));
+    record(state, "undo", host->params(call));
     if (old && !json_is_null(old))
         json_object_set(state, key_of(call), old);
     else
@@ -225,8 +223,8 @@ static int add_start(struct ft_call *call, struct ft_err *reterr)
     }
     if (fails(call))
         return 0;
-    record("add", host->params(call));
     state = load("state.json");
+    record(state, "add", host->params(call));
     n = json_integer_value(json_object_get(state, key_of(call))) + 1;
     json_object_set_new(state, key_of(call), json_integer(n));
     save("state.json", state);
