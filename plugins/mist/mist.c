@@ -205,9 +205,14 @@ static int mist_open(const struct ft_host *ft, const json_t *config, void **ret_
 }
 
 static const struct ft_action *const actions[] = {
-    &mist_client_status, &mist_client_events, &mist_client_disconnect,
-    &mist_device_status, &mist_ap_restart,
-    &mist_rrm_optimize, &mist_port_bounce,
+    &mist_client_status, &mist_client_events, &mist_client_sessions, &mist_client_list, &mist_client_count, &mist_client_disconnect, &mist_client_coa,
+    &mist_device_status, &mist_device_list, &mist_device_events, &mist_inventory, &mist_ap_restart, &mist_switch_restart,
+    &mist_device_locate, &mist_device_unlocate, &mist_synthetic_test, &mist_synthetic_test_status,
+    &mist_switch_port, &mist_port_bounce, &mist_port_poe_cycle, &mist_switch_port_config,
+    &mist_rrm_current, &mist_rrm_events, &mist_channel_scores, &mist_rrm_optimize, &mist_rogues,
+    &mist_site_info, &mist_site_list, &mist_site_stats, &mist_sle_summary, &mist_sle_impact,
+    &mist_alarms, &mist_alarm_ack, &mist_audit_log, &mist_usage,
+    &mist_wlan_list, &mist_wlan, &mist_wlan_update, &mist_site_setting_update,
     NULL,
 };
 

@@ -62,6 +62,7 @@ struct mist_call {
 
     mist_next *found, *device_found;      /* who waits for a site, for a device or a client */
     mist_then *record_then;     /* who waits for the record of a client, or a device's statistics */
+    json_t *port_stats;         /* of the switch port; NULL: none */
     const char *wanted_type;    /* of the device; NULL: any */
     bool looked_afresh;         /* the list was asked for in this call, a second time would not help */
     bool vc_tried;
@@ -79,6 +80,7 @@ struct mist_call {
         json_t *items, *seen;   /* held; seen: URLs asked */
         size_t max;
         unsigned page, limit;
+        bool absent_ok;
         bool complete;          /* false: there was more than was taken */
         mist_then *then;
     } list;
@@ -122,6 +124,8 @@ void mist_get_array(struct ft_call *call, mist_then *then, const char *fmt, ...)
 /* Follows both styles of paging, to at most `max` items. `then` gets an array; list.complete tells whether it is all. */
 __attribute__((format(printf, 4, 5)))
 void mist_list(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...);
+__attribute__((format(printf, 4, 5)))
+void mist_list_if_there(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...);     /* 404: NULL */
 void mist_send(struct ft_call *call, const char *method, const char *url, json_t *body, mist_then *then);   /* a write; body borrowed */
 const char *mist_escape(struct ft_call *call, const char *text);
 
@@ -148,7 +152,9 @@ void mist_pick(json_t *out, const json_t *from, const struct mist_field *fields,
 #define MIST_PICK(out, from, fields) mist_pick((out), (from), (fields), ARRAY_LEN(fields))
 json_t *mist_rows(const json_t *list, const struct mist_field *fields, size_t count);     /* new array */
 #define MIST_ROWS(list, fields) mist_rows((list), (fields), ARRAY_LEN(fields))
-void mist_newest_first(json_t *rows);                                    /* by their `timestamp` */
+void mist_sort_down(json_t *rows, const char *key);                      /* by a number, the largest first; `timestamp`: newest first */
+/* What is wanted is there: objects by what they must hold, for Mist adds members of its own; anything else as it is; null: nothing. */
+bool mist_covers(const json_t *has, const json_t *wanted);
 void mist_count_into(json_t *counts, const char *key);                   /* counts[key]++ */
 json_t *mist_without_secrets(const json_t *value);                       /* new; values of keys, passwords … become "***" */
 bool mist_has_secrets(const json_t *value);
@@ -188,6 +194,44 @@ void mist_search_client(struct ft_call *call, mist_then *then);
 /* Site of the client: parameter `site`, else where it was seen last; the call fails when there is neither. */
 void mist_find_client_site(struct ft_call *call, mist_next *found);
 void mist_device_stats(struct ft_call *call, mist_then *then);      /* of st->device; checks wanted_type, fills st->device */
+
+/* Figures of the parameter `port` of st->device; NULL: Mist has none. */
+void mist_find_port(struct ft_call *call, mist_then *then);
+
+/* What the statistics of a device say, in one table for device_status and device_list. */
+#define MIST_DEVICE_FIELDS(F) \
+    F(STR, id, "id", "id of the device") \
+    F(STR, name, "name|hostname", "name of the device") \
+    F(STR, type, "type", "ap, switch or gateway") \
+    F(MAC, mac, "mac", "MAC address of the device") \
+    F(STR, model, "model", "model") \
+    F(STR, serial, "serial", "serial number") \
+    F(STR, version, "version", "firmware") \
+    F(STR, site_id, "site_id", "id of its site") \
+    F(STR, ip, "ip|ip_stat.ip", "management address") \
+    F(INT, uptime, "uptime", "s since it started") \
+    F(TIME, last_seen, "last_seen", "when Mist saw it last") \
+    F(BOOL, config_reverted, "config_reverted", "the device went back to its former configuration by itself: the newest one cut it off") \
+    F(STR, config_status, "config_status", "switch: what became of the last configuration") \
+    F(BOOL, power_constrained, "power_constrained", "AP: gets less power than it needs") \
+    F(STR, power_src, "power_src", "AP: where its power comes from") \
+    F(INT, power_budget, "power_budget", "AP: power left over, mW; negative is missing") \
+    F(STR, lldp_switch, "lldp_stat.system_name", "AP: name of the switch it hangs on, by LLDP") \
+    F(STR, lldp_switch_ip, "lldp_stat.mgmt_addr", "AP: address of that switch") \
+    F(MAC, lldp_switch_mac, "lldp_stat.chassis_id", "AP: chassis id of that switch") \
+    F(STR, lldp_port, "lldp_stat.port_id", "AP: port of that switch") \
+    F(BOOL, eth_up, "port_stat.eth0.up", "AP: its uplink is up") \
+    F(INT, eth_speed, "port_stat.eth0.speed", "AP: speed of its uplink, Mbit/s") \
+    F(BOOL, eth_full_duplex, "port_stat.eth0.full_duplex", "AP: its uplink is full duplex") \
+    F(INT, eth_rx_errors, "port_stat.eth0.rx_errors", "AP: damaged frames received at its uplink since it started") \
+    F(STR, upgrade_status, "fwupdate.status", "what became of the last firmware upgrade") \
+    F(INT, num_aps, "ap_redundancy.num_aps", "switch: APs that hang on it")
+#define MIST_SUMMARY_PROPERTIES \
+    MIST_P("status", "\"string\"", "connected, disconnected, or unknown: how the device stands with Mist") "," \
+    MIST_DEVICE_FIELDS(MIST_PROPERTY) \
+    MIST_P_INT("num_clients", "clients: wireless ones of an AP, wired ones of a switch") "," \
+    MIST_P_NUM("cpu_util", "processor in use, %") "," MIST_P_NUM("mem_pct", "memory in use, %")
+json_t *mist_device_summary(const json_t *stats);       /* new */
 
 extern const struct ft_action mist_client_status, mist_client_events, mist_client_sessions, mist_client_list, mist_client_count,
     mist_client_disconnect, mist_client_coa;

@@ -273,7 +273,7 @@ static void touch_client_ready(struct ft_call *call, json_t *live)
     w->before = mist_hold(call, json_pack("{s:b}", "associated", live != NULL));
     if (live)
         MIST_PICK(w->before, live, before_fields);
-    w->users = live ? 1 : 0;
+    w->users = 1;
     w->receipt = mist_hold(call, json_pack("{s:s, s:O}", "site_id", st->site_id, "before", w->before));
     w->result = mist_hold(call, json_pack("{s:s, s:s}", "site_id", st->site_id, "mac", st->mac));
     mist_write_ready(call);
@@ -357,4 +357,53 @@ const struct ft_action mist_client_disconnect = {
     .about = "`POST /sites/{site_id}/clients/{client_mac}/disconnect`. One user notices. There is nothing to take back.\n"
              "After a crash the probe compares the time of the association with the one from before.",
     .example = "- id: reassociate\n  run: mist.client_disconnect\n  with: {mac: \"${client}\", site: \"${association.site_id}\"}\n  undo: none\n",
+};
+
+/* CoA: POST /sites/{site_id}/clients/{client_mac}/coa, or /wired_clients/… */
+
+static bool is_wired(struct ft_call *call)
+{
+    return json_is_true(json_object_get(host->params(call), "wired"));
+}
+
+static void coa_ready(struct ft_call *call, json_t *live)
+{
+    struct mist_call *st = mist_state(call);
+    struct mist_write *w = &st->write;
+
+    w->nothing_to_do = !live && !is_wired(call);
+    w->summary = w->nothing_to_do ? host->printf(call, "client %s is not connected", st->mac) : host->printf(call, "let client %s authenticate anew", st->mac);
+    w->method = "POST";
+    w->path = host->printf(call, "/sites/%s/%s/%s/coa", mist_escape(call, st->site_id), is_wired(call) ? "wired_clients" : "clients", st->mac);
+    touch_client_ready(call, live);
+}
+
+static void coa_look(struct ft_call *call)
+{
+    struct mist_call *st = mist_state(call);
+
+    if (is_wired(call))
+        coa_ready(call, NULL);
+    else
+        mist_get_if_there(call, coa_ready, "/sites/%s/stats/clients/%s", mist_escape(call, st->site_id), st->mac);
+}
+
+static void coa_begin(struct ft_call *call)
+{
+    mist_find_client_site(call, coa_look);
+}
+
+MIST_BEGIN(MIST_RUN, coa_begin, coa_run)
+MIST_BEGIN(MIST_PLAN, coa_begin, coa_plan)
+
+const struct ft_action mist_client_coa = {
+    MIST_WRITE(coa_run, coa_plan),
+    .name = "client_coa", .summary = "let an 802.1X client authenticate anew (RADIUS change of authorization)",
+    .effects = FT_EFFECT_DISRUPTIVE,
+    .params_schema = MIST_PARAMS("\"mac\"", MIST_SITE "," MIST_CLIENT ","
+        JSON("wired": {"type": "boolean", "default": false, "description": "it hangs on a switch port; give the site"})),
+    .result_schema = TOUCHED,
+    .about = "`POST /sites/{site_id}/clients/{client_mac}/coa`. One user notices. There is nothing to take back, and nothing in Mist tells\n"
+             "afterwards whether it was sent: after a crash a person is asked.",
+    .example = "- id: reauth\n  run: mist.client_coa\n  with: {mac: \"${client}\", site: \"${association.site_id}\"}\n  undo: none\n",
 };

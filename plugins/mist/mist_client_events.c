@@ -122,7 +122,7 @@ static void events_here(struct ft_call *call, json_t *items)
 
     for (i = 0; i < ARRAY_LEN(counters); i++)
         json_object_set_new(look.counts, counters[i], json_integer(0));
-    mist_newest_first(look.events);
+    mist_sort_down(look.events, "timestamp");
     json_array_foreach(look.events, i, event)
         weigh(&look, event, good);
     look.total = json_array_size(look.events);

@@ -36,34 +36,6 @@ void mist_device_stats(struct ft_call *call, mist_then *then)
 
 /* ---- device_status */
 
-#define DEVICE_FIELDS(F) \
-    F(STR, id, "id", "id of the device") \
-    F(STR, name, "name|hostname", "name of the device") \
-    F(STR, type, "type", "ap, switch or gateway") \
-    F(MAC, mac, "mac", "MAC address of the device") \
-    F(STR, model, "model", "model") \
-    F(STR, serial, "serial", "serial number") \
-    F(STR, version, "version", "firmware") \
-    F(STR, site_id, "site_id", "id of its site") \
-    F(STR, ip, "ip|ip_stat.ip", "management address") \
-    F(INT, uptime, "uptime", "s since it started") \
-    F(TIME, last_seen, "last_seen", "when Mist saw it last") \
-    F(BOOL, config_reverted, "config_reverted", "the device went back to its former configuration by itself: the newest one cut it off") \
-    F(STR, config_status, "config_status", "switch: what became of the last configuration") \
-    F(BOOL, power_constrained, "power_constrained", "AP: gets less power than it needs") \
-    F(STR, power_src, "power_src", "AP: where its power comes from") \
-    F(INT, power_budget, "power_budget", "AP: power left over, mW; negative is missing") \
-    F(STR, lldp_switch, "lldp_stat.system_name", "AP: name of the switch it hangs on, by LLDP") \
-    F(STR, lldp_switch_ip, "lldp_stat.mgmt_addr", "AP: address of that switch") \
-    F(MAC, lldp_switch_mac, "lldp_stat.chassis_id", "AP: chassis id of that switch") \
-    F(STR, lldp_port, "lldp_stat.port_id", "AP: port of that switch") \
-    F(BOOL, eth_up, "port_stat.eth0.up", "AP: its uplink is up") \
-    F(INT, eth_speed, "port_stat.eth0.speed", "AP: speed of its uplink, Mbit/s") \
-    F(BOOL, eth_full_duplex, "port_stat.eth0.full_duplex", "AP: its uplink is full duplex") \
-    F(INT, eth_rx_errors, "port_stat.eth0.rx_errors", "AP: damaged frames received at its uplink since it started") \
-    F(STR, upgrade_status, "fwupdate.status", "what became of the last firmware upgrade") \
-    F(INT, num_aps, "ap_redundancy.num_aps", "switch: APs that hang on it")
-
 #define RADIO_FIELDS(F) \
     F(INT, channel, "channel", "channel number") \
     F(INT, bandwidth, "bandwidth", "channel width, MHz") \
@@ -77,7 +49,7 @@ void mist_device_stats(struct ft_call *call, mist_then *then)
     F(NUM, util_non_wifi, "util_non_wifi", "air time of what is not Wi-Fi, %") \
     F(STR, usage, "usage", "band that the radio serves now: 24, 5 or 6")
 
-static const struct mist_field device_fields[] = { DEVICE_FIELDS(MIST_ROW) };
+static const struct mist_field device_fields[] = { MIST_DEVICE_FIELDS(MIST_ROW) };
 #define RADIO_CLIENTS MIST_P_INT("num_clients", "clients on this radio")
 static const struct mist_field radio_fields[] = { RADIO_FIELDS(MIST_ROW) { "num_clients", "num_clients", MIST_INT } };
 static const char *const bands[] = { "band_24", "band_5", "band_6" };
@@ -148,7 +120,7 @@ static json_t *pools_of(const json_t *stats)
     return pools;
 }
 
-static json_t *device_summary(const json_t *stats)
+json_t *mist_device_summary(const json_t *stats)
 {
     json_t *out = json_object();
 
@@ -160,16 +132,10 @@ static json_t *device_summary(const json_t *stats)
     return out;
 }
 
-#define SUMMARY_PROPERTIES \
-    MIST_P("status", "\"string\"", "connected, disconnected, or unknown: how the device stands with Mist") "," \
-    DEVICE_FIELDS(MIST_PROPERTY) \
-    MIST_P_INT("num_clients", "clients: wireless ones of an AP, wired ones of a switch") "," \
-    MIST_P_NUM("cpu_util", "processor in use, %") "," MIST_P_NUM("mem_pct", "memory in use, %")
-
 static void status_here(struct ft_call *call, json_t *stats)
 {
     static const struct mist_field code = { "code", "last_trouble.code", MIST_STR }, at = { "timestamp", "last_trouble.timestamp", MIST_TIME };
-    json_t *out = device_summary(stats);
+    json_t *out = mist_device_summary(stats);
 
     json_object_set_new(out, "inactive_wired_vlans", vlans_of(mist_at(stats, "inactive_wired_vlans")));
     json_object_set_new(out, "last_trouble", json_pack("{s:o, s:o}", "code", mist_value(stats, &code), "timestamp", mist_value(stats, &at)));
@@ -194,7 +160,7 @@ const struct ft_action mist_device_status = {
     .name = "device_status", .summary = "how an access point or a switch is: reachability, load, power, uplink, radios",
     .params_schema = MIST_PARAMS("\"device\"", MIST_SITE "," MIST_DEVICE),
     .result_schema = MIST_OBJ(
-        SUMMARY_PROPERTIES ","
+        MIST_SUMMARY_PROPERTIES ","
         MIST_P_LIST("inactive_wired_vlans", "{\"type\":[\"integer\",\"null\"]}", "AP: VLANs without traffic on its wire, a hint at a VLAN that the switch port lacks") ","
         MIST_P_OBJ("last_trouble", MIST_P_STR("code", "code of the trouble") "," MIST_P_TIME("timestamp", "when it was"), "the last trouble that Mist saw") ","
         MIST_P_OBJ("radios",

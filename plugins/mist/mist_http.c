@@ -24,6 +24,7 @@ struct ft_http_req mist_request(struct ft_call *call, const char *method, const 
     };
 }
 
+__attribute__((format(printf, 2, 0)))
 static const char *format(struct ft_call *call, const char *fmt, va_list ap)
 {
     char *text = NULL;
@@ -302,27 +303,50 @@ static void page_answered(struct ft_call *call, const struct ft_http_res *res, v
     const json_t *items = json_is_object(res->json) ? json_object_get(res->json, "results") : res->json;
     (void)arg;
 
-    if (res->error)
+    if (st->list.absent_ok && res->status == 404) {
+        mist_then *then = st->list.then;
+
+        st->list.then = NULL;
+        then(call, NULL);
+    } else if (res->error) {
         answer_failed(call, res);
-    else if (json_is_array(items))
+    } else if (json_is_array(items)) {
         take_page(call, res, items);
-    else
+    } else {
         mist_fail(call, FT_INVALID, "GET %s answered %s where a list was due", st->ask.url, type_name(res->json));
+    }
 }
 
-void mist_list(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...)
+static void begin_list(struct ft_call *call, size_t max, bool absent_ok, mist_then *then, const char *path)
 {
     struct mist_call *st = mist_state(call);
 
-    FORMATTED(st->list.path);
+    st->list.path = path;
     st->list.items = mist_hold(call, json_array());
     st->list.seen = mist_hold(call, json_object());
     st->list.max = max;
     st->list.limit = max < PAGE_ITEMS ? (unsigned)max : PAGE_ITEMS;
     st->list.page = 1;
+    st->list.absent_ok = absent_ok;
     st->list.complete = true;
     st->list.then = then;
     st->ask.body = NULL;
     st->ask.flags = 0;
     ask_page(call);
+}
+
+void mist_list(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...)
+{
+    const char *path;
+
+    FORMATTED(path);
+    begin_list(call, max, false, then, path);
+}
+
+void mist_list_if_there(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...)
+{
+    const char *path;
+
+    FORMATTED(path);
+    begin_list(call, max, true, then, path);
 }

@@ -166,14 +166,14 @@ json_t *mist_rows(const json_t *list, const struct mist_field *fields, size_t co
     return rows;
 }
 
-static int by_time(const void *a, const void *b)
+static int compare_down(const void *a, const void *b, void *key)
 {
-    double x = mist_num(*(json_t *const *)a, "timestamp", 0), y = mist_num(*(json_t *const *)b, "timestamp", 0);
+    double x = mist_num(*(json_t *const *)a, key, 0), y = mist_num(*(json_t *const *)b, key, 0);
 
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-void mist_newest_first(json_t *rows)
+void mist_sort_down(json_t *rows, const char *key)
 {
     size_t n = json_array_size(rows);
     json_t **sorted = n ? malloc(n * sizeof(*sorted)) : NULL;
@@ -182,10 +182,25 @@ void mist_newest_first(json_t *rows)
         return;
     for (size_t i = 0; i < n; i++)
         sorted[i] = json_incref(json_array_get(rows, i));
-    qsort(sorted, n, sizeof(*sorted), by_time);
+    qsort_r(sorted, n, sizeof(*sorted), compare_down, (void *)key);
     for (size_t i = 0; i < n; i++)
         json_array_set_new(rows, i, sorted[i]);
     free(sorted);
+}
+
+bool mist_covers(const json_t *has, const json_t *wanted)
+{
+    const char *name;
+    json_t *member;
+
+    if (json_is_null(wanted))
+        return !has || json_is_null(has);
+    if (!json_is_object(wanted) || !json_is_object(has))
+        return json_equal(has, wanted);
+    json_object_foreach((json_t *)wanted, name, member)
+        if (!mist_covers(json_object_get(has, name), member))
+            return false;
+    return true;
 }
 
 void mist_count_into(json_t *counts, const char *key)

@@ -51,7 +51,7 @@ static void port_here(struct ft_call *call, json_t *items)
     st->record_then(call, NULL);
 }
 
-static void find_port(struct ft_call *call, mist_then *then)
+void mist_find_port(struct ft_call *call, mist_then *then)
 {
     struct mist_call *st = mist_state(call);
 
@@ -83,7 +83,7 @@ static void port_shown(struct ft_call *call, json_t *item)
 
 static void port_look(struct ft_call *call)
 {
-    find_port(call, port_shown);
+    mist_find_port(call, port_shown);
 }
 
 static void port_begin(struct ft_call *call)
@@ -134,7 +134,7 @@ static void bounce_ready(struct ft_call *call, json_t *item)
 
 static void bounce_look(struct ft_call *call)
 {
-    find_port(call, bounce_ready);
+    mist_find_port(call, bounce_ready);
 }
 
 static void bounce_begin(struct ft_call *call)
@@ -161,7 +161,7 @@ static void bounce_probed(struct ft_call *call, json_t *item)
 
 static void bounce_probe_look(struct ft_call *call)
 {
-    find_port(call, bounce_probed);
+    mist_find_port(call, bounce_probed);
 }
 
 static void bounce_probe_begin(struct ft_call *call)

@@ -1,0 +1,376 @@
+/* mist_config.c: configuration objects: WLANs and a site's settings. PUT replaces each top-level key that is sent, whole, and leaves the others alone;
+ * there is no lock and no version, so what a write rests on is compared before it, and what it left is compared before it is taken back. */
+#include <string.h>
+#include <strings.h>
+#include "mist.h"
+
+/* ---- the WLANs that a site has, its own and those of the organisation's templates: GET /sites/{site_id}/wlans/derived?resolve=true */
+
+#define WLAN_FIELDS(F) \
+    F(STR, id, "id", "id of the WLAN") \
+    F(STR, ssid, "ssid", "network name") \
+    F(BOOL, enabled, "enabled", "it is sent") \
+    F(STR, auth_type, "auth.type", "open, psk, eap …") \
+    F(INT, vlan_id, "vlan_id", "VLAN") \
+    F(BOOL, vlan_enabled, "vlan_enabled", "a VLAN tag is used") \
+    F(BOOL, dynamic_vlan, "dynamic_vlan.enabled", "RADIUS gives the VLAN") \
+    F(STR, roam_mode, "roam_mode", "NONE, OKC or 11r") \
+    F(BOOL, hidden, "hide_ssid", "the network name is not sent") \
+    F(BOOL, isolation, "isolation", "clients cannot reach each other") \
+    F(BOOL, portal, "portal.enabled", "guests meet a portal") \
+    F(INT, max_idletime, "max_idletime", "an idle client is dropped after so long, s") \
+    F(STR, apply_to, "apply_to", "site, aps or wxtags: where it is sent")
+static const struct mist_field wlan_fields[] = { WLAN_FIELDS(MIST_ROW) { "template_id", "template_id", MIST_STR } };
+
+/* One that comes from a template belongs to the organisation, and a change there concerns other sites. */
+static bool is_of_org(const json_t *wlan)
+{
+    return mist_str(wlan, "template_id") || json_is_false(json_object_get(wlan, "for_site"));
+}
+
+static json_t *wlan_row(const json_t *item)
+{
+    json_t *row = json_object(), *bands = json_array(), *band;
+    size_t i;
+
+    MIST_PICK(row, item, wlan_fields);
+    json_array_foreach(json_object_get(item, "bands"), i, band)
+        if (json_is_string(band))
+            json_array_append(bands, band);
+    if (mist_str(item, "band"))
+        json_array_append(bands, json_object_get(item, "band"));
+    json_object_set_new(row, "bands", bands);
+    json_object_set_new(row, "of_org", json_boolean(is_of_org(item)));
+    return row;
+}
+
+#define WLAN_PROPERTIES WLAN_FIELDS(MIST_PROPERTY) MIST_P_STR("template_id", "WLAN template that it comes from") "," \
+    MIST_P_LIST("bands", "{\"type\":\"string\"}", "radio bands: 24, 5, 6") "," MIST_P("of_org", "\"boolean\"", "it belongs to the organisation, not to the site")
+
+static void wlans_here(struct ft_call *call, json_t *items)
+{
+    json_t *rows = json_array(), *item;
+    size_t i;
+
+    json_array_foreach(items, i, item)
+        if (json_is_object(item))
+            json_array_append_new(rows, wlan_row(item));
+    mist_done(call, json_pack("{s:o, s:i}", "wlans", rows, "total", (int)json_array_size(rows)));
+}
+
+static void ask_wlans(struct ft_call *call, mist_then *then)
+{
+    mist_get_array(call, then, "/sites/%s/wlans/derived?resolve=true", mist_escape(call, mist_state(call)->site_id));
+}
+
+static void wlans_look(struct ft_call *call)
+{
+    ask_wlans(call, wlans_here);
+}
+
+static void wlans_begin(struct ft_call *call)
+{
+    mist_find_site(call, wlans_look);
+}
+MIST_BEGIN(MIST_LOOK, wlans_begin, wlans_start)
+
+const struct ft_action mist_wlan_list = {
+    MIST_READ(wlans_start),
+    .name = "wlan_list", .summary = "the WLANs of a site, its own and those of templates",
+    .params_schema = MIST_PARAMS("\"site\"", MIST_SITE),
+    .result_schema = MIST_OBJ(MIST_P_LIST("wlans", MIST_OBJ(WLAN_PROPERTIES), "WLANs") "," MIST_P("total", "\"integer\"", "WLANs in the answer")),
+    .about = "`GET /sites/{site_id}/wlans/derived?resolve=true`.",
+    .example = "- id: wlans\n  run: mist.wlan_list\n  with: {site: HQ}\n",
+};
+
+/* One WLAN, by the parameter `wlan`: its id or its network name. */
+static json_t *pick_wlan(struct ft_call *call, json_t *items)
+{
+    const char *wanted = mist_text(call, "wlan"), *names = "";
+    json_t *found = NULL, *item;
+    size_t i, count = 0;
+
+    json_array_foreach(items, i, item) {
+        const char *ssid = mist_str(item, "ssid"), *id = mist_str(item, "id");
+
+        if (id && strcasecmp(id, wanted) == 0)
+            return item;
+        if (ssid && strcmp(ssid, wanted) == 0 && count++ == 0)
+            found = item;
+        if (ssid && strlen(names) < 300)
+            names = host->printf(call, "%s%s'%s'", names, *names ? ", " : "", ssid);
+    }
+    if (count == 1)
+        return found;
+    if (count > 1)
+        mist_fail(call, FT_INVALID, "%zu WLANs of the site are called '%.64s': write the id of the one that is meant", count, wanted);
+    else
+        mist_fail(call, FT_NOT_FOUND, "the site has no WLAN '%.64s'; it has %s", wanted, *names ? names : "none");
+    return NULL;
+}
+
+static void wlan_shown(struct ft_call *call, json_t *items)
+{
+    json_t *wlan = pick_wlan(call, items), *row;
+
+    if (!wlan)
+        return;
+    row = wlan_row(wlan);
+    json_object_set_new(row, "config", mist_without_secrets(wlan));
+    mist_done(call, row);
+}
+
+static void wlan_look(struct ft_call *call)
+{
+    ask_wlans(call, wlan_shown);
+}
+
+static void wlan_begin(struct ft_call *call)
+{
+    mist_find_site(call, wlan_look);
+}
+MIST_BEGIN(MIST_LOOK, wlan_begin, wlan_start)
+
+#define WLAN_PARAM JSON("wlan": {"type": "string", "minLength": 1, "description": "network name or id of the WLAN"})
+
+const struct ft_action mist_wlan = {
+    MIST_READ(wlan_start),
+    .name = "wlan", .summary = "one WLAN of a site, with its whole configuration but the secrets",
+    .params_schema = MIST_PARAMS("\"site\",\"wlan\"", MIST_SITE "," WLAN_PARAM),
+    .result_schema = MIST_OBJ(WLAN_PROPERTIES "," MIST_P("config", "\"object\"", "the object as Mist has it; keys and secrets are ***")),
+    .about = "`GET /sites/{site_id}/wlans/derived?resolve=true`.",
+    .example = "- id: staff\n  run: mist.wlan\n  with: {site: HQ, wlan: staff}\n",
+};
+
+/* ---- changing one: the same for a WLAN and for a site's settings */
+
+struct edit {
+    const char *path;           /* of the object: GET and PUT */
+    const char *what;           /* for people: "WLAN staff" */
+};
+
+/* The keys of `like`, as `object` has them; null: it has none. */
+static json_t *keys_of(const json_t *object, const json_t *like)
+{
+    json_t *out = json_object(), *value;
+    const char *name;
+
+    json_object_foreach((json_t *)like, name, value) {
+        json_t *has = json_object_get(object, name);
+
+        json_object_set_new(out, name, has ? json_incref(has) : json_null());
+    }
+    return out;
+}
+
+static json_t *changes_of(const json_t *before, const json_t *after)
+{
+    json_t *changes = json_array(), *to;
+    const char *name;
+
+    json_object_foreach((json_t *)after, name, to)
+        if (!json_equal(json_object_get(before, name), to))
+            json_array_append_new(changes, json_pack("{s:s, s:O, s:O}", "path", name, "from", json_object_get(before, name), "to", to));
+    return changes;
+}
+
+static bool is_read_only(const char *name)
+{
+    static const char *const names[] = { "id", "org_id", "site_id", "created_time", "modified_time", "for_site" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool may_change(struct ft_call *call, const json_t *changes)
+{
+    json_t *value;
+    const char *name;
+
+    json_object_foreach((json_t *)changes, name, value) {
+        if (is_read_only(name)) {
+            mist_fail(call, FT_INVALID, "changes: '%s' is set by Mist and cannot be changed", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void edit_ready(struct ft_call *call, json_t *object)
+{
+    struct mist_call *st = mist_state(call);
+    struct mist_write *w = &st->write;
+    struct edit *edit = st->own;
+    json_t *changes = json_object_get(host->params(call), "changes");
+    const json_t *planned = json_object_get(host->receipt(call), "before");
+
+    w->before = mist_hold(call, keys_of(object, changes));
+    if (mist_has_secrets(w->before) || mist_has_secrets(changes)) {
+        /* they would stand in the plan, and undo would have to keep the old ones in the journal */
+        mist_fail(call, FT_INVALID, "changes: one of the keys of %s holds a secret (a PSK, a RADIUS secret …), and fettle keeps none in its journal: change it in the Mist portal",
+                  edit->what);
+        return;
+    }
+    w->nothing_to_do = mist_covers(w->before, changes);
+    if (planned && !w->nothing_to_do && !json_equal(planned, w->before)) {
+        mist_fail(call, FT_CONFLICT, "somebody changed %s since the plan: plan again", edit->what);
+        return;
+    }
+    w->summary = w->nothing_to_do ? host->printf(call, "%s is as wanted", edit->what) : host->printf(call, "change %s", edit->what);
+    w->method = "PUT";
+    w->path = edit->path;
+    w->body = changes;
+    w->changes = mist_hold(call, changes_of(w->before, changes));
+    w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:O, s:O}", "path", edit->path, "what", edit->what, "before", w->before, "after", changes));
+    w->result = mist_hold(call, json_pack("{s:s, s:O}", "site_id", st->site_id, "former", w->before));
+    mist_write_ready(call);
+}
+
+static void edit_look(struct ft_call *call)
+{
+    struct edit *edit = mist_state(call)->own;
+
+    mist_get(call, edit_ready, "%s", edit->path);
+}
+
+static void undo_ready(struct ft_call *call, json_t *object)
+{
+    struct mist_call *st = mist_state(call);
+    const json_t *receipt = mist_receipt(call);
+    json_t *before, *after, *now;
+
+    if (!receipt)
+        return;
+    before = json_object_get(receipt, "before");
+    after = json_object_get(receipt, "after");
+    now = mist_hold(call, keys_of(object, after));
+    if (json_equal(now, before)) {
+        mist_done(call, json_pack("{s:b}", "changed", false));
+    } else if (!mist_covers(now, after)) {
+        mist_fail(call, FT_CONFLICT, "somebody changed %s after this step: put back by hand what is right", mist_str(receipt, "what"));
+    } else {
+        st->write.method = "PUT";
+        st->write.path = mist_str(receipt, "path");
+        st->write.body = before;
+        mist_write_ready(call);
+    }
+}
+
+static void undo_begin(struct ft_call *call)
+{
+    const json_t *receipt = mist_receipt(call);
+
+    if (!receipt)
+        return;
+    if (mist_str(receipt, "path") && json_is_object(json_object_get(receipt, "before")) && json_is_object(json_object_get(receipt, "after")))
+        mist_get(call, undo_ready, "%s", mist_str(receipt, "path"));
+    else
+        mist_fail(call, FT_INVALID, "the receipt does not say what was there before");
+}
+MIST_BEGIN(MIST_UNDO, undo_begin, edit_undo)
+
+#define CHANGES JSON("changes": {"type": "object", "minProperties": 1, \
+    "description": "top-level keys and their new values; a key is replaced whole, so give lists and objects completely"})
+#define EDIT_RESULT MIST_OBJ(MIST_CHANGED "," MIST_P_STR("site_id", "site") "," MIST_P("former", "\"object\"", "the former values of the keys"))
+
+/* ---- wlan_update */
+
+static void count_users(struct ft_call *call, json_t *clients)
+{
+    struct mist_call *st = mist_state(call);
+    struct edit *edit = st->own;
+    const char *id = strrchr(edit->path, '/') + 1;
+    json_int_t users = 0;
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(clients, i, item)
+        users += mist_str(item, "wlan_id") && strcasecmp(mist_str(item, "wlan_id"), id) == 0;
+    st->write.users = users;
+    edit_look(call);
+}
+
+static void wlan_chosen(struct ft_call *call, json_t *items)
+{
+    struct mist_call *st = mist_state(call);
+    struct edit *edit = host->alloc(call, sizeof(*edit));
+    json_t *wlan = pick_wlan(call, items);
+
+    if (!wlan)
+        return;
+    if (is_of_org(wlan) || !mist_str(wlan, "id")) {
+        mist_fail(call, FT_INVALID, "WLAN '%.64s' comes from a template of the organisation: a change there concerns other sites, make it in the Mist portal",
+                  mist_text(call, "wlan"));
+        return;
+    }
+    *edit = (struct edit){
+        .path = host->printf(call, "/sites/%s/wlans/%s", mist_escape(call, st->site_id), mist_escape(call, mist_str(wlan, "id"))),
+        .what = host->printf(call, "WLAN '%s'", mist_str(wlan, "ssid") ? mist_str(wlan, "ssid") : mist_str(wlan, "id")),
+    };
+    st->own = edit;
+    if (st->mode == MIST_PLAN)
+        mist_get_array(call, count_users, "/sites/%s/stats/clients?limit=1000", mist_escape(call, st->site_id));
+    else
+        edit_look(call);
+}
+
+static void update_look(struct ft_call *call)
+{
+    ask_wlans(call, wlan_chosen);
+}
+
+static void update_begin(struct ft_call *call)
+{
+    if (may_change(call, json_object_get(host->params(call), "changes")))
+        mist_find_site(call, update_look);
+}
+MIST_BEGIN(MIST_RUN, update_begin, update_run)
+MIST_BEGIN(MIST_PLAN, update_begin, update_plan)
+
+const struct ft_action mist_wlan_update = {
+    MIST_WRITE(update_run, update_plan), .undo = { edit_undo, mist_drop },
+    .name = "wlan_update", .summary = "change keys of a site's WLAN",
+    .effects = FT_EFFECT_DISRUPTIVE | FT_EFFECT_IDEMPOTENT,
+    .params_schema = MIST_PARAMS("\"site\",\"wlan\",\"changes\"", MIST_SITE "," WLAN_PARAM "," CHANGES),
+    .result_schema = EDIT_RESULT,
+    .about = "`PUT /sites/{site_id}/wlans/{wlan_id}` with just the keys given. Many keys make the APs send the network anew, which drops its clients: the plan\n"
+             "counts them. WLANs of templates are refused, and so are keys that hold secrets. Undo puts back the former values, unless somebody changed\n"
+             "them since. Mist's 200 means that the change was stored: `config_push_policy` may hold it back from the devices.",
+    .example = "- id: steer\n  run: mist.wlan_update\n  with: {site: HQ, wlan: staff, changes: {band_steer: true}}\n  undo: auto\n",
+};
+
+/* ---- site_setting_update: PUT /sites/{site_id}/setting */
+
+static void setting_look(struct ft_call *call)
+{
+    struct mist_call *st = mist_state(call);
+    struct edit *edit = host->alloc(call, sizeof(*edit));
+
+    *edit = (struct edit){
+        .path = host->printf(call, "/sites/%s/setting", mist_escape(call, st->site_id)),
+        .what = host->printf(call, "the settings of site %s", st->site_name ? st->site_name : st->site_id),
+    };
+    st->own = edit;
+    edit_look(call);
+}
+
+static void setting_begin(struct ft_call *call)
+{
+    if (may_change(call, json_object_get(host->params(call), "changes")))
+        mist_find_site(call, setting_look);
+}
+MIST_BEGIN(MIST_RUN, setting_begin, setting_run)
+MIST_BEGIN(MIST_PLAN, setting_begin, setting_plan)
+
+const struct ft_action mist_site_setting_update = {
+    MIST_WRITE(setting_run, setting_plan), .undo = { edit_undo, mist_drop },
+    .name = "site_setting_update", .summary = "change keys of a site's settings",
+    .effects = FT_EFFECT_DISRUPTIVE | FT_EFFECT_IDEMPOTENT,
+    .params_schema = MIST_PARAMS("\"site\",\"changes\"", MIST_SITE "," CHANGES),
+    .result_schema = EDIT_RESULT,
+    .about = "`PUT /sites/{site_id}/setting` with just the keys given. What users notice depends on the keys: radio and switch settings drop clients. Keys that\n"
+             "hold secrets are refused. Undo puts back the former values, unless somebody changed them since.",
+    .example = "- id: revert\n  run: mist.site_setting_update\n  with: {site: HQ, changes: {config_auto_revert: true}}\n  undo: auto\n",
+};
