@@ -30,6 +30,7 @@ struct reader {
     size_t anchor_count;
     size_t last_scalar;               /* where the last plain scalar began */
     bool failed, stop;                /* stop: what follows would only be consequences */
+    bool whole;                       /* the end was reached */
 };
 
 __attribute__((format(printf, 4, 5)))
@@ -427,8 +428,11 @@ static unsigned height(const struct ft_node *node)
 {
     unsigned highest = 0;
 
-    for (const struct ft_node *child = node->first; child; child = child->next)
-        highest = ft_max(highest, height(child));
+    for (const struct ft_node *child = node->first; child; child = child->next) {
+        unsigned high = height(child);
+
+        highest = ft_max(highest, high);
+    }
     return highest + 1;
 }
 
@@ -507,7 +511,7 @@ static void take_event(struct reader *r, const yaml_event_t *event)
         read_alias(r, event);
         break;
     case YAML_STREAM_END_EVENT:
-        r->stop = true;
+        r->stop = r->whole = true;
         break;
     default:
         break;
@@ -535,14 +539,16 @@ static void read_events(struct reader *r)
     yaml_parser_delete(&r->parser);
 }
 
-struct ft_doc *ft_doc_parse(const char *name, const char *text, size_t len, struct ft_diags *diags)
+/* *ret_failed: something was said, though the tree may be whole. */
+static struct ft_doc *parse(const char *name, const char *text, size_t len, struct ft_diags *diags, bool *ret_failed)
 {
     static const char bom[] = "\xef\xbb\xbf";
     struct ft_arena *mem = ft_arena_new();
     struct ft_doc *doc = ft_arena_alloc(mem, sizeof(*doc));
     struct reader *r;
-    bool failed;
+    bool whole;
 
+    *ret_failed = true;
     doc->mem = mem;
     doc->name = ft_arena_strdup(mem, name);
     if (len > YAML_BYTES_MAX) {
@@ -563,9 +569,25 @@ struct ft_doc *ft_doc_parse(const char *name, const char *text, size_t len, stru
     r->doc = doc;
     r->diags = diags;
     read_events(r);
-    failed = r->failed;
+    *ret_failed = r->failed;
+    whole = r->whole && doc->root;
     free(r->anchors);
     free(r);
+    return whole ? doc : ft_doc_free(doc);
+}
+
+struct ft_doc *ft_doc_parse_whole(const char *name, const char *text, size_t len, struct ft_diags *diags)
+{
+    bool failed;
+
+    return parse(name, text, len, diags, &failed);
+}
+
+struct ft_doc *ft_doc_parse(const char *name, const char *text, size_t len, struct ft_diags *diags)
+{
+    bool failed;
+    struct ft_doc *doc = parse(name, text, len, diags, &failed);
+
     return failed ? ft_doc_free(doc) : doc;
 }
 
@@ -587,7 +609,9 @@ static int read_file(const char *path, struct ft_buf *text)
     return r;
 }
 
-struct ft_doc *ft_doc_load(const char *path, struct ft_diags *diags)
+typedef struct ft_doc *parser(const char *name, const char *text, size_t len, struct ft_diags *diags);
+
+static struct ft_doc *load(const char *path, struct ft_diags *diags, parser *parse_text)
 {
     struct ft_buf text = FT_BUF_INIT(0);
     struct ft_doc *doc = NULL;
@@ -596,9 +620,19 @@ struct ft_doc *ft_doc_load(const char *path, struct ft_diags *diags)
     if (r < 0)
         ft_diags_add(diags, path, (struct ft_mark){ 1, 1, 1, 0 }, NULL, "the file cannot be read: %s", strerror(-r));
     else
-        doc = ft_doc_parse(path, ft_buf_str(&text), text.len, diags);
+        doc = parse_text(path, ft_buf_str(&text), text.len, diags);
     ft_buf_done(&text);
     return doc;
+}
+
+struct ft_doc *ft_doc_load(const char *path, struct ft_diags *diags)
+{
+    return load(path, diags, ft_doc_parse);
+}
+
+struct ft_doc *ft_doc_load_whole(const char *path, struct ft_diags *diags)
+{
+    return load(path, diags, ft_doc_parse_whole);
 }
 
 struct ft_doc *ft_doc_free(struct ft_doc *doc)

@@ -35,6 +35,10 @@ struct ft_doc;                           /* owns the tree and the text */
 struct ft_doc *ft_doc_parse(const char *name, const char *text, size_t len, struct ft_diags *diags);
 /* Reads the file (at most 4 MiB), then as above. A file that cannot be read is an error at 1:1. */
 struct ft_doc *ft_doc_load(const char *path, struct ft_diags *diags);
+/* The same, but a tree that is whole in spite of what was said (traps, duplicate keys) is returned, so that its reader finds the other mistakes in the
+ * same pass. */
+struct ft_doc *ft_doc_parse_whole(const char *name, const char *text, size_t len, struct ft_diags *diags);
+struct ft_doc *ft_doc_load_whole(const char *path, struct ft_diags *diags);
 struct ft_doc *ft_doc_free(struct ft_doc *doc);
 const struct ft_node *ft_doc_root(const struct ft_doc *doc);
 const char *ft_doc_name(const struct ft_doc *doc);

@@ -14,10 +14,10 @@ enum { LIST_MAX = 10000, TEXT_MAX = 65536 };
 
 typedef int binder(const json_t *spec, const json_t *given, json_t **ret, struct ft_err *reterr);
 
-/* The value in quotes for a sentence, short. malloced */
+/* The value for a sentence, short, a text in quotes. malloced */
 static char *quoted(const json_t *given)
 {
-    char *brief = ft_json_brief(given, 60), *text = ft_asprintf("'%s'", brief);
+    char *brief = ft_json_brief(given, 60), *text = json_is_string(given) ? ft_asprintf("'%s'", brief) : ft_strdup(brief);
 
     free(brief);
     return text;
@@ -71,7 +71,7 @@ static int bind_string(const json_t *spec, const json_t *given, json_t **ret, st
         return refuse(given, reterr, "is not a text");
     n = characters(text);
     if (json_string_length(given) > TEXT_MAX)
-        return ft_err_set(reterr, -EINVAL, "is longer than 64 KiB");
+        return ft_err_set(reterr, -EINVAL, "the text is longer than 64 KiB");
     if (min && (double)n < json_number_value(min))
         return refuse(given, reterr, "has %zu characters, and needs at least %g", n, json_number_value(min));
     if (max && (double)n > json_number_value(max))
@@ -88,7 +88,7 @@ static int bind_thing(const json_t *spec, const json_t *given, json_t **ret, str
     const char *text = json_string_value(given);
 
     if (text && !text[strspn(text, " \t")])
-        return ft_err_set(reterr, -EINVAL, "is empty; give a name or an id");
+        return ft_err_set(reterr, -EINVAL, "the text is empty: give a name or an id");
     return bind_string(spec, given, ret, reterr);
 }
 
@@ -328,7 +328,7 @@ static int bind_secret(const json_t *spec, const json_t *given, json_t **ret, st
     else if (text && strncmp(text, "file:", 5) == 0 && text[5])
         *ret = json_pack("{s:{s:s}}", "$secret", "file", text + 5);
     else
-        return ft_err_set(reterr, -EINVAL, "takes a reference, env:NAME or file:/path, never the secret itself");
+        return ft_err_set(reterr, -EINVAL, "give a reference, env:NAME or file:/path, never the secret itself");
     return 0;
 }
 
@@ -363,11 +363,11 @@ static int check_count(const json_t *spec, size_t n, struct ft_err *reterr)
     const json_t *min = json_object_get(spec, "min"), *max = json_object_get(spec, "max");
 
     if (min && (double)n < json_number_value(min))
-        return ft_err_set(reterr, -EINVAL, "has %zu item%s, and needs at least %g", n, n == 1 ? "" : "s", json_number_value(min));
+        return ft_err_set(reterr, -EINVAL, "%zu item%s, and at least %g are needed", n, n == 1 ? "" : "s", json_number_value(min));
     if (max && (double)n > json_number_value(max))
-        return ft_err_set(reterr, -EINVAL, "has %zu items, and may have %g", n, json_number_value(max));
+        return ft_err_set(reterr, -EINVAL, "%zu items, and at most %g may be given", n, json_number_value(max));
     if (n > LIST_MAX)
-        return ft_err_set(reterr, -EINVAL, "has %zu items, and may have %d", n, LIST_MAX);
+        return ft_err_set(reterr, -EINVAL, "%zu items, and at most %d may be given", n, LIST_MAX);
     return 0;
 }
 

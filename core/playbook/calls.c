@@ -4,6 +4,9 @@
 #include <fettle/plugin.h>
 #include "base/text.h"
 
+const struct rd_key pb_verify_keys[] = { { "run", true }, { "with" }, { "effect" }, { "until", true }, { "every" }, { "within", true }, { NULL } };
+const struct rd_key pb_undo_keys[] = { { "run", true }, { "with" }, { NULL } };
+
 static unsigned effect_of(const struct ft_call_spec *call)
 {
     return call->effects & FT_EFFECT_MASK;
@@ -57,7 +60,9 @@ static void read_effect(struct loader *ld, const struct ft_node *node, const str
 
     if (unknown)
         *effects = (*effects & ~(unsigned)FT_EFFECT_MASK) | FT_EFFECT_WRITE;
-    if (!rd_one_of(&ld->rd, node, "`effect`", words, &n) || !action)
+    if (!rd_one_of(&ld->rd, node, "`effect`", words, &n) && !(node && unknown))
+        return;
+    if (!action)
         return;
     if (unknown)
         *effects = (*effects & ~(unsigned)FT_EFFECT_MASK) | FT_EFFECT_READ;
@@ -84,12 +89,11 @@ bool pb_read_call(struct loader *ld, const struct ft_node *map, struct ft_call_s
 
 static void read_verify(struct loader *ld, struct step_info *info, const struct ft_node *node)
 {
-    static const struct rd_key keys[] = { { "run", true }, { "with" }, { "effect" }, { "until", true }, { "every" }, { "within", true }, { NULL } };
     struct ft_verify *verify = ft_arena_alloc(ld->mem, sizeof(*verify));
 
     info->step->verify = verify;
     verify->every_ms = 5000;
-    rd_keys(&ld->rd, node, "`verify`", keys);
+    rd_keys(&ld->rd, node, "`verify`", pb_verify_keys);
     if (node->kind != FT_NODE_MAP)
         return;
     if (pb_read_call(ld, node, &verify->call) && effect_of(&verify->call) != FT_EFFECT_READ)
@@ -105,18 +109,17 @@ static void read_verify(struct loader *ld, struct step_info *info, const struct 
 
 static void read_undo_call(struct loader *ld, struct step_info *info, const struct ft_node *node)
 {
-    static const struct rd_key keys[] = { { "run", true }, { "with" }, { NULL } };
     struct ft_call_spec *call = &info->step->undo_call;
 
     info->step->undo = FT_UNDO_CALL;
-    rd_keys(&ld->rd, node, "`undo`", keys);
+    rd_keys(&ld->rd, node, "`undo`", pb_undo_keys);
     if (pb_read_call(ld, node, call) && effect_of(call) == FT_EFFECT_READ)
         rd_error(&ld->rd, pb_value_mark(node, "run"), NULL, "`undo` must take something back, and %s only reads", call->name);
 }
 
 static void read_undo(struct loader *ld, struct step_info *info, const struct ft_node *node)
 {
-    static const char *const words[] = { "none", "auto", NULL };
+    static const char *const words[] = { "none", "auto" };
     struct ft_step *step = info->step;
     unsigned n;
 
@@ -124,12 +127,12 @@ static void read_undo(struct loader *ld, struct step_info *info, const struct ft
         read_undo_call(ld, info, node);
         return;
     }
-    if (node->kind != FT_NODE_STRING) {
-        rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "`undo` takes none, auto, or an action: `run:` and `with:`");
+    for (n = 0; n < 2 && !(node->kind == FT_NODE_STRING && strcmp(node->text, words[n]) == 0); n++)
+        ;
+    if (n == 2) {
+        rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "`undo` takes `none`, `auto`, or an action that takes it back (`run:` and `with:`)");
         return;
     }
-    if (!rd_one_of(&ld->rd, node, "`undo`", words, &n))
-        return;
     step->undo = n == 0 ? FT_UNDO_NONE : FT_UNDO_AUTO;
     if (step->undo == FT_UNDO_AUTO && step->call.action && !ld->world->has_undo(step->call.action))
         rd_error(&ld->rd, node->mark, NULL, "%s has no undo of its own: give an action that takes it back, or say `undo: none`", step->call.name);
@@ -139,6 +142,23 @@ static void refuse_on_read(struct loader *ld, const struct step_info *info, cons
 {
     if (node)
         rd_error(&ld->rd, node->key_mark, NULL, "%s only reads: there is nothing to %s", info->step->call.name, node->key);
+}
+
+/* Nothing is said about undo: it might have been forgotten. */
+static void no_undo(struct loader *ld, const struct step_info *info)
+{
+    const struct ft_call_spec *call = &info->step->call;
+    bool unknown = (ld->world->effects(call->action) & FT_EFFECT_MASK) == FT_EFFECT_UNKNOWN;
+    const char *hint = unknown ? "add `effect: read` if it only reads, else `undo:`" : "add `undo:` with an action, `undo: auto`, or `undo: none`";
+
+    if (pb_has(info, "undo"))
+        return;                               /* misspelt: said */
+    if (unknown)
+        rd_error(&ld->rd, pb_value_mark(info->node, "run"), hint, "%s may write, and the step says nothing about undo", call->name);
+    else if (info->step->has_id)
+        rd_error(&ld->rd, info->mark, hint, "step '%s' writes, and says nothing about undo", info->step->id);
+    else
+        rd_error(&ld->rd, pb_value_mark(info->node, "run"), hint, "%s writes, and the step says nothing about undo", call->name);
 }
 
 void pb_read_write(struct loader *ld, struct step_info *info)
@@ -156,8 +176,6 @@ void pb_read_write(struct loader *ld, struct step_info *info)
         read_verify(ld, info, verify);
     if (undo)
         read_undo(ld, info, undo);
-    else if (call->action && info->step->has_id)
-        rd_error(&ld->rd, info->mark, "add `undo:` with an action, `undo: auto`, or `undo: none`", "step '%s' writes, and says nothing about undo", info->step->id);
     else if (call->action)
-        rd_error(&ld->rd, pb_value_mark(info->node, "run"), "add `undo:` with an action, `undo: auto`, or `undo: none`", "%s writes, and the step says nothing about undo", call->name);
+        no_undo(ld, info);
 }

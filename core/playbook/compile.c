@@ -1,15 +1,14 @@
 /* compile.c: every text of a playbook that holds Lua, compiled with the names and types known at its place. */
 #include "playbook/loader.h"
-#include "base/buf.h"
 #include "data/json.h"
 #include "data/schema.h"
 
 /* ---- what each step's result is ---------------------------------------------------------------------------------- */
 
-static struct ft_name_type typed(struct loader *ld, json_t *schema, const char *note)
+static struct ft_name_type typed(struct loader *ld, json_t *schema)
 {
     pb_own(ld, schema);
-    return (struct ft_name_type){ schema, schema, note };
+    return (struct ft_name_type){ schema, schema, NULL };
 }
 
 static json_t *closed_object(json_t *properties)
@@ -97,11 +96,11 @@ static struct ft_name_type result_of(struct loader *ld, const struct step_info *
 
     switch (step->verb) {
     case FT_VERB_RUN: return action_result(ld, &step->call);
-    case FT_VERB_APPROVE: return typed(ld, approve_schema(), "an approval");
-    case FT_VERB_ASK: return step->fields ? typed(ld, ask_schema(step->fields), "an answered form") : (struct ft_name_type){ 0 };
-    case FT_VERB_WAIT: return typed(ld, closed_object(json_pack("{s:{s:s}}", "waited_ms", "type", "integer")), "a wait");
-    case FT_VERB_PARALLEL: return typed(ld, parallel_schema(info), "a parallel");
-    case FT_VERB_CALL: return step->callee ? typed(ld, call_schema(step->callee), "a called playbook") : (struct ft_name_type){ 0 };
+    case FT_VERB_APPROVE: return typed(ld, approve_schema());
+    case FT_VERB_ASK: return step->fields ? typed(ld, ask_schema(step->fields)) : (struct ft_name_type){ 0 };
+    case FT_VERB_WAIT: return typed(ld, closed_object(json_pack("{s:{s:s}}", "waited_ms", "type", "integer")));
+    case FT_VERB_PARALLEL: return typed(ld, parallel_schema(info));
+    case FT_VERB_CALL: return step->callee ? typed(ld, call_schema(step->callee)) : (struct ft_name_type){ 0 };
     default: return (struct ft_name_type){ 0 };           /* lua: anything; for_each: when its list is known */
     }
 }
@@ -120,14 +119,15 @@ static void type_results(struct loader *ld)
 
 /* ---- the verbs --------------------------------------------------------------------------------------------------- */
 
-static const struct ft_tmpl *compile_with(struct scope *scope, const struct ft_node *map, const struct ft_call_spec *call)
+/* keys: those that the map may have. */
+static const struct ft_tmpl *compile_with(struct scope *scope, const struct ft_node *map, const struct rd_key *keys, const struct ft_call_spec *call)
 {
     struct loader *ld = scope->ld;
     const struct ft_node *with = ft_node_get(map, "with");
     const struct ft_tmpl *tmpl = with && with->kind == FT_NODE_MAP ? pb_tmpl(scope, with) : NULL;
 
-    if (with && !tmpl)
-        return call->with;                                /* no map: said */
+    if ((with && !tmpl) || (!with && rd_has(map, keys, "with")))
+        return call->with;                                /* no map, or misspelt: said */
     if (call->action)
         pb_check_value(scope, with, tmpl ? tmpl : call->with, ld->world->params_schema(call->action), pb_schemas(ld, call->action)->params, call->name,
                        with ? with->key_mark : pb_value_mark(map, "run"));
@@ -140,7 +140,7 @@ static void compile_verify(struct loader *ld, struct step_info *info)
     struct ft_verify *verify = info->step->verify;
     struct scope scope = pb_scope_with_result(ld, info);
 
-    verify->call.with = compile_with(&scope, node, &verify->call);
+    verify->call.with = compile_with(&scope, node, pb_verify_keys, &verify->call);
     scope.has_result = true;
     scope.result = action_result(ld, &verify->call);
     verify->until = pb_condition(&scope, ft_node_get(node, "until"), "`until`");
@@ -152,12 +152,12 @@ static void compile_run(struct loader *ld, struct step_info *info)
     struct ft_step *step = info->step;
     struct scope scope = pb_scope_of(ld, info);
 
-    step->call.with = compile_with(&scope, info->node, &step->call);
+    step->call.with = compile_with(&scope, info->node, pb_run_keys, &step->call);
     if (step->verify && ft_node_get(info->node, "verify")->kind == FT_NODE_MAP)
         compile_verify(ld, info);
     if (undo && step->undo == FT_UNDO_CALL) {
         scope.no_result = "the undo is written down before the action runs, so it cannot use `result`";
-        step->undo_call.with = compile_with(&scope, undo, &step->undo_call);
+        step->undo_call.with = compile_with(&scope, undo, pb_undo_keys, &step->undo_call);
     }
     if (retry && retry->kind == FT_NODE_MAP) {
         scope.has_error = true;
@@ -185,7 +185,6 @@ static const struct ft_tmpl *compile_text(struct scope *scope, const struct ft_n
 static void compile_list(struct loader *ld, struct step_info *info)
 {
     const struct ft_node *node = pb_verb_node(info);
-    struct name *as = info->step->as ? pb_name_find(ld, info->step->as) : NULL;
     struct scope scope = pb_scope_of(ld, info);
     struct ft_name_type type = { 0 }, item = { 0 };
     const char *expr;
@@ -203,10 +202,8 @@ static void compile_list(struct loader *ld, struct step_info *info)
         item.schema = ft_schema_items(type.root, type.schema, &open);
         item.root = type.root;
     }
-    item.note = "the item of a for_each";
-    if (as && as->kind == NAME_AS && as->step == info)
-        as->type = item;
-    info->result = typed(ld, for_each_schema(&item), "a for_each");
+    info->item = item;
+    info->result = typed(ld, for_each_schema(&item));
 }
 
 static void compile_call(struct loader *ld, struct step_info *info)
@@ -216,7 +213,7 @@ static void compile_call(struct loader *ld, struct step_info *info)
     const struct ft_tmpl *tmpl = rd_object(&ld->rd, with, "`with`") ? pb_tmpl(&scope, with) : NULL;
 
     info->step->call_with = tmpl ? tmpl : pb_tmpl_empty(ld);
-    if (info->step->callee && (tmpl || !with))
+    if (info->step->callee && (tmpl || !pb_has(info, "with")))
         pb_check_arguments(&scope, with, info->step->call_with, info->step->callee, node->text, with ? with->key_mark : node->mark);
 }
 
@@ -254,16 +251,15 @@ static void compile_assume(struct loader *ld, struct step_info *info)
     const struct ft_node *node = ft_node_get(info->node, "assume");
     struct scope scope = pb_scope_of(ld, info);
     struct ft_schema *schema = NULL;
-    struct ft_buf what = FT_BUF_INIT(300);
+    const char *what = ft_arena_printf(ld->mem, "the result of %s", info->result.note ? info->result.note : "this step");
 
     if (!rd_object(&ld->rd, node, "`assume`"))
         return;
     info->step->assume = pb_tmpl(&scope, node);
-    if (info->result.schema && ft_schema_compile(info->result.root, &schema, NULL) == 0) {
-        ft_buf_addf(&what, "the result of %s", info->result.note);
-        pb_check_value(&scope, node, info->step->assume, info->result.root, schema, ft_buf_str(&what), node->key_mark);
-        ft_buf_done(&what);
-    }
+    if (!info->result.schema || ft_schema_compile(info->result.root, &schema, NULL) < 0)
+        return;
+    pb_check_names(&scope, node, info->result.root, info->result.schema, what);
+    pb_check_value(&scope, node, info->step->assume, info->result.root, schema, what, node->key_mark);
     ft_schema_free(schema);
 }
 
@@ -275,9 +271,11 @@ static void compile_step(struct loader *ld, struct step_info *info)
     if (info->broken)
         return;
     compile_verb(ld, info);
-    compile_assume(ld, info);
+    if (pb_takes(info, "assume"))
+        compile_assume(ld, info);
     after = pb_scope_with_result(ld, info);
-    info->step->say = compile_text(&after, ft_node_get(info->node, "say"), "`say`");
+    if (pb_takes(info, "say"))
+        info->step->say = compile_text(&after, ft_node_get(info->node, "say"), "`say`");
     compile_branches(ld, info);
 }
 
@@ -298,7 +296,7 @@ static const struct ft_tmpl *compile_texts(struct scope *scope, const struct ft_
 static void compile_outcome(struct loader *ld, size_t i)
 {
     const struct outcome_info *end = &ld->ends[i];
-    struct scope scope = { .ld = ld, .before = end->before, .after_error = end->after_error, .all_before = ld->flow_broken || !end->before,
+    struct scope scope = { .ld = ld, .before = end->before, .tried = end->tried, .after_error = end->after_error, .all_before = ld->flow_broken || !end->before,
                            .no_result = "an outcome belongs to no step, so there is no `result`: use the step's id" };
 
     ld->pb->outcomes[i].diagnosis = compile_text(&scope, ft_node_get(end->node, "diagnosis"), "`diagnosis`");

@@ -187,9 +187,9 @@ struct ft_config *ft_config_load(const char *path, bool *ret_found, struct ft_di
     *ret_found = found != NULL;
     config->path = found ? found : ft_strdup("");
     if (found) {
-        config->doc = ft_doc_load(found, diags);
+        config->doc = ft_doc_load_whole(found, diags);
         if (config->doc)
-            check(&(struct reader){ diags, config->doc, found }, ft_doc_root(config->doc));
+            check(&(struct reader){ diags, config->doc, found, .tainted = ft_diags_count(diags) != before }, ft_doc_root(config->doc));
         if (ft_diags_count(diags) != before)
             return ft_config_free(config);
     }

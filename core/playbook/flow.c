@@ -147,11 +147,14 @@ static void read_way(struct loader *ld, struct step_info *info, const struct ft_
 
     branch->mark = node->mark;
     branch->text = otherwise ? "else" : ft_node_get(node, "if") && ft_node_get(node, "if")->text ? ft_node_get(node, "if")->text : "";
-    rd_keys(&ld->rd, node, "a way of `branch`", otherwise ? else_keys : if_keys);
-    if (otherwise && !last)
+    if (otherwise && ft_node_get(node, "if"))
+        rd_error(&ld->rd, otherwise->key_mark, NULL, "`else` is a way of its own, the last one: `- else: %s`", otherwise->text ? otherwise->text : "…");
+    else
+        rd_keys(&ld->rd, node, "a way of `branch`", otherwise ? else_keys : if_keys);
+    if (otherwise && !ft_node_get(node, "if") && !last)
         rd_error(&ld->rd, otherwise->key_mark, NULL, "`else` takes all that is left, so it comes last");
     read_target(ld, info, otherwise ? otherwise : ft_node_get(node, "then"), otherwise ? "`else`" : "`then`", &branch->to);
-    if (!otherwise && !ft_node_get(node, "then"))
+    if ((!otherwise && !ft_node_get(node, "then")) || (otherwise && ft_node_get(node, "if")))
         ld->flow_broken = true;
 }
 
@@ -201,13 +204,20 @@ static void add_all(const struct loader *ld, uint64_t *to, const uint64_t *from)
 /* One edge: from a step, with its result or without (skipped, failed). */
 struct edge { const struct step_info *from; bool without, failed; const struct ft_node *because; };
 
-static void arrive(struct loader *ld, const struct edge *edge, uint64_t **before, bool *after_error)
+static void arrive(struct loader *ld, const struct edge *edge, uint64_t **before, uint64_t **tried, bool *after_error)
 {
-    if (!*before)
+    size_t word = edge->from->number / 64;
+    uint64_t bit = UINT64_C(1) << edge->from->number % 64;
+
+    if (!*before) {
         *before = new_set(ld, NULL);
+        *tried = new_set(ld, NULL);
+    }
     add_all(ld, *before, edge->from->before);
+    add_all(ld, *tried, edge->from->tried);
+    (*tried)[word] |= bit;
     if (!edge->without)
-        (*before)[edge->from->number / 64] |= UINT64_C(1) << edge->from->number % 64;
+        (*before)[word] |= bit;
     *after_error = *after_error || edge->failed || edge->from->after_error;
 }
 
@@ -215,8 +225,9 @@ static void falls_off(struct loader *ld, const struct edge *edge)
 {
     const struct step_info *from = edge->from;
 
-    if (from->list->incomplete)
+    if (from->list->incomplete || (ft_node_get(from->node, "branch") && from->step->branch_count == 0))
         return;
+    ld->ends_missing = true;
     if (edge->because && strcmp(edge->because->key, "when") == 0)
         rd_error(&ld->rd, edge->because->key_mark, NULL, "when this last step is skipped, no outcome is reached: put a step behind it that leads to one");
     else if (edge->because)
@@ -235,12 +246,12 @@ static void follow(struct loader *ld, const struct edge *edge, const struct ft_t
     if (to->kind == FT_TO_OUTCOME) {
         struct outcome_info *end = &ld->ends[to->index];
 
-        arrive(ld, edge, &end->before, &end->after_error);
+        arrive(ld, edge, &end->before, &end->tried, &end->after_error);
         end->used = true;
     } else if (next < list->count) {
         struct step_info *step = list->steps[next];
 
-        arrive(ld, edge, &step->before, &step->after_error);
+        arrive(ld, edge, &step->before, &step->tried, &step->after_error);
         step->reached = true;
     } else if (!list->owner) {
         falls_off(ld, edge);
@@ -265,8 +276,8 @@ static void leave(struct loader *ld, const struct step_info *info)
             follow(ld, &(struct edge){ .from = info }, &step->branches[i].to);
         has_else = has_else || strcmp(step->branches[i].text, "else") == 0;
     }
-    if (branch ? !has_else : !is_lost(&step->then, then))
-        follow(ld, &(struct edge){ .from = info, .because = branch }, branch ? &next : &step->then);
+    if (!has_else && !is_lost(&step->then, then))
+        follow(ld, &(struct edge){ .from = info, .because = branch }, &step->then);
     if (when)
         follow(ld, &(struct edge){ .from = info, .because = when, .without = true }, &next);
     if (step->has_on_error && step->on_error.kind != FT_TO_NEXT)
@@ -280,22 +291,25 @@ static void not_reached(struct loader *ld, struct step_info *info)
         rd_error(&ld->rd, info->mark, NULL, "no way leads to step '%s'", info->id_text);
     else if (!ld->flow_broken)
         rd_error(&ld->rd, info->mark, NULL, "no way leads to this step");
-    arrive(ld, &(struct edge){ .from = info->list->steps[info->index - 1] }, &info->before, &info->after_error);
+    arrive(ld, &(struct edge){ .from = info->list->steps[info->index - 1] }, &info->before, &info->tried, &info->after_error);
 }
 
-static void walk(struct loader *ld, struct list_info *list, const uint64_t *before, bool after_error)
+static void walk(struct loader *ld, struct list_info *list)
 {
+    const struct step_info *owner = list->owner;
+
     for (size_t i = 0; i < list->count; i++) {
         struct step_info *info = list->steps[i];
 
         if (i == 0 || list->parallel) {
-            info->before = new_set(ld, before);
-            info->after_error = after_error;
+            info->before = new_set(ld, owner ? owner->before : NULL);
+            info->tried = new_set(ld, owner ? owner->tried : NULL);
+            info->after_error = owner && owner->after_error;
         } else if (!info->reached) {
             not_reached(ld, info);
         }
         if (info->inner)
-            walk(ld, info->inner, info->before, info->after_error);
+            walk(ld, info->inner);
         leave(ld, info);
     }
 }
@@ -311,8 +325,8 @@ void pb_flow(struct loader *ld)
             rd_error(&ld->rd, step->mark, NULL, "'%s' is an outcome's name too (line %u); a target could mean either", step->id_text ? step->id_text : ld->pb->outcomes[i].name,
                      ld->ends[i].node->key_mark.line);
     }
-    walk(ld, ld->main, NULL, false);
+    walk(ld, ld->main);
     for (size_t i = 0; i < ld->pb->outcome_count; i++)
-        if (!ld->ends[i].used && !ld->flow_broken && ld->step_count > 0)
+        if (!ld->ends[i].used && !ld->flow_broken && !ld->ends_missing && ld->step_count > 0)
             rd_error(&ld->rd, ld->ends[i].node->key_mark, NULL, "no way leads to the outcome '%s'", ld->pb->outcomes[i].name);
 }

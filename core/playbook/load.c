@@ -264,7 +264,7 @@ static void read_root(struct loader *ld, const struct ft_node *root)
         { "locks" }, { "limits" }, { "triggers" }, { "storm" }, { "steps", true }, { "outcomes", true }, { NULL },
     };
 
-    if (!rd_keys(&ld->rd, root, "a playbook", keys) && root->kind != FT_NODE_MAP)
+    if (!rd_keys(&ld->rd, root, "the playbook", keys) && root->kind != FT_NODE_MAP)
         return;
     read_about(ld, root);
     read_limits(ld, ft_node_get(root, "limits"));
@@ -317,13 +317,12 @@ static void loader_done(struct loader *ld)
     free(ld->steps);
 }
 
-/* Takes doc. NULL when there was a mistake in it, or in what it calls. */
-static struct ft_playbook *load_doc(struct session *s, const char *path, struct ft_doc *doc)
+/* Takes doc. `before`: how many mistakes there were before its text was read. NULL when there are more, in it or in what it calls. */
+static struct ft_playbook *load_doc(struct session *s, const char *path, struct ft_doc *doc, size_t before)
 {
-    size_t before = ft_diags_count(s->diags);
     struct ft_playbook *pb = new_playbook(path);
     struct loader ld = {
-        .rd = { .diags = s->diags, .doc = doc, .source = pb->path }, .session = s, .world = s->world, .pb = pb, .mem = pb->mem,
+        .rd = { s->diags, doc, pb->path, .tainted = ft_diags_count(s->diags) != before }, .session = s, .world = s->world, .pb = pb, .mem = pb->mem,
         .names = json_object(), .outcomes = json_object(), .children = json_object(), .ids = json_object(),
     };
 
@@ -340,12 +339,13 @@ static struct ft_playbook *load_doc(struct session *s, const char *path, struct 
 /* Loads each path once; NULL when it has mistakes, which are said once. Borrowed from the session. */
 static struct ft_playbook *load_called(struct session *s, const char *path, const char *text, size_t len)
 {
+    size_t before = ft_diags_count(s->diags);
     struct ft_playbook *pb;
     struct ft_doc *doc;
 
     s->depth++;
-    doc = ft_doc_parse(path, text, len, s->diags);
-    pb = doc ? load_doc(s, path, doc) : NULL;
+    doc = ft_doc_parse_whole(path, text, len, s->diags);
+    pb = doc ? load_doc(s, path, doc, before) : NULL;
     s->depth--;
     if (pb) {
         s->playbooks = ft_realloc(s->playbooks, (s->count + 1) * sizeof(struct ft_playbook *));
@@ -374,7 +374,7 @@ static struct ft_playbook *find_called(struct loader *ld, const struct ft_node *
     if (json_is_integer(known)) {
         pb = s->playbooks[json_integer_value(known)];
     } else if (json_is_null(known)) {
-        rd_error(&ld->rd, node->mark, NULL, "'%s' calls itself by this; to repeat, use retry, verify or for_each", name);
+        rd_error(&ld->rd, node->mark, NULL, "playbooks call each other in a circle here; to repeat, use `retry`, `verify` or `for_each`");
     } else if (!known && s->depth >= FT_MAX_CALL_DEPTH) {
         rd_error(&ld->rd, node->mark, NULL, "playbooks call each other more than %d deep here", FT_MAX_CALL_DEPTH);
     } else if (!known) {
@@ -418,7 +418,7 @@ static void session_done(struct session *s)
 }
 
 /* Takes doc, which may be NULL. */
-static struct ft_playbook *load(const char *path, struct ft_doc *doc, const json_t *stored, const struct ft_playbook_world *world, struct ft_diags *diags)
+static struct ft_playbook *load(const char *path, struct ft_doc *doc, size_t before, const json_t *stored, const struct ft_playbook_world *world, struct ft_diags *diags)
 {
     struct session s = { .world = world, .diags = diags, .stored = stored, .loaded = json_object(), .schemas = json_object() };
     char *plain = ft_strdup(path);
@@ -426,7 +426,7 @@ static struct ft_playbook *load(const char *path, struct ft_doc *doc, const json
 
     simplify(plain);
     json_object_set_new(s.loaded, plain, json_null());
-    pb = doc ? load_doc(&s, path, doc) : NULL;
+    pb = doc ? load_doc(&s, path, doc, before) : NULL;
     free(plain);
     session_done(&s);
     return pb;
@@ -434,24 +434,29 @@ static struct ft_playbook *load(const char *path, struct ft_doc *doc, const json
 
 struct ft_playbook *ft_playbook_load(const char *path, const struct ft_playbook_world *world, struct ft_diags *diags)
 {
-    return load(path, ft_doc_load(path, diags), NULL, world, diags);
+    size_t before = ft_diags_count(diags);
+
+    return load(path, ft_doc_load_whole(path, diags), before, NULL, world, diags);
 }
 
 struct ft_playbook *ft_playbook_parse(const char *name, const char *text, size_t len, const struct ft_playbook_world *world, struct ft_diags *diags)
 {
-    return load(name, ft_doc_parse(name, text, len, diags), NULL, world, diags);
+    size_t before = ft_diags_count(diags);
+
+    return load(name, ft_doc_parse_whole(name, text, len, diags), before, NULL, world, diags);
 }
 
 struct ft_playbook *ft_playbook_from_sources(const json_t *sources, const struct ft_playbook_world *world, struct ft_diags *diags)
 {
     const char *path = ft_json_str(sources, "main");
     json_t *text = path ? json_object_get(json_object_get(sources, "files"), path) : NULL;
+    size_t before = ft_diags_count(diags);
 
     if (!json_is_string(text)) {
         ft_diags_add(diags, path ? path : "the stored run", (struct ft_mark){ 1, 1, 1, 0 }, NULL, "the stored run has no playbook in it");
         return NULL;
     }
-    return load(path, ft_doc_parse(path, json_string_value(text), json_string_length(text), diags), sources, world, diags);
+    return load(path, ft_doc_parse_whole(path, json_string_value(text), json_string_length(text), diags), before, sources, world, diags);
 }
 
 static void add_sources(const struct ft_playbook *pb, json_t *files, json_t *calls)

@@ -54,9 +54,9 @@ struct name {
     enum name_kind kind;
     const char *text;
     struct ft_mark mark;                  /* where it is declared first */
-    struct ft_name_type type;             /* PARAM, VAR, AS; of a STEP: step->result */
-    struct step_info *step;               /* STEP; AS: the for_each; SET: the first that sets it */
-    struct setter { struct step_info *step; struct setter *next; } *setters;   /* SET: all of them */
+    struct ft_name_type type;             /* PARAM, VAR, SET */
+    struct step_info *step;               /* STEP */
+    struct setter { struct step_info *step; struct setter *next; } *setters;   /* SET: the steps that set it; AS: the for_eachs */
 };
 
 /* A list of steps while it is being loaded. */
@@ -79,13 +79,15 @@ struct step_info {
     bool broken;                          /* no verb: said */
     bool has_result;
     struct ft_name_type result;
-    uint64_t *before;                     /* steps that may have run when it starts */
+    struct ft_name_type item;             /* of a for_each */
+    uint64_t *before;                     /* steps that may have run, with a result, when it starts */
+    uint64_t *tried;                      /* and with those that failed or were skipped */
     bool reached, after_error;            /* after_error: an `error` may have been set */
 };
 
 struct outcome_info {
     const struct ft_node *node;
-    uint64_t *before;                     /* steps that may have run when the playbook ends so */
+    uint64_t *before, *tried;             /* steps that may have run when the playbook ends so */
     bool used, after_error;
 };
 
@@ -107,6 +109,7 @@ struct loader {
     json_t *outcomes;                     /* name → index */
     bool outcomes_known;                  /* false: `outcomes` itself is broken, so say nothing about unknown targets */
     struct outcome_info *ends;            /* by index of the outcome */
+    bool ends_missing;                    /* a way leads to no outcome: those that nothing leads to are not said */
     bool flow_broken;                     /* a step or a target is not known: what cannot be reached is not said */
 };
 
@@ -131,12 +134,18 @@ int pb_bind_value(const json_t *spec, const json_t *given, json_t **ret, struct 
 struct name *pb_name_find(const struct loader *ld, const char *text);
 struct name *pb_name_add(struct loader *ld, enum name_kind kind, const char *text, struct ft_mark mark);   /* NULL: it cannot be; said */
 
+void pb_name_set_by(struct loader *ld, struct name *name, struct step_info *step);
+bool pb_is_inside(const struct step_info *inner, const struct step_info *owner);      /* in the for_each or parallel, at any depth */
+
 /* steps.c */
+bool pb_has(const struct step_info *info, const char *key);        /* whether it has it, or one that was meant to be it */
+bool pb_takes(const struct step_info *info, const char *key);      /* whether its verb may have the key */
 void pb_read_steps(struct loader *ld, const struct ft_node *node);
 const struct ft_node *pb_verb_node(const struct step_info *info);
 struct ft_mark pb_value_mark(const struct ft_node *map, const char *key);
 
 /* calls.c: `run` with `with`, in a step, a verify or an undo */
+extern const struct rd_key pb_run_keys[], pb_verify_keys[], pb_undo_keys[];
 bool pb_read_call(struct loader *ld, const struct ft_node *map, struct ft_call_spec *ret);   /* true: the action was found */
 void pb_read_write(struct loader *ld, struct step_info *info);     /* verify and undo of a step that runs an action */
 
@@ -149,7 +158,7 @@ static inline bool pb_bit(const uint64_t *set, size_t n) { return set && (set[n 
 struct scope {
     struct loader *ld;
     const struct step_info *at;           /* NULL: outside of all steps */
-    const uint64_t *before;               /* steps that may have run; NULL: none */
+    const uint64_t *before, *tried;       /* steps that may have run; NULL: none */
     bool all_before;                      /* do not ask: every step may have run (the flow is broken) */
     bool after_error;
     bool has_result, has_error;
@@ -181,6 +190,8 @@ const struct ft_tmpl *pb_tmpl_part(const struct ft_tmpl *tmpl, size_t i);       
 /* types.c: values against JSON Schemas and against the parameters of a called playbook */
 void pb_check_value(struct scope *scope, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *root, const struct ft_schema *schema, const char *what,
                     struct ft_mark where);        /* node NULL: nothing was written; where: for what is missing */
+/* Fields that a result cannot have: its schema is closed for names where it lists any. */
+void pb_check_names(const struct scope *scope, const struct ft_node *node, const json_t *root, const json_t *schema, const char *what);
 void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what, struct ft_mark where);
 bool pb_may_be_list(const json_t *schema);
 

@@ -31,23 +31,27 @@ static bool is_global(struct ft_script *script, const char *text)
     const struct ft_text_place place = { .source = "", .mark = nowhere };
     const struct ft_names none = { .lookup = no_name };
     struct ft_diags *unheard = ft_diags_new();
-    struct ft_chunk *chunk = ft_chunk_compile(script, FT_CHUNK_EXPRESSION, text, strlen(text), &place, &none, unheard);
+    char *probe = ft_asprintf("type(%s)", text);
+    struct ft_chunk *chunk = ft_chunk_compile(script, FT_CHUNK_EXPRESSION, probe, strlen(probe), &place, &none, unheard);
     bool known = chunk != NULL;
 
     ft_chunk_free(chunk);
     ft_diags_free(unheard);
+    free(probe);
     return known;
 }
 
-/* What a playbook cannot call its own, because Lua or the engine has it already. NULL: it is free. */
+/* What the name means in expressions already; NULL: nothing. */
 static const char *reserved(const struct loader *ld, const char *text)
 {
-    static const char *const ours[] = { "result", "error", "event", "run" };
+    static const struct { const char *name, *means; } ours[] = {
+        { "result", "a step's own result" }, { "error", "the last error" }, { "event", "the alert that started the run" }, { "run", "the run itself" },
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-        if (strcmp(ours[i], text) == 0)
-            return "fettle gives this name its meaning itself";
-    return is_global(ld->world->script, text) ? "it is a function or a module that expressions use" : NULL;
+        if (strcmp(ours[i].name, text) == 0)
+            return ours[i].means;
+    return is_global(ld->world->script, text) ? "a function or module of Lua's or fettle's" : NULL;
 }
 
 /* step_7 is what a step without an id is called in journals. */
@@ -62,17 +66,17 @@ static bool is_free(struct loader *ld, enum name_kind kind, const char *text, st
     const char *why = reserved(ld, text);
 
     if (why) {
-        rd_error(&ld->rd, mark, NULL, "'%s' cannot be used as a name: %s", text, why);
+        rd_error(&ld->rd, mark, NULL, "'%s' is taken: in expressions it means %s", text, why);
         return false;
     }
     if (kind == NAME_STEP && is_generated(text)) {
         rd_error(&ld->rd, mark, NULL, "'%s' cannot be a step's id: steps without one are called so", text);
         return false;
     }
-    if (!other || (kind == NAME_SET && other->kind == NAME_SET))
+    if (!other || (kind == other->kind && (kind == NAME_SET || kind == NAME_AS)))
         return true;
     if (kind == other->kind)
-        rd_error(&ld->rd, mark, NULL, "'%s' is used twice; it is %s on line %u already", text, kinds[other->kind], other->mark.line);
+        rd_error(&ld->rd, mark, NULL, "'%s' is %s on line %u already", text, kinds[other->kind], other->mark.line);
     else
         rd_error(&ld->rd, mark, NULL, "'%s' hides %s of the same name on line %u; choose another", text, kinds[other->kind], other->mark.line);
     return false;
@@ -89,7 +93,7 @@ struct name *pb_name_add(struct loader *ld, enum name_kind kind, const char *tex
         return NULL;
     name = pb_name_find(ld, text);
     if (name)
-        return name;                         /* one more step that sets it */
+        return name;                         /* one more step that sets it, one more loop over such things */
     name = ft_arena_alloc(ld->mem, sizeof(*name));
     name->kind = kind;
     name->text = text;
@@ -101,4 +105,20 @@ struct name *pb_name_add(struct loader *ld, enum name_kind kind, const char *tex
     json_object_set_new(ld->names, text, json_integer((json_int_t)ld->name_count));
     ld->name_list[ld->name_count++] = name;
     return name;
+}
+
+void pb_name_set_by(struct loader *ld, struct name *name, struct step_info *step)
+{
+    struct setter *setter = ft_arena_alloc(ld->mem, sizeof(*setter));
+
+    *setter = (struct setter){ step, name->setters };
+    name->setters = setter;
+}
+
+bool pb_is_inside(const struct step_info *inner, const struct step_info *owner)
+{
+    for (const struct step_info *s = inner; s; s = s->list->owner)
+        if (s->list->owner == owner)
+            return true;
+    return false;
 }

@@ -1,10 +1,38 @@
 #include "playbook/reader.h"
 #include <errno.h>
+#include <stdarg.h>
 #include "base/buf.h"
 #include "base/text.h"
 #include "base/util.h"
 
 enum { MAX_KEYS = 40 };
+
+/* ---- saying it --------------------------------------------------------------------------------------------------- */
+
+static bool is_said(const struct reader *rd, struct ft_mark mark)
+{
+    for (size_t i = 0; i < ft_diags_count(rd->diags); i++) {
+        const struct ft_diag *diag = ft_diags_get(rd->diags, i);
+
+        if (diag->mark.line == mark.line && diag->mark.column == mark.column && strcmp(diag->source, rd->source) == 0)
+            return true;
+    }
+    return false;
+}
+
+void rd_error(const struct reader *rd, struct ft_mark mark, const char *hint, const char *fmt, ...)
+{
+    struct ft_buf text = FT_BUF_INIT(0);
+    va_list ap;
+
+    if (rd->tainted && is_said(rd, mark))
+        return;
+    va_start(ap, fmt);
+    ft_buf_vaddf(&text, fmt, ap);
+    va_end(ap);
+    ft_diags_add(rd->diags, rd->source, mark, hint, "%s", ft_buf_str(&text));
+    ft_buf_done(&text);
+}
 
 const char *rd_kind(const struct ft_node *node)
 {
@@ -45,6 +73,9 @@ static const struct { const char *wrong, *right; } habits[] = {
     { "attempts", "times" }, { "rollback", "undo" }, { "expect", "assume" }, { "choices", "one_of" }, { "enum", "one_of" }, { "items", "of" },
     { "switch", "branch" }, { "tasks", "steps" }, { "results", "outcomes" }, { "message", "say" }, { "sleep", "wait" }, { "prompt", "ask" },
     { "minimum", "min" }, { "maximum", "max" }, { "regex", "pattern" }, { "condition", "until" }, { "deadline", "within" }, { "timeout", "within" },
+    { "elseif", "if" }, { "elif", "if" }, { "default", "else" }, { "count", "times" }, { "times", "count" }, { "to", "then" }, { "input", "params" }, { "text", "say" },
+    { "print", "say" }, { "fail", "on_error" }, { "on_failure", "on_error" }, { "parallelism", "at_once" }, { "concurrency", "at_once" }, { "batch", "batches" },
+    { "mail", "email" }, { "library", "ssh" }, { "uuid", "id" },
 };
 
 bool rd_is_key(const struct rd_key *keys, const char *name)
@@ -55,20 +86,18 @@ bool rd_is_key(const struct rd_key *keys, const char *name)
     return false;
 }
 
-static const char *nearest_key(const struct rd_key *keys, const char *wrong)
+const char *rd_meant(const struct rd_key *keys, const char *wrong)
 {
     const char *names[MAX_KEYS];
-    const char *near;
     size_t n = 0;
 
+    for (size_t i = 0; i < ARRAY_LEN(habits); i++)
+        if (strcmp(habits[i].wrong, wrong) == 0 && rd_is_key(keys, habits[i].right))
+            return habits[i].right;
     for (; keys[n].name && n < MAX_KEYS - 1; n++)
         names[n] = keys[n].name;
     names[n] = NULL;
-    near = ft_suggest(wrong, names);
-    for (size_t i = 0; !near && i < ARRAY_LEN(habits); i++)
-        if (strcmp(habits[i].wrong, wrong) == 0 && rd_is_key(keys, habits[i].right))
-            near = habits[i].right;
-    return near;
+    return ft_suggest(wrong, names);
 }
 
 static bool is_map(const struct reader *rd, const struct ft_node *node, const char *what)
@@ -86,8 +115,16 @@ void rd_unknown_key(const struct reader *rd, const struct ft_node *member, const
 {
     char near[128];
 
-    rd_error(rd, member->key_mark, NULL, "%s has no key '%s'%s", what, member->key,
-             rd_did_you_mean(nearest_key(keys, member->key), near, sizeof(near)));
+    rd_error(rd, member->key_mark, NULL, "'%s' is no key of %s%s", member->key, what,
+             rd_did_you_mean(rd_meant(keys, member->key), near, sizeof(near)));
+}
+
+bool rd_has(const struct ft_node *node, const struct rd_key *keys, const char *name)
+{
+    for (const struct ft_node *member = node->first; member; member = member->next)
+        if (strcmp(member->key, name) == 0 || (!rd_is_key(keys, member->key) && ft_streq(rd_meant(keys, member->key), name)))
+            return true;
+    return false;
 }
 
 bool rd_keys(const struct reader *rd, const struct ft_node *node, const char *what, const struct rd_key *keys)
@@ -102,9 +139,9 @@ bool rd_keys(const struct reader *rd, const struct ft_node *node, const char *wh
         rd_unknown_key(rd, member, what, keys);
         ok = false;
     }
-    for (; keys->name; keys++)
-        if (keys->required && !ft_node_get(node, keys->name)) {
-            rd_error(rd, rd_mark(node), NULL, "%s has no `%s:`", what, keys->name);
+    for (const struct rd_key *key = keys; key->name; key++)
+        if (key->required && !rd_has(node, keys, key->name)) {
+            rd_error(rd, rd_mark(node), NULL, "%s needs `%s:`", what, key->name);
             ok = false;
         }
     return ok;
@@ -207,7 +244,10 @@ bool rd_real(const struct reader *rd, const struct ft_node *node, const char *wh
         return false;
     value = node->kind == FT_NODE_INT || node->kind == FT_NODE_REAL ? strtod(node->text, NULL) : min - 1;
     if (!(value >= min && value <= max)) {
-        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a number from %g to %g", what, min, max);
+        if (min < -1e9)
+            rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a number", what);
+        else
+            rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a number from %g to %g", what, min, max);
         return false;
     }
     *ret = value;
@@ -244,6 +284,27 @@ static void add_list(struct ft_buf *buf, const char *const *names)
         ft_buf_addf(buf, "%s%s", i ? ", " : "", names[i]);
 }
 
+/* The same for values: words that other tools have for it. */
+static const struct { const char *wrong, *right; } words[] = {
+    { "integer", "int" }, { "boolean", "bool" }, { "str", "string" }, { "text", "string" }, { "float", "number" }, { "double", "number" }, { "macaddr", "mac" },
+    { "macaddress", "mac" }, { "mac_address", "mac" }, { "address", "ip" }, { "ipaddr", "ip" }, { "ip_address", "ip" }, { "network", "cidr" }, { "subnet", "cidr" },
+    { "prefix", "cidr" }, { "datetime", "time" }, { "date", "time" }, { "timestamp", "time" }, { "interval", "duration" }, { "array", "list" }, { "choice", "enum" },
+    { "select", "enum" }, { "password", "secret" }, { "token", "secret" }, { "success", "ok" }, { "good", "ok" }, { "warning", "attention" }, { "warning", "warn" },
+    { "failure", "failed" }, { "error", "failed" }, { "verbose", "debug" }, { "no", "none" },
+};
+
+static const char *meant_value(const char *const *names, const char *wrong)
+{
+    const char *near;
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        for (size_t j = 0; names[j]; j++)
+            if (strcmp(words[i].wrong, wrong) == 0 && strcmp(words[i].right, names[j]) == 0)
+                return names[j];
+    near = ft_suggest(wrong, names);
+    return near && (strlen(wrong) > 2 || strcasecmp(wrong, near) == 0) ? near : NULL;      /* P1 is no slip for P5 */
+}
+
 bool rd_one_of(const struct reader *rd, const struct ft_node *node, const char *what, const char *const *names, unsigned *ret)
 {
     struct ft_buf all = FT_BUF_INIT(2000);
@@ -256,12 +317,13 @@ bool rd_one_of(const struct reader *rd, const struct ft_node *node, const char *
             *ret = i;
             return true;
         }
+    ft_buf_addf(&all, "%s %s ", what, names[1] ? "is one of" : "takes only");
     add_list(&all, names);
     if (node->text && node->kind != FT_NODE_NULL)
-        rd_error(rd, node->mark, NULL, "%s is one of %s, not '%s'%s", what, ft_buf_str(&all), node->text,
-                 rd_did_you_mean(ft_suggest(node->text, names), near, sizeof(near)));
+        rd_error(rd, node->mark, NULL, "%s, not '%s'%s", ft_buf_str(&all), node->text,
+                 rd_did_you_mean(meant_value(names, node->text), near, sizeof(near)));
     else
-        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s is one of %s", what, ft_buf_str(&all));
+        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s", ft_buf_str(&all));
     ft_buf_done(&all);
     return false;
 }

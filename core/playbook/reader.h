@@ -10,9 +10,11 @@ struct reader {
     struct ft_diags *diags;
     const struct ft_doc *doc;
     const char *source;
+    bool tainted;                     /* YAML itself had mistakes: what stands at the place of one is only its consequence, and is not said */
 };
 
-#define rd_error(rd, mark, hint, ...) ft_diags_add((rd)->diags, (rd)->source, (mark), (hint), __VA_ARGS__)
+__attribute__((format(printf, 4, 5)))
+void rd_error(const struct reader *rd, struct ft_mark mark, const char *hint, const char *fmt, ...);
 
 /* The keys that a map may have. A table of them ends with {NULL}. */
 struct rd_key { const char *name; bool required; };
@@ -21,6 +23,9 @@ struct rd_key { const char *name; bool required; };
 bool rd_keys(const struct reader *rd, const struct ft_node *node, const char *what, const struct rd_key *keys);
 bool rd_is_key(const struct rd_key *keys, const char *name);
 void rd_unknown_key(const struct reader *rd, const struct ft_node *member, const char *what, const struct rd_key *keys);   /* says it, with the nearest */
+/* The key of the table that an unknown one was probably meant to be, or NULL. */
+bool rd_has(const struct ft_node *node, const struct rd_key *keys, const char *name);     /* the key, or an unknown one that was meant to be it */
+const char *rd_meant(const struct rd_key *keys, const char *wrong);
 bool rd_object(const struct reader *rd, const struct ft_node *node, const char *what);         /* any keys, or none */
 bool rd_map(const struct reader *rd, const struct ft_node *node, const char *what);            /* any keys, at least one */
 bool rd_list(const struct reader *rd, const struct ft_node *node, const char *what);           /* at least one item */

@@ -28,7 +28,7 @@ static void set_type(struct ft_name_type *ret, const json_t *schema, const char 
 struct scope pb_scope_of(struct loader *ld, const struct step_info *at)
 {
     return (struct scope){
-        .ld = ld, .at = at, .before = at ? at->before : NULL, .after_error = at && at->after_error, .all_before = at && ld->flow_broken,
+        .ld = ld, .at = at, .before = at ? at->before : NULL, .tried = at ? at->tried : NULL, .after_error = at && at->after_error, .all_before = at && ld->flow_broken,
     };
 }
 
@@ -45,21 +45,12 @@ struct scope pb_scope_with_result(struct loader *ld, const struct step_info *at)
 
 /* ---- what is visible --------------------------------------------------------------------------------------------- */
 
-/* Whether `inner` stands in the for_each (or parallel) `owner`, at any depth. */
-static bool is_inside(const struct step_info *inner, const struct step_info *owner)
-{
-    for (const struct step_info *s = inner; s; s = s->list->owner)
-        if (s->list->owner == owner)
-            return true;
-    return false;
-}
-
 /* Whether a step of that list is known where the scope is: in the same list, or in one around it. */
 static bool is_list_around(const struct scope *scope, const struct list_info *list)
 {
     if (!list->owner)
         return true;
-    return scope->at && is_inside(scope->at, list->owner);
+    return scope->at && pb_is_inside(scope->at, list->owner);
 }
 
 static bool may_have_run(const struct scope *scope, const struct step_info *step)
@@ -82,6 +73,8 @@ static const char *why_not_step(const struct scope *scope, const struct step_inf
         return sentence(scope, "no step has run yet when this is read, so '%s' has no result", name);
     if (scope->at && step->list == scope->at->list && step->index > scope->at->index)
         return sentence(scope, "step '%s' runs later, so it has no result yet", name);
+    if (pb_bit(scope->tried, step->number))
+        return sentence(scope, "step '%s' has no result here: this is only reached when it failed or was skipped", name);
     return sentence(scope, "step '%s' has no result here: no way leads through it to this place", name);
 }
 
@@ -140,10 +133,11 @@ static bool find_declared(const struct scope *scope, const struct name *name, st
         *ret = name->type;
         return true;
     case NAME_AS:
-        if (scope->at && is_inside(scope->at, name->step)) {
-            *ret = name->type;
-            return true;
-        }
+        for (const struct setter *s = name->setters; s && scope->at; s = s->next)
+            if (pb_is_inside(scope->at, s->step)) {
+                *ret = s->step->item;
+                return true;
+            }
         *ret_why = sentence(scope, "'%s' is the item of a for_each, and is not known outside of it", name->text);
         return false;
     case NAME_STEP: return find_step(scope, name, ret, ret_why);
@@ -167,7 +161,7 @@ static bool find_error(const struct scope *scope, struct ft_name_type *ret, cons
     bool found = scope->has_error || scope->after_error || (scope->all_before && scope->at);
 
     if (found)
-        set_type(ret, constant_schema(error_schema_text, &schema), "the last error");
+        set_type(ret, constant_schema(error_schema_text, &schema), NULL);
     else
         *ret_why = "there is no `error` here: no `on_error` leads to this place";
     return found;
@@ -181,7 +175,7 @@ static const char *why_not_child(const struct scope *scope, const char *name)
 
     if (!parallel)
         return NULL;
-    if (is_inside(scope->at, parallel))
+    if (pb_is_inside(scope->at, parallel))
         return sentence(scope, "'%s' runs at the same time, so its result is not known here", name);
     if (!parallel->id_text)
         return sentence(scope, "'%s' is in a parallel: give the parallel an id, and write id.%s", name, name);
@@ -200,7 +194,7 @@ bool pb_scope_lookup(void *arg, const char *name, struct ft_name_type *ret, cons
     if (strcmp(name, "event") == 0) {
         found = true;
     } else if (strcmp(name, "run") == 0 && !scope->only_event) {
-        set_type(ret, constant_schema(run_schema_text, &run_schema), "the run");
+        set_type(ret, constant_schema(run_schema_text, &run_schema), NULL);
         found = true;
     } else if (strcmp(name, "result") == 0) {
         found = find_result(scope, ret, &why);

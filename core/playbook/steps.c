@@ -7,7 +7,7 @@ static struct step_info *read_step(struct loader *ld, const struct ft_node *node
 
 #define COMMON { "id" }, { "title" }, { "when" }, { "on_error" }, { "branch" }, { "then" }
 
-static const struct rd_key run_keys[] = {
+const struct rd_key pb_run_keys[] = {
     { "run" }, { "with" }, { "effect" }, { "timeout" }, { "retry" }, { "verify" }, { "undo" }, { "assume" }, { "say" }, COMMON, { NULL },
 };
 static const struct rd_key set_keys[] = { { "set" }, COMMON, { NULL } };
@@ -22,7 +22,7 @@ static const struct rd_key for_each_keys[] = {
 static const struct rd_key call_keys[] = { { "call" }, { "with" }, { "assume" }, { "say" }, COMMON, { NULL } };
 
 static const struct verb { const char *key, *what; const struct rd_key *keys; } verbs[] = {
-    [FT_VERB_RUN] = { "run", "a `run` step", run_keys }, [FT_VERB_SET] = { "set", "a `set` step", set_keys },
+    [FT_VERB_RUN] = { "run", "a `run` step", pb_run_keys }, [FT_VERB_SET] = { "set", "a `set` step", set_keys },
     [FT_VERB_LUA] = { "lua", "a `lua` step", lua_keys }, [FT_VERB_APPROVE] = { "approve", "an `approve` step", approve_keys },
     [FT_VERB_ASK] = { "ask", "an `ask` step", ask_keys }, [FT_VERB_WAIT] = { "wait", "a `wait` step", wait_keys },
     [FT_VERB_PARALLEL] = { "parallel", "a `parallel` step", parallel_keys }, [FT_VERB_FOR_EACH] = { "for_each", "a `for_each` step", for_each_keys },
@@ -32,6 +32,16 @@ static const struct verb { const char *key, *what; const struct rd_key *keys; } 
 const struct ft_node *pb_verb_node(const struct step_info *info)
 {
     return ft_node_get(info->node, verbs[info->step->verb].key);
+}
+
+bool pb_takes(const struct step_info *info, const char *key)
+{
+    return rd_is_key(verbs[info->step->verb].keys, key);
+}
+
+bool pb_has(const struct step_info *info, const char *key)
+{
+    return rd_has(info->node, verbs[info->step->verb].keys, key);
 }
 
 struct ft_mark pb_value_mark(const struct ft_node *map, const char *key)
@@ -95,8 +105,8 @@ static void check_keys(struct loader *ld, const struct step_info *info)
             rd_unknown_key(&ld->rd, member, verb->what, verb->keys);
     }
     for (const struct rd_key *key = verb->keys; key->name; key++)
-        if (key->required && !ft_node_get(info->node, key->name))
-            rd_error(&ld->rd, pb_verb_node(info)->key_mark, NULL, "%s has no `%s:`", verb->what, key->name);
+        if (key->required && !rd_has(info->node, verb->keys, key->name))
+            rd_error(&ld->rd, pb_verb_node(info)->key_mark, NULL, "%s needs `%s:`", verb->what, key->name);
 }
 
 /* ---- the verbs --------------------------------------------------------------------------------------------------- */
@@ -137,15 +147,10 @@ static void read_set(struct loader *ld, struct step_info *info)
     step->sets = ft_arena_alloc(ld->mem, node->count * sizeof(*step->sets));
     for (const struct ft_node *member = node->first; member; member = member->next) {
         struct name *name = pb_name_add(ld, NAME_SET, member->key, member->key_mark);
-        struct setter *setter;
 
         step->sets[step->set_count++].name = member->key;
-        if (!name)
-            continue;
-        setter = ft_arena_alloc(ld->mem, sizeof(*setter));
-        *setter = (struct setter){ info, name->setters };
-        name->setters = setter;
-        name->type.note = "a set name";
+        if (name)
+            pb_name_set_by(ld, name, info);
     }
 }
 
@@ -311,8 +316,10 @@ static void read_for_each(struct loader *ld, struct step_info *info)
         rd_error(&ld->rd, list->kind == FT_NODE_NULL ? rd_mark(list) : list->mark, NULL, "`for_each` takes a list, or one expression that gives a list: \"${aps.items}\"");
     step->as = rd_constant(&ld->rd, as, "`as`");
     if (step->as && (name = pb_name_add(ld, NAME_AS, step->as, as->mark)) != NULL) {
-        name->step = info;
-        name->type.note = "the item of a for_each";
+        for (const struct setter *s = name->setters; s; s = s->next)
+            if (pb_is_inside(info, s->step))
+                rd_error(&ld->rd, as->mark, NULL, "'%s' is the item of the for_each around this one (line %u); choose another", step->as, s->step->mark.line);
+        pb_name_set_by(ld, name, info);
     }
     read_batches(ld, ft_node_get(info->node, "batches"), step);
     step->at_once = 1;

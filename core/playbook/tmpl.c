@@ -187,6 +187,15 @@ static size_t one_expression(struct scope *scope, const struct ft_node *node, si
     return close + 1;
 }
 
+/* A secret is only a reference here: it becomes its text in the call, and nowhere else. */
+static void refuse_secret(struct scope *scope, const struct ft_node *node, size_t open, const char *expr)
+{
+    struct ft_name_type type;
+
+    if (pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret")))
+        rd_error(&scope->ld->rd, ft_node_mark_at(scope->ld->rd.doc, node, open, 2), NULL, "'%s' is a secret, which is only ever passed on alone: \"${%s}\"", expr, expr);
+}
+
 static void compile_parts(struct scope *scope, const struct ft_node *node, struct ft_tmpl *tmpl, size_t expressions)
 {
     size_t at = 0;
@@ -194,13 +203,14 @@ static void compile_parts(struct scope *scope, const struct ft_node *node, struc
     tmpl->parts = ft_arena_alloc(scope->ld->mem, (2 * expressions + 1) * sizeof(*tmpl->parts));
     while (at < node->len) {
         size_t open = next_expression(node->text, node->len, at);
-        const char *unused;
+        const char *expr;
 
         if (open > at)
             tmpl->parts[tmpl->count++].literal = literal(scope->ld, node->text + at, open - at);
         at = open;
         if (open < node->len) {
-            at = one_expression(scope, node, open, &tmpl->parts[tmpl->count].chunk, &unused);
+            at = one_expression(scope, node, open, &tmpl->parts[tmpl->count].chunk, &expr);
+            refuse_secret(scope, node, open, expr);
             tmpl->count++;
         }
     }
@@ -275,24 +285,22 @@ const struct ft_tmpl *pb_tmpl_empty(struct loader *ld)
 static const struct ft_chunk *compile_code(struct scope *scope, const struct ft_node *node, const char *what, enum ft_chunk_kind kind)
 {
     struct loader *ld = scope->ld;
-    size_t from = 0, to;
-    const char *dollar;
+    const char *dollar = node->kind == FT_NODE_STRING ? strstr(node->text, "${") : NULL;
+    size_t from = 0, to = node->len;
 
-    if (node->kind == FT_NODE_BOOL)
-        return compile(scope, node, kind, 0, node->len);
-    if (!rd_text(&ld->rd, node, what))
-        return NULL;
-    dollar = strstr(node->text, "${");
-    if (dollar) {
-        rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, (size_t)(dollar - node->text), 2), NULL, "%s is an expression already: write it without ${ and }", what);
+    if (node->kind != FT_NODE_STRING && node->kind != FT_NODE_BOOL) {
+        rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes an expression, not %s", what, rd_kind(node));
         return NULL;
     }
-    to = kind == FT_CHUNK_EXPRESSION ? trim(node->text, &from, node->len) : node->len;
-    if (from == to) {
+    if (kind == FT_CHUNK_EXPRESSION)
+        to = trim(node->text, &from, to);
+    if (dollar)
+        rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, (size_t)(dollar - node->text), 2), NULL, "%s is Lua already: write it without ${ and }", what);
+    else if (from == to)
         rd_error(&ld->rd, node->mark, NULL, "%s is an empty text", what);
-        return NULL;
-    }
-    return compile(scope, node, kind, from, to - from);
+    else
+        return compile(scope, node, kind, from, to - from);
+    return NULL;
 }
 
 const struct ft_chunk *pb_condition(struct scope *scope, const struct ft_node *node, const char *what)

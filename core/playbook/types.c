@@ -8,7 +8,7 @@
 enum { T_NULL = 1, T_BOOL = 2, T_INT = 4, T_REAL = 8, T_STRING = 16, T_LIST = 32, T_OBJECT = 64, T_ANY = 127 };
 
 static const struct { const char *name, *people; unsigned bits; } types[] = {
-    { "string", "a text", T_STRING }, { "integer", "a whole number", T_INT }, { "number", "a number", T_INT | T_REAL }, { "boolean", "true or false", T_BOOL },
+    { "string", "a string", T_STRING }, { "integer", "an integer", T_INT }, { "number", "a number", T_INT | T_REAL }, { "boolean", "a boolean", T_BOOL },
     { "array", "a list", T_LIST }, { "object", "an object", T_OBJECT }, { "null", "null", T_NULL },
 };
 
@@ -84,12 +84,21 @@ struct check {
     struct ft_mark where;                         /* for what has no place of its own */
 };
 
-/* The last word of a pointer, unescaped enough to be read; the whole value has none. */
-static const char *last_word(const char *pointer)
+/* What the pointer's end is called: 'dbm', item 2 of 'tagged', the value. */
+static const char *called(const char *pointer, char *buf, size_t len)
 {
-    const char *slash = strrchr(pointer, '/');
+    const char *slash = strrchr(pointer, '/'), *before = slash;
 
-    return slash ? slash + 1 : "";
+    if (!slash) {
+        snprintf(buf, len, "the value");
+    } else if (slash == pointer || !slash[1] || slash[1 + strspn(slash + 1, "0123456789")]) {
+        snprintf(buf, len, "'%s'", slash + 1);
+    } else {
+        while (before > pointer && before[-1] != '/')
+            before--;
+        snprintf(buf, len, "item %ld of '%.*s'", strtol(slash + 1, NULL, 10) + 1, (int)(slash - before), before);
+    }
+    return buf;
 }
 
 static const json_t *schema_at(const json_t *root, const char *pointer)
@@ -107,41 +116,60 @@ static const json_t *schema_at(const json_t *root, const char *pointer)
     return schema;
 }
 
+/* The name that an unknown one was meant to be; NULL. */
+static const char *meant(const json_t *root, const char *pointer, const char *key)
+{
+    const json_t *schema = schema_at(root, pointer);
+    const char **names = schema ? ft_schema_names(root, schema) : NULL;
+    const char *near = names ? ft_suggest(key, names) : NULL;
+
+    free(names);
+    return near;
+}
+
 static void say_unknown(const struct check *c, const struct ft_node *parent, const struct ft_schema_error *error)
 {
     const struct ft_node *member = parent ? ft_node_get(parent, error->key) : NULL;
-    const json_t *schema = schema_at(c->root, error->pointer);
-    const char **names = schema ? ft_schema_names(c->root, schema) : NULL;
     char near[128];
 
     rd_error(&c->scope->ld->rd, member ? member->key_mark : c->where, NULL, "%s has no parameter '%s'%s", c->what, error->key,
-             rd_did_you_mean(names ? ft_suggest(error->key, names) : NULL, near, sizeof(near)));
-    free(names);
+             rd_did_you_mean(meant(c->root, error->pointer, error->key), near, sizeof(near)));
+}
+
+/* A misspelt name is one mistake, not two. */
+static bool is_misspelt(const struct check *c, const struct ft_node *parent, const json_t *schema, const struct ft_schema_error *error)
+{
+    bool open = false;
+
+    for (const struct ft_node *member = parent ? parent->first : NULL; member; member = member->next)
+        if (member->key && !ft_schema_member(c->root, schema, member->key, &open) && ft_streq(meant(c->root, error->pointer, member->key), error->key))
+            return true;
+    return false;
 }
 
 static void say_missing(const struct check *c, const struct ft_node *parent, const struct ft_schema_error *error)
 {
     const json_t *schema = schema_at(c->root, error->pointer), *member;
-    const char *about;
     bool open = false;
 
-    member = schema ? ft_schema_member(c->root, schema, error->key, &open) : NULL;
-    about = ft_json_str(member, "description");
-    rd_error(&c->scope->ld->rd, parent && parent != c->node ? rd_mark(parent) : c->where, about, "%s needs '%s'", c->what, error->key);
+    if (!schema || is_misspelt(c, parent, schema, error))
+        return;
+    member = ft_schema_member(c->root, schema, error->key, &open);
+    rd_error(&c->scope->ld->rd, parent && parent != c->node ? rd_mark(parent) : c->where, ft_json_str(member, "description"), "%s needs '%s'", c->what, error->key);
 }
 
 static void say(void *arg, const struct ft_schema_error *error)
 {
     const struct check *c = arg;
     const struct ft_node *at = c->node ? ft_node_at(c->node, error->pointer) : NULL;
-    const char *word = last_word(error->pointer);
+    char name[160];
 
     if (error->what == FT_SCHEMA_UNKNOWN && error->key)
         say_unknown(c, at, error);
     else if (error->what == FT_SCHEMA_MISSING && error->key)
         say_missing(c, at, error);
     else
-        rd_error(&c->scope->ld->rd, at ? at->mark : c->where, NULL, "%s: '%s' %s", c->what, *word ? word : "the value", error->text);
+        rd_error(&c->scope->ld->rd, at ? at->mark : c->where, NULL, "%s: %s %s", c->what, called(error->pointer, name, sizeof(name)), error->text);
 }
 
 /* ---- expressions: their type, where it is known ------------------------------------------------------------------ */
@@ -195,6 +223,23 @@ void pb_check_value(struct scope *scope, const struct ft_node *node, const struc
     json_decref(sketch);
     if (node)
         check_inside(&c, node, tmpl, root);
+}
+
+void pb_check_names(const struct scope *scope, const struct ft_node *node, const json_t *root, const json_t *schema, const char *what)
+{
+    char near[128];
+
+    for (const struct ft_node *child = node->first; child; child = child->next) {
+        bool open = false;
+        const json_t *inner = child->key ? ft_schema_member(root, schema, child->key, &open) : ft_schema_items(root, schema, &open);
+        const char **names = child->key && !inner && !open ? ft_schema_names(root, schema) : NULL;
+
+        if (names)
+            rd_error(&scope->ld->rd, child->key_mark, NULL, "%s has no field '%s'%s", what, child->key, rd_did_you_mean(ft_suggest(child->key, names), near, sizeof(near)));
+        else if (inner)
+            pb_check_names(scope, child, root, inner, what);
+        free(names);
+    }
 }
 
 /* ---- parameters of a called playbook ----------------------------------------------------------------------------- */
@@ -254,6 +299,15 @@ static const char *nearest_param(const struct ft_playbook *pb, const char *name)
     return near;
 }
 
+/* Also by a name that was meant to be it. */
+static bool is_given(const struct ft_playbook *pb, const struct ft_node *with, const char *name)
+{
+    for (const struct ft_node *member = with ? with->first : NULL; member; member = member->next)
+        if (strcmp(member->key, name) == 0 || (!find_param(pb, member->key) && ft_streq(nearest_param(pb, member->key), name)))
+            return true;
+    return false;
+}
+
 void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what, struct ft_mark where)
 {
     struct loader *ld = scope->ld;
@@ -271,6 +325,6 @@ void pb_check_arguments(struct scope *scope, const struct ft_node *with, const s
             check_argument(scope, member, part, param->spec, what);
     }
     for (i = 0; i < pb->param_count; i++)
-        if (pb->params[i].required && !(with && ft_node_get(with, pb->params[i].name)))
+        if (pb->params[i].required && !is_given(pb, with, pb->params[i].name))
             rd_error(&ld->rd, where, *pb->params[i].help ? pb->params[i].help : NULL, "%s needs '%s'", what, pb->params[i].name);
 }
