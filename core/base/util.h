@@ -9,6 +9,7 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define ft_container(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+/* One argument is evaluated twice: no calls, no ++ in them. */
 #define ft_min(a, b) ((a) < (b) ? (a) : (b))
 #define ft_max(a, b) ((a) > (b) ? (a) : (b))
 

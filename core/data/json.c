@@ -24,9 +24,10 @@ static size_t nesting(const char *text, size_t len)
         else if (quoted)
             i += text[i] == '\\';
         else if (text[i] == '[' || text[i] == '{')
-            deepest = ft_max(deepest, ++depth);
+            depth++;
         else if ((text[i] == ']' || text[i] == '}') && depth)
             depth--;
+        deepest = ft_max(deepest, depth);
     }
     return deepest;
 }
@@ -290,8 +291,9 @@ char *ft_json_brief(const json_t *value, size_t max)
 
     brief_value(&out, value, ft_min(max, (size_t)1 << 20) * 8 + 64);
     while (at < out.len && width <= max) {
-        size_t n = ft_max(utf8_len(out.data + at, out.len - at), (size_t)1);
+        size_t n = utf8_len(out.data + at, out.len - at);
 
+        n = n ? n : 1;
         if (width + 1 <= max)
             fits = at;                   /* here "…" still has room */
         width += ft_text_width(out.data + at, n);
@@ -325,11 +327,14 @@ static json_t *step_into(const json_t *value, const char *name, size_t len)
 
 json_t *ft_json_path(const json_t *value, const char *path)
 {
-    while (value && *path) {
+    bool more = *path != '\0';
+
+    while (value && more) {
         size_t len = strcspn(path, ".");
 
         value = step_into(value, path, len);
-        path += len + (path[len] == '.');
+        more = path[len] == '.';
+        path += len + more;
     }
     return (json_t *)value;
 }
