@@ -36,6 +36,9 @@ struct chain {
 enum op_kind { OP_EVENT, OP_RUN, OP_BLOB, OP_UNLOCK, OP_LOCK, OP_CLAIM, OP_BARRIER };
 enum run_field { RUN_PLAYBOOK, RUN_DIGEST, RUN_MODE, RUN_STATUS, RUN_OUTCOME, RUN_SUMMARY, RUN_OWNER, RUN_PARAMS, RUN_FIELDS };
 
+/* Whether the log's name is certain to be found after a power cut, see sqlite_open.c. */
+enum log_name { LOG_NAMED, LOG_NAMED_BY_SQLITE, LOG_UNNAMED };
+
 /* One thing to write. All texts lie behind it in the same block. */
 struct op {
     struct op *next;
@@ -45,6 +48,7 @@ struct op {
     void (*written)(void *arg, int code, const struct ft_err *err);
     void *arg;
     struct ft_err *err;                        /* why it was not written; owned; NULL: it was */
+    bool held;                                 /* the loop is held for its answer */
     bool waited, finished;                     /* somebody waits for it (store_wait), and frees it */
     uint64_t seq, started_ms, ended_ms;        /* EVENT: seq; RUN; LOCK: started_ms is since when */
     const char *run, *digest, *reason;         /* UNLOCK, LOCK, CLAIM; BLOB */
@@ -74,6 +78,7 @@ struct ft_store {
     bool kicking;                     /* a deferred kick is under way */
     unsigned waiting;                 /* staged operations that want a commit */
     struct ft_timer *ride;
+    bool ride_awaited;
     struct op *delivering;            /* done, their callbacks not made yet */
     struct ft_wake *wake;
     struct ft_buf scratch;
@@ -93,7 +98,9 @@ struct ft_store {
     /* the writer's */
     sqlite3_stmt *statements[STATEMENTS];
     int synchronous;                  /* as the connection has it now */
-    int wal_frames, sweep_at;         /* pages in the write-ahead log; from how many on they are moved to the database */
+    enum log_name log;
+    bool note_name;                   /* the next transaction notes that the log is named */
+    int wal_frames;                   /* pages in the write-ahead log */
 };
 
 /* ---- store.c */
@@ -102,11 +109,13 @@ void store_flush(struct ft_store *store);
 
 /* ---- sqlite_open.c */
 extern int db_busy_ms;                        /* how long to wait for another process's lock; tests wait less */
-int db_open(const char *path, sqlite3 **ret, struct ft_err *reterr);            /* creates and migrates */
+int db_open(const char *path, sqlite3 **ret, enum log_name *ret_log, struct ft_err *reterr);      /* creates and migrates */
 int db_open_reader(const char *path, sqlite3 **ret, struct ft_err *reterr);
 int db_error(sqlite3 *db, const char *path, const char *doing, struct ft_err *reterr);    /* what SQLite said, for people */
 int db_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **ret, struct ft_err *reterr);
 int db_set_synchronous(sqlite3 *db, const char *level);
+int db_note_name(sqlite3 *db);                /* in the transaction under way: the log is named */
+int db_sync_directory(const char *path);
 
 /* ---- sqlite_write.c: on the writer's thread */
 void writer_init(struct ft_store *store);

@@ -1,10 +1,10 @@
 /* sqlite_open.c: the file: its mode, its schema, how SQLite shall treat it, and what its errors mean for people.
  *
  * Flushes are what a run waits for, so each one is accounted for:
- *   - a new file is made without any: until the first durable commit nothing is promised. That commit flushes the write-ahead log, which holds all there is,
- *     and the directory. A power cut can then leave the database file itself empty: see lost_database().
- *   - SQLite flushes the directory with a process's first flush of the log, lest the log's name be lost. Once a checkpoint has been made
- *     that is past, and without_dirsync() saves it.
+ *   - a new file is made without any: until the first durable commit nothing is promised. That commit flushes the write-ahead log, which holds all
+ *     there is, and the directory. A power cut can then leave the database file itself empty: see lost_database().
+ *   - SQLite flushes the directory with every process's first flush of the log, lest the log's name be lost. It is enough once: a bit in
+ *     user_version says that it was done, and open_file() keeps SQLite from doing it again.
  *   - nothing is moved from the log to the database by itself (sqlite_write.c does so, together with a durable commit), nor on closing. */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +14,8 @@
 #include "store/internal.h"
 
 #define PAGE_SIZE 4096
+#define VERSION_MASK 0xffff
+#define NAMED 0x10000                  /* in user_version: the log's name was flushed */
 
 int db_busy_ms = 5000;
 
@@ -152,17 +154,20 @@ static void lost_database(const char *path)
 /* ---- the directory's flush */
 
 static sqlite3_vfs *plain;
+static bool log_was_there;             /* when it was last opened */
 
-static int open_without_dirsync(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
+static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
 {
     (void)vfs;
-    if ((flags & SQLITE_OPEN_WAL) && name && access(name, F_OK) == 0)
-        flags &= ~SQLITE_OPEN_CREATE;      /* what makes SQLite flush the directory as well */
+    if (flags & SQLITE_OPEN_WAL)
+        log_was_there = name && access(name, F_OK) == 0;
+    if ((flags & SQLITE_OPEN_WAL) && log_was_there)
+        flags &= ~SQLITE_OPEN_CREATE;      /* what makes SQLite flush the directory */
     return plain->xOpen(plain, name, file, flags, ret_flags);
 }
 
-/* A name of a VFS that is the plain one but for that flush. */
-static const char *without_dirsync(void)
+/* The name of a VFS that is the plain one but for that flush. */
+static const char *our_vfs(void)
 {
     static sqlite3_vfs vfs;
 
@@ -171,10 +176,34 @@ static const char *without_dirsync(void)
         vfs = *plain;
         vfs.pNext = NULL;
         vfs.zName = "fettle";
-        vfs.xOpen = open_without_dirsync;
+        vfs.xOpen = open_file;
         sqlite3_vfs_register(&vfs, 0);
     }
     return vfs.zName;
+}
+
+int db_sync_directory(const char *path)
+{
+    char *dir = ft_strdup(path), *slash = strrchr(dir, '/');
+    int fd, r = 0;
+
+    if (slash)
+        slash[slash == dir] = '\0';
+    fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0)
+        r = -errno;
+    if (fd >= 0)
+        close(fd);
+    free(dir);
+    return r;
+}
+
+int db_note_name(sqlite3 *db)
+{
+    char sql[64];
+
+    snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", (int)ARRAY_LEN(migrations) | NAMED);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
 /* ---- the schema */
@@ -208,9 +237,10 @@ static int migrate(sqlite3 *db, const char *path, struct ft_err *reterr)
     if (r < 0)
         return r;
     r = pragma_int(db, path, "PRAGMA user_version", &version, reterr);      /* again: another process may have been faster */
-    for (int i = version; r == 0 && i < (int)ARRAY_LEN(migrations); i++)
+    for (int i = version & VERSION_MASK; r == 0 && i < (int)ARRAY_LEN(migrations); i++)
         r = run_sql(db, path, "set up", migrations[i], reterr);
-    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID, (int)ARRAY_LEN(migrations));
+    snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID,
+             (version & NAMED) | (int)ARRAY_LEN(migrations));
     if (r == 0)
         r = run_sql(db, path, "set up", sql, reterr);
     if (r < 0)
@@ -218,7 +248,7 @@ static int migrate(sqlite3 *db, const char *path, struct ft_err *reterr)
     return r;
 }
 
-static int check_schema(sqlite3 *db, const char *path, bool fresh, struct ft_err *reterr)
+static int check_schema(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_log, struct ft_err *reterr)
 {
     int application = 0, version = 0, tables = 0, r;
 
@@ -227,6 +257,8 @@ static int check_schema(sqlite3 *db, const char *path, bool fresh, struct ft_err
         r = pragma_int(db, path, "PRAGMA user_version", &version, reterr);
     if (r < 0)
         return r;
+    *ret_log = version & NAMED ? LOG_NAMED : log_was_there ? LOG_UNNAMED : LOG_NAMED_BY_SQLITE;
+    version &= VERSION_MASK;
     if (application == APPLICATION_ID && version == (int)ARRAY_LEN(migrations))
         return 0;
     if (application == APPLICATION_ID && version > (int)ARRAY_LEN(migrations))
@@ -247,11 +279,10 @@ static int check_schema(sqlite3 *db, const char *path, bool fresh, struct ft_err
 
 static int connect_to(const char *path, int flags, sqlite3 **ret, struct ft_err *reterr)
 {
-    bool settled = size_of(path, "") > PAGE_SIZE;      /* a checkpoint was made, so the log's name is on the disk */
     sqlite3 *db = NULL;
     int r = 0;
 
-    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, settled ? without_dirsync() : NULL) != SQLITE_OK)
+    if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, our_vfs()) != SQLITE_OK)
         r = db ? db_error(db, path, "open", reterr) : ft_err_set(reterr, -ENOMEM, "cannot open the store '%s': no memory", path);
     if (r < 0) {
         sqlite3_close(db);
@@ -264,7 +295,7 @@ static int connect_to(const char *path, int flags, sqlite3 **ret, struct ft_err 
     return 0;
 }
 
-static int set_up(sqlite3 *db, const char *path, bool fresh, struct ft_err *reterr)
+static int set_up(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_log, struct ft_err *reterr)
 {
     int r = 0;
 
@@ -275,13 +306,13 @@ static int set_up(sqlite3 *db, const char *path, bool fresh, struct ft_err *rete
     if (fresh)
         r = use_log(db, path, reterr);
     if (r == 0)
-        r = check_schema(db, path, fresh, reterr);
+        r = check_schema(db, path, fresh, ret_log, reterr);
     if (r == 0)
         r = run_sql(db, path, "open", "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=4194304; PRAGMA synchronous=NORMAL", reterr);
     return r;
 }
 
-int db_open(const char *path, sqlite3 **ret, struct ft_err *reterr)
+int db_open(const char *path, sqlite3 **ret, enum log_name *ret_log, struct ft_err *reterr)
 {
     static bool configured;
     sqlite3 *db = NULL;
@@ -298,7 +329,7 @@ int db_open(const char *path, sqlite3 **ret, struct ft_err *reterr)
     if (r == 0)
         r = connect_to(path, SQLITE_OPEN_READWRITE, &db, reterr);
     if (r == 0)
-        r = set_up(db, path, fresh, reterr);
+        r = set_up(db, path, fresh, ret_log, reterr);
     if (r < 0) {
         sqlite3_close(db);
         return r;

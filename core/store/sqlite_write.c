@@ -5,8 +5,10 @@
 #include "store/internal.h"
 
 #define FRAME 4120                    /* bytes of a page in the log */
-#define SWEEP_FIRST 256               /* 1 MiB: what the next process reads when it opens the store */
-#define SWEEP_LATER 1000              /* 4 MiB, the size of the file that SQLite keeps for the log to be written over */
+/* From so many pages in the log on they are moved to the database. The first write after that costs one flush more, so that a run which ends is the time
+ * for it: most processes run one. */
+#define SWEEP_LAST 256                /* 1 MiB: what the next process reads when it opens the store */
+#define SWEEP_ANY 1000                /* 4 MiB, the size of the file that SQLite keeps for the log to be written over */
 
 enum { NORMAL = 1, FULL = 2 };
 
@@ -45,8 +47,7 @@ void writer_init(struct ft_store *store)
     struct stat st;
 
     /* How much of the file is in use SQLite says at the first commit; more than it keeps is all in use. */
-    store->wal_frames = stat(log, &st) == 0 && st.st_size > 2 * SWEEP_LATER * FRAME ? (int)(st.st_size / FRAME) : 0;
-    store->sweep_at = SWEEP_FIRST;
+    store->wal_frames = stat(log, &st) == 0 && st.st_size > 2 * SWEEP_ANY * FRAME ? (int)(st.st_size / FRAME) : 0;
     store->synchronous = NORMAL;
     sqlite3_wal_hook(store->db, log_grew, store);
     free(log);
@@ -312,15 +313,17 @@ static void count(struct ft_store *store, unsigned commits, unsigned flushes)
 }
 
 /* Moving the log into the database flushes the log first, which makes the commit before it durable: so it costs one flush more than that commit
- * alone would have. Where it could not move all of it (a reader, another process at it), a commit with a flush follows. */
-static int sweep(struct ft_store *store, struct ft_err *reterr)
+ * alone would have. Where not all of it can be moved (a reader, another process at it), a commit with a flush follows. A process that goes on
+ * writes over the log; one that ends must empty it, or the next one would take it for new. */
+static int sweep(struct ft_store *store, bool last, struct ft_err *reterr)
 {
     int frames = 0, moved = 0, r;
 
-    store->sweep_at = SWEEP_LATER;
-    r = sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    sqlite3_busy_timeout(store->db, 0);
+    r = sqlite3_wal_checkpoint_v2(store->db, NULL, last ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    sqlite3_busy_timeout(store->db, db_busy_ms);
     count(store, 0, 2);
-    if (r == SQLITE_OK && frames >= 0 && frames == moved) {
+    if ((r == SQLITE_OK || r == SQLITE_BUSY) && frames >= 0 && frames == moved) {
         store->wal_frames = 0;
         return 0;
     }
@@ -331,13 +334,36 @@ static int sweep(struct ft_store *store, struct ft_err *reterr)
     return r;
 }
 
-static int write_all(struct ft_store *store, struct op *first, bool durable, struct ft_err *reterr)
+/* After the first flush of the log: its name has to last as long as what it holds. The note of it goes with the next transaction. */
+static int name_log(struct ft_store *store, struct ft_err *reterr)
 {
-    bool sweeps = durable && store->wal_frames >= store->sweep_at;
+    int r = store->log == LOG_UNNAMED ? db_sync_directory(store->path) : 0;
+
+    if (r < 0)
+        return ft_err_set(reterr, r, "cannot flush the directory of the store '%s': %s", store->path, strerror(-r));
+    count(store, 0, 1);
+    store->log = LOG_NAMED;
+    store->note_name = true;
+    return 0;
+}
+
+static int begin(struct ft_store *store, struct ft_err *reterr)
+{
+    int r = simple(store, ST_BEGIN, reterr);
+
+    if (r < 0 || !store->note_name)
+        return r;
+    store->note_name = false;
+    return db_note_name(store->db) == SQLITE_OK ? 0 : fail(store, reterr);
+}
+
+static int write_all(struct ft_store *store, struct op *first, bool durable, bool last, struct ft_err *reterr)
+{
+    bool sweeps = durable && store->wal_frames >= (last ? SWEEP_LAST : SWEEP_ANY);
     int r = be_synchronous(store, durable && !sweeps ? FULL : NORMAL, reterr);
 
     if (r == 0)
-        r = simple(store, ST_BEGIN, reterr);
+        r = begin(store, reterr);
     for (struct op *op = first; op && r == 0; op = op->next)
         r = write_op(store, op, reterr);
     if (r == 0)
@@ -350,19 +376,22 @@ static int write_all(struct ft_store *store, struct op *first, bool durable, str
         return r;
     }
     count(store, 1, durable && !sweeps);
-    return sweeps ? sweep(store, reterr) : 0;
+    if (sweeps)
+        r = sweep(store, last, reterr);
+    return r == 0 && durable && store->log != LOG_NAMED ? name_log(store, reterr) : r;
 }
 
 void write_batch(struct ft_store *store, struct op *first)
 {
     struct ft_err err = { 0 };
-    bool durable = false, any = false;
+    bool durable = false, any = false, last = false;
 
     for (struct op *op = first; op; op = op->next) {
         durable |= op->durability == FT_DURABLE;
+        last |= op->kind == OP_RUN && op->ended_ms;
         any |= op->kind != OP_BARRIER || op->durability == FT_DURABLE;
     }
-    if (!any || write_all(store, first, durable, &err) == 0)
+    if (!any || write_all(store, first, durable, last, &err) == 0)
         return;
     for (struct op *op = first; op; op = op->next) {
         free(op->err);

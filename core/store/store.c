@@ -100,6 +100,20 @@ static void start_writer(struct ft_store *store)
 
 /* ---- staging */
 
+/* From here on an answer is on its way: the loop waits for it, and does not move a manual clock. */
+static void hold(struct ft_store *store, struct op *op)
+{
+    op->held = op->written != NULL;
+    ft_loop_hold(store->loop, op->held);
+}
+
+static void let_go(struct ft_store *store, struct op *op)
+{
+    op->written = NULL;
+    ft_loop_hold(store->loop, -op->held);
+    op->held = false;
+}
+
 static void kick(void *arg)
 {
     struct ft_store *store = arg;
@@ -112,6 +126,8 @@ static void kick(void *arg)
     store->waiting = 0;
     if (!store->staged.first)
         return;
+    for (struct op *op = store->staged.first; op; op = op->next)
+        hold(store, op);
     start_writer(store);
     pthread_mutex_lock(&store->lock);
     list_move(&store->queue, &store->staged);
@@ -127,6 +143,16 @@ static void ride_over(void *arg)
     kick(store);
 }
 
+/* The timer keeps the loop running only where somebody waits for an answer. */
+static void wait_for_company(struct ft_store *store, bool awaited)
+{
+    if (store->ride && (store->ride_awaited || !awaited))
+        return;
+    ft_timer_stop(store->ride);
+    store->ride_awaited = awaited;
+    store->ride = awaited ? ft_timer_start(store->loop, RIDE_MS, ride_over, store) : ft_timer_start_weak(store->loop, RIDE_MS, ride_over, store);
+}
+
 /* Kicked at the end of the loop's turn, so that what other runs append in the same turn is in the same commit. */
 static void stage(struct ft_store *store, struct op *op)
 {
@@ -136,8 +162,8 @@ static void stage(struct ft_store *store, struct op *op)
     } else if (op->durability != FT_RIDE && !store->kicking) {
         store->kicking = true;
         ft_loop_defer(store->loop, kick, store);
-    } else if (!store->kicking && !store->ride) {
-        store->ride = ft_timer_start_weak(store->loop, RIDE_MS, ride_over, store);
+    } else if (!store->kicking) {
+        wait_for_company(store, op->written != NULL);
     }
 }
 
@@ -274,8 +300,7 @@ static void settle(struct ft_store *store, struct op *op)
     if (op->written) {
         void (*written)(void *arg, int code, const struct ft_err *err) = op->written;
 
-        op->written = NULL;
-        ft_loop_hold(store->loop, -1);
+        let_go(store, op);
         written(op->arg, op->err ? op->err->code : 0, op->err);
     }
     if (chain)
@@ -301,12 +326,9 @@ static void deliver(void *arg)
 
 static void forget_in(struct ft_store *store, struct op *op, void *arg)
 {
-    for (; op; op = op->next) {
-        if (op->written && op->arg == arg) {
-            op->written = NULL;
-            ft_loop_hold(store->loop, -1);
-        }
-    }
+    for (; op; op = op->next)
+        if (op->written && op->arg == arg)
+            let_go(store, op);
 }
 
 /* The writer looks at no operation's callback, so it may be taken away while the operation is being written. */
@@ -394,7 +416,7 @@ static int encode_event(struct ft_store *store, json_t *event, struct ft_err *re
 
     ft_buf_clear(&store->scratch);
     encode_json(&store->scratch, event);
-    if (store->scratch.len <= INLINE_MAX)
+    if (store->scratch.len <= INLINE_MAX && !store->scratch.overflow)
         return 0;
     light = store->scratch.overflow ? NULL : without_large(store, event);
     ft_buf_done(&store->scratch);         /* one large event shall not hold its memory for ever */
@@ -445,8 +467,6 @@ int ft_store_append(struct ft_store *store, const char *run_id, json_t *event, e
     op->durability = durability;
     op->written = written;
     op->arg = arg;
-    if (written)
-        ft_loop_hold(store->loop, 1);
     store->events++;
     store->unflushed = durability != FT_DURABLE;
     stage(store, op);
@@ -596,17 +616,16 @@ void ft_store_unlock(struct ft_store *store, const char *run_id)
 
 int ft_store_open(struct ft_loop *loop, const char *path, struct ft_store **ret, struct ft_err *reterr)
 {
-    sqlite3 *db;
-    struct ft_store *store;
-    int r = db_open(path, &db, reterr);
+    struct ft_store *store = ft_calloc(1, sizeof(*store));
+    int r = db_open(path, &store->db, &store->log, reterr);
 
-    if (r < 0)
+    if (r < 0) {
+        free(store);
         return r;
+    }
     owner_self();                         /* computed here, read on both threads */
-    store = ft_calloc(1, sizeof(*store));
     store->loop = loop;
     store->path = ft_strdup(path);
-    store->db = db;
     store->scratch = FT_BUF_INIT(MAX_EVENT);
     list_init(&store->staged);
     list_init(&store->queue);
@@ -623,8 +642,7 @@ static void free_ops(struct ft_store *store, struct op *op)
 {
     for (struct op *next; op; op = next) {
         next = op->next;
-        if (op->written)
-            ft_loop_hold(store->loop, -1);
+        let_go(store, op);
         if (op->err && op->kind == OP_EVENT)
             ft_log(FT_LOG_ERROR, "event %llu of run %s is lost: %s", (unsigned long long)op->seq, op->chain->id, op->err->text);
         op_free(op);
