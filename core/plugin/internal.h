@@ -1,0 +1,77 @@
+/* internal.h: what the files of plugin/ share. registry.c finds and loads, call.c is the life of a call, host.c the table, budget.c the politeness
+ * towards APIs, page.c the manual, config.c sections of the configuration. */
+#pragma once
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/util.h"
+#include "plugin/registry.h"
+
+struct plugin {
+    struct ft_registry *registry;
+    char *name;
+    void *so;
+    const struct ft_plugin *def;
+    json_t *config_schema;
+    struct ft_action_info *actions;      /* schemas are compiled on first use */
+    bool *compiled;
+    size_t count;
+    bool opened;
+    void *instance;
+    json_t *config;                      /* resolved; owns */
+};
+
+struct ft_registry {
+    struct ft_registry_opts o;
+    char *dir;
+    char **names;                        /* of all plugin files; NULL: not looked yet */
+    struct plugin **plugins;
+    size_t plugin_count;
+    struct ft_http *http;
+    struct ft_ssh *ssh;
+    struct ft_list budgets;
+    unsigned calls;                      /* not freed yet */
+};
+
+/* registry.c */
+int plugin_open(struct plugin *plugin, struct ft_err *reterr);
+const json_t *plugin_section(const struct plugin *plugin);
+struct ft_http *registry_http(struct ft_registry *registry);
+struct ft_ssh *registry_ssh(struct ft_registry *registry);
+
+/* budget.c: a token bucket for each key, shared by all calls of the process. */
+struct waiter {
+    struct ft_list in_bucket;
+    void (*go)(void *arg);
+    void *arg;
+};
+void budget_wait(struct ft_registry *registry, const char *key, unsigned per_hour, struct waiter *waiter);
+void budget_forget(struct waiter *waiter);
+void budgets_free(struct ft_registry *registry);
+
+/* call.c: pieces of a call that end with it. */
+struct ft_call {
+    struct ft_registry *registry;
+    struct plugin *plugin;
+    const struct ft_action_info *info;
+    enum ft_entry_kind entry;
+    struct ft_call_handler handler;
+    void *arg;
+    struct ft_arena *mem;
+    char *run_id;
+    json_t *params, *receipt;            /* secrets resolved */
+    void *state;
+    uint64_t deadline_us;
+    struct ft_timer *deadline;
+    bool ended, over, dropped;           /* done or fail was called; the handler was told, or will not be */
+    json_t *result;
+    enum ft_class class;
+    char *text;
+    struct ft_list parts;                /* struct part: timers, transfers, streams, children, work */
+    void (*kept)(struct ft_call *call);
+    struct waiter waiter;
+    void (*budget_go)(struct ft_call *call);
+};
+extern const struct ft_host plugin_host;
+void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *text);     /* takes result and text */
+void call_drop_parts(struct ft_call *call);                                               /* host.c */
+bool call_alive(const struct ft_call *call);

@@ -1,0 +1,398 @@
+/* registry.c: finds plugins, loads and checks them, gives their actions. */
+#include "plugin/internal.h"
+#include <dirent.h>
+#include <dlfcn.h>
+#include <sys/stat.h>
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/text.h"
+#include "data/json.h"
+#include "plugin/config.h"
+
+struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts)
+{
+    struct ft_registry *registry = ft_calloc(1, sizeof(*registry));
+
+    registry->o = *opts;
+    registry->dir = ft_strdup(opts->dir ? opts->dir : ft_path_plugins());
+    ft_list_init(&registry->budgets);
+    return registry;
+}
+
+static void action_done(struct ft_action_info *info)
+{
+    free((char *)info->full);
+    json_decref(info->params_json);
+    json_decref(info->result_json);
+    ft_schema_free(info->params);
+    ft_schema_free(info->result);
+}
+
+static void plugin_free(struct plugin *plugin)
+{
+    if (plugin->opened && plugin->def->close)
+        plugin->def->close(plugin->instance);
+    for (size_t i = 0; i < plugin->count; i++)
+        action_done(&plugin->actions[i]);
+    free(plugin->actions);
+    free(plugin->compiled);
+    json_decref(plugin->config_schema);
+    json_decref(plugin->config);
+    free(plugin->name);
+    if (plugin->so)
+        dlclose(plugin->so);
+    free(plugin);
+}
+
+struct ft_registry *ft_registry_free(struct ft_registry *registry)
+{
+    if (!registry)
+        return NULL;
+    ft_http_free(registry->http);
+    ft_ssh_free(registry->ssh);
+    for (size_t i = 0; i < registry->plugin_count; i++)
+        plugin_free(registry->plugins[i]);
+    free(registry->plugins);
+    budgets_free(registry);
+    for (size_t i = 0; registry->names && registry->names[i]; i++)
+        free(registry->names[i]);
+    free(registry->names);
+    free(registry->dir);
+    free(registry);
+    return NULL;
+}
+
+struct ft_http *registry_http(struct ft_registry *registry)
+{
+    if (!registry->http && registry->o.loop)
+        registry->http = ft_http_new(registry->o.loop);
+    return registry->http;
+}
+
+struct ft_http *ft_registry_http(struct ft_registry *registry)
+{
+    return registry->http;
+}
+
+struct ft_ssh *registry_ssh(struct ft_registry *registry)
+{
+    const json_t *ssh = json_object_get(registry->o.config, "ssh");
+
+    if (!registry->ssh && registry->o.loop)
+        registry->ssh = ft_ssh_new(registry->o.loop, ft_json_str(ssh, "library"));
+    return registry->ssh;
+}
+
+/* ---- which there are */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+const char *const *ft_registry_plugins(struct ft_registry *registry)
+{
+    DIR *dir;
+    struct dirent *e;
+    size_t count = 0;
+
+    if (registry->names)
+        return (const char *const *)registry->names;
+    registry->names = ft_calloc(1, sizeof(char *));
+    dir = opendir(registry->dir);
+    while (dir && (e = readdir(dir))) {
+        size_t len = strlen(e->d_name);
+
+        if (len < 4 || strcmp(e->d_name + len - 3, ".so") != 0)
+            continue;
+        registry->names = ft_realloc(registry->names, (count + 2) * sizeof(char *));
+        registry->names[count++] = ft_strndup(e->d_name, len - 3);
+        registry->names[count] = NULL;
+    }
+    if (dir)
+        closedir(dir);
+    qsort(registry->names, count, sizeof(char *), by_name);
+    return (const char *const *)registry->names;
+}
+
+static int no_such_plugin(struct ft_registry *registry, const char *name, struct ft_err *reterr)
+{
+    const char *near = ft_suggest(name, ft_registry_plugins(registry));
+
+    if (near)
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "there is no plugin '%s', did you mean '%s'?", name, near);
+    return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "there is no plugin '%s' in %s (`fettle plugins` lists them)", name, registry->dir);
+}
+
+/* ---- loading */
+
+static bool name_fits(const char *name)
+{
+    if (!name || !*name || strlen(name) > 60)
+        return false;
+    for (; *name; name++)
+        if (!((*name >= 'a' && *name <= 'z') || (*name >= '0' && *name <= '9') || *name == '_'))
+            return false;
+    return true;
+}
+
+/* Everything that is read later without asking must be there. */
+static int check_actions(const struct ft_plugin *def, const char *path, struct ft_err *reterr)
+{
+    if (!def->actions)
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s has no list of actions", path);
+    for (const struct ft_action *const *a = def->actions; *a; a++) {
+        const struct ft_action *action = *a;
+        unsigned effect = action->effects & FT_EFFECT_MASK;
+
+        if (action->size < offsetof(struct ft_action, timeout_ms))
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s: an action is described in a form that is too old (%zu bytes); build it again with the headers of this fettle", path, action->size);
+        if (!name_fits(action->name))
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s: an action has no proper name", path);
+        if (!action->run.start)
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' has no `run`", path, action->name);
+        if (effect < FT_EFFECT_READ || effect > FT_EFFECT_UNKNOWN)
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' does not say whether it reads or writes", path, action->name);
+        if (!action->params_schema || !action->result_schema || !action->summary)
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' lacks a summary or a schema", path, action->name);
+    }
+    return 0;
+}
+
+static int check_plugin(const struct ft_plugin *def, const char *name, const char *path, struct ft_err *reterr)
+{
+    if (def->abi_major != FT_ABI_MAJOR)
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s was built for plugin interface %u, this fettle has %u: build it again with the headers of this fettle", path,
+                          def->abi_major, FT_ABI_MAJOR);
+    if (def->size < offsetof(struct ft_plugin, actions) + sizeof(def->actions))
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s: its description has %u bytes, which is too few for interface %u; build it again", path, def->size, FT_ABI_MAJOR);
+    if (!name_fits(def->name) || !ft_streq(def->name, name))
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s calls itself '%s'; the file must be named after the plugin", path, def->name ? def->name : "");
+    if (!def->open || !def->version || !def->summary)
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s lacks `open`, a version or a summary", path);
+    return check_actions(def, path, reterr);
+}
+
+static int read_schema(const char *text, const char *path, const char *what, json_t **ret, struct ft_err *reterr)
+{
+    int r = ft_json_parse(text, strlen(text), 0, ret, reterr);
+
+    return r < 0 ? ft_err_in(reterr, "plugin %s: %s", path, what) : 0;
+}
+
+static int load(struct ft_registry *registry, const char *name, const char *path, struct plugin *plugin, struct ft_err *reterr)
+{
+    const char *text;
+    int r;
+
+    plugin->so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!plugin->so)
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s cannot be loaded: %s", path, dlerror());
+    plugin->def = dlsym(plugin->so, "ft_plugin");
+    if (!plugin->def)
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s has no symbol 'ft_plugin': it is no plugin of fettle, or was linked with hidden symbols (FT_EXPORT is missing)", path);
+    r = check_plugin(plugin->def, name, path, reterr);
+    if (r < 0)
+        return r;
+    text = plugin->def->config_schema ? plugin->def->config_schema : "{\"type\":\"object\"}";
+    r = read_schema(text, path, "the schema of its configuration", &plugin->config_schema, reterr);
+    if (r < 0)
+        return r;
+    plugin->registry = registry;
+    plugin->name = ft_strdup(name);
+    while (plugin->def->actions[plugin->count])
+        plugin->count++;
+    plugin->actions = ft_calloc(plugin->count + 1, sizeof(*plugin->actions));
+    plugin->compiled = ft_calloc(plugin->count + 1, sizeof(bool));
+    for (size_t i = 0; i < plugin->count; i++) {
+        struct ft_action_info *info = &plugin->actions[i];
+
+        info->plugin = plugin->def->name;
+        info->action = plugin->def->actions[i];
+        info->name = info->action->name;
+        info->version = plugin->def->version;
+        info->full = ft_asprintf("%s.%s", info->plugin, info->name);
+    }
+    return 0;
+}
+
+static struct plugin *loaded(struct ft_registry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->plugin_count; i++)
+        if (ft_streq(registry->plugins[i]->def->name, name))
+            return registry->plugins[i];
+    return NULL;
+}
+
+static int find_plugin(struct ft_registry *registry, const char *name, struct plugin **ret, struct ft_err *reterr)
+{
+    struct plugin *plugin = loaded(registry, name);
+    struct stat st;
+    char *path;
+    int r;
+
+    if (plugin) {
+        *ret = plugin;
+        return 0;
+    }
+    if (!name_fits(name))
+        return no_such_plugin(registry, name, reterr);
+    path = ft_asprintf("%s/%s.so", registry->dir, name);
+    if (stat(path, &st) < 0) {
+        free(path);
+        return no_such_plugin(registry, name, reterr);
+    }
+    plugin = ft_calloc(1, sizeof(*plugin));
+    r = load(registry, name, path, plugin, reterr);
+    free(path);
+    if (r < 0) {
+        plugin_free(plugin);
+        return r;
+    }
+    registry->plugins = ft_realloc(registry->plugins, (registry->plugin_count + 1) * sizeof(*registry->plugins));
+    registry->plugins[registry->plugin_count++] = plugin;
+    *ret = plugin;
+    return 0;
+}
+
+int ft_registry_plugin(struct ft_registry *registry, const char *name, const struct ft_plugin **ret, struct ft_err *reterr)
+{
+    struct plugin *plugin;
+    int r = find_plugin(registry, name, &plugin, reterr);
+
+    if (r == 0)
+        *ret = plugin->def;
+    return r;
+}
+
+/* ---- actions */
+
+static int compile_action(struct plugin *plugin, size_t i, struct ft_err *reterr)
+{
+    struct ft_action_info *info = &plugin->actions[i];
+    int r = 0;
+
+    if (plugin->compiled[i])
+        return 0;
+    if (!info->params_json)
+        r = read_schema(info->action->params_schema, info->full, "the schema of its parameters", &info->params_json, reterr);
+    if (r == 0 && !info->result_json)
+        r = read_schema(info->action->result_schema, info->full, "the schema of its result", &info->result_json, reterr);
+    if (r == 0 && !info->params && (r = ft_schema_compile(info->params_json, &info->params, reterr)) < 0)
+        ft_err_in(reterr, "plugin %s: the schema of the parameters of '%s'", plugin->name, info->name);
+    if (r == 0 && !info->result && (r = ft_schema_compile(info->result_json, &info->result, reterr)) < 0)
+        ft_err_in(reterr, "plugin %s: the schema of the result of '%s'", plugin->name, info->name);
+    plugin->compiled[i] = r == 0;
+    return r < 0 ? -ENOEXEC : 0;
+}
+
+static int no_such_action(const struct plugin *plugin, const char *name, struct ft_err *reterr)
+{
+    const char **names = ft_calloc(plugin->count + 1, sizeof(char *));
+    const char *near;
+    int r;
+
+    for (size_t i = 0; i < plugin->count; i++)
+        names[i] = plugin->actions[i].name;
+    near = ft_suggest(name, names);
+    free(names);
+    if (near)
+        r = ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "plugin %s has no action '%s', did you mean '%s'?", plugin->name, name, near);
+    else
+        r = ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "plugin %s has no action '%s' (`fettle plugins %s` lists them)", plugin->name, name, plugin->name);
+    return r;
+}
+
+int ft_registry_action(struct ft_registry *registry, const char *full, const struct ft_action_info **ret, struct ft_err *reterr)
+{
+    const char *dot = strchr(full, '.');
+    struct plugin *plugin;
+    char *name;
+    int r;
+
+    if (!dot || dot == full || !dot[1])
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "'%s' is no action: write plugin.action", full);
+    name = ft_strndup(full, (size_t)(dot - full));
+    r = find_plugin(registry, name, &plugin, reterr);
+    free(name);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < plugin->count; i++) {
+        if (!ft_streq(plugin->actions[i].name, dot + 1))
+            continue;
+        r = compile_action(plugin, i, reterr);
+        if (r == 0)
+            *ret = &plugin->actions[i];
+        return r;
+    }
+    return no_such_action(plugin, dot + 1, reterr);
+}
+
+/* ---- the first call */
+
+const json_t *plugin_section(const struct plugin *plugin)
+{
+    return json_object_get(json_object_get(plugin->registry->o.config, "plugins"), plugin->name);
+}
+
+/* The section, checked, with defaults, its secrets read. */
+static int section_ready(struct plugin *plugin, json_t **ret, struct ft_err *reterr)
+{
+    const json_t *section = plugin_section(plugin);
+    json_t *empty = json_object(), *loose = ft_config_schema(plugin->config_schema), *filled = NULL;
+    struct ft_schema *schema = NULL;
+    char *where = ft_asprintf("plugins.%s", plugin->name);
+    int r = ft_schema_compile(loose, &schema, reterr);
+
+    if (r == 0)
+        r = ft_schema_require(schema, section ? section : empty, where, reterr);
+    if (r < 0 && !section)
+        r = ft_err_in(reterr, "the plugin %s is not configured; add a section %s to fettle.yaml", plugin->name, where);
+    else if (r < 0)
+        r = ft_err_in(reterr, "configuration");
+    if (r == 0) {
+        filled = ft_schema_fill(schema, section ? section : empty);
+        r = ft_config_resolve(plugin->registry->o.secrets, plugin->config_schema, filled, where, ret, reterr);
+    }
+    if (r < 0 && reterr && !reterr->class)
+        reterr->class = FT_DENIED;
+    json_decref(filled);
+    json_decref(empty);
+    json_decref(loose);
+    ft_schema_free(schema);
+    free(where);
+    return r;
+}
+
+int plugin_open(struct plugin *plugin, struct ft_err *reterr)
+{
+    int r;
+
+    if (plugin->opened)
+        return 0;
+    r = section_ready(plugin, &plugin->config, reterr);
+    if (r < 0)
+        return r;
+    r = plugin->def->open(&plugin_host, plugin->config, &plugin->instance, reterr);
+    if (r < 0) {
+        json_decref(plugin->config);
+        plugin->config = NULL;
+        return ft_err_in(reterr, "plugin %s", plugin->name);
+    }
+    plugin->opened = true;
+    return 0;
+}
+
+int ft_registry_doctor(struct ft_registry *registry, const char *name, struct ft_err *reterr)
+{
+    struct plugin *plugin;
+    json_t *config = NULL;
+    int r = find_plugin(registry, name, &plugin, reterr);
+
+    for (size_t i = 0; r == 0 && i < plugin->count; i++)
+        r = compile_action(plugin, i, reterr);
+    if (r == 0)
+        r = section_ready(plugin, &config, reterr);
+    json_decref(config);
+    return r;
+}
