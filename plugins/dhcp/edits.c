@@ -522,7 +522,9 @@ static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
     list = json_object_get(subnet ? subnet : dhcp4, "reservations");
     entry = json_array_get(list, find_host(list, w.mac, w.ip));
     if (st->phase == PHASE_PROBE) {
-        dhcp_done(call, json_pack("{s:b, s:O?}", "happened", adds == (entry != NULL), "seen", entry));
+        bool as_added = entry && same_mac(text_of(entry, "hw-address"), w.mac) && strcmp(text_of(entry, "ip-address") ?: "", w.ip ? w.ip : "") == 0;
+
+        dhcp_done(call, json_pack("{s:b, s:O?}", "happened", adds ? as_added : !entry, "seen", entry));
         return;
     }
     dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?}", "found", entry != NULL, "ip", text_of(entry, "ip-address"),
