@@ -34,11 +34,19 @@ static const char *const migrations[] = {
 
 /* ---- errors */
 
-static int code_of(sqlite3 *db, int sqlite_code)
+/* What the system said to SQLite, 0 when the error is SQLite's own. A commit forgets to tell, but leaves errno as it was. */
+static int system_error(sqlite3 *db)
 {
-    int sys = sqlite3_system_errno(db);
+    int kind = sqlite3_errcode(db) & 0xff;
 
-    switch (sqlite_code & 0xff) {
+    if (kind != SQLITE_IOERR && kind != SQLITE_CANTOPEN)
+        return 0;
+    return sqlite3_system_errno(db) ? sqlite3_system_errno(db) : errno;
+}
+
+static int code_of(sqlite3 *db, int sys)
+{
+    switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_FULL: return -ENOSPC;
     case SQLITE_READONLY: return -EROFS;
     case SQLITE_BUSY: case SQLITE_LOCKED: return -EBUSY;
@@ -52,7 +60,7 @@ static int code_of(sqlite3 *db, int sqlite_code)
 
 int db_error(sqlite3 *db, const char *path, const char *doing, struct ft_err *reterr)
 {
-    int code = code_of(db, sqlite3_extended_errcode(db));
+    int sys = system_error(db), code = code_of(db, sys);
 
     switch (code) {
     case -ENOSPC: return ft_err_set(reterr, code, "cannot %s the store '%s': there is no space for it to grow; free some, then resume the run", doing, path);
@@ -60,8 +68,7 @@ int db_error(sqlite3 *db, const char *path, const char *doing, struct ft_err *re
     case -EBUSY: return ft_err_set(reterr, code, "cannot %s the store '%s': another process has held it locked for %d ms; see which with fuser", doing, path, db_busy_ms);
     case -EBADMSG: return ft_err_set(reterr, code, "cannot %s the store '%s': the file is damaged, or not a store of fettle (%s); move it away or choose another with --store",
                                      doing, path, sqlite3_errmsg(db));
-    default: return ft_err_set(reterr, code, "cannot %s the store '%s': %s%s%s", doing, path, sqlite3_errmsg(db),
-                               sqlite3_system_errno(db) ? ": " : "", sqlite3_system_errno(db) ? strerror(sqlite3_system_errno(db)) : "");
+    default: return ft_err_set(reterr, code, "cannot %s the store '%s': %s%s%s", doing, path, sqlite3_errmsg(db), sys ? ": " : "", sys ? strerror(sys) : "");
     }
 }
 

@@ -203,7 +203,7 @@ Test(store_append, n_writes_flush_at_most_n_plus_2_times)
         fixture_open(&fx);
         one_run(WRITES);
         fx.store = ft_store_close(fx.store);
-        most = ft_max(most, (unsigned)flushes);fprintf(stderr,"%d:%d ",run,flushes);
+        most = ft_max(most, (unsigned)flushes);
         cr_expect_leq(flushes, WRITES + 2, "run %d flushed %d times", run, flushes);
     }
     cr_expect_geq(most, WRITES + 1, "no flush was seen at all");
