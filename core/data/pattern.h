@@ -1,8 +1,8 @@
 /* pattern.h: regular expressions as JSON Schema and playbooks write them (the common part of ECMA-262's), matched by libc's
  * POSIX engine, which never backtracks: its time does not explode.
  *
- * Supported: literals, ., classes, \d \w \s and their opposites (ASCII), escapes of punctuation, \t \n \r \f \v, \xHH, \uHHHH, groups (also (?:…)),
- * |, ^, $, and * + ? {n} {n,} {n,m}, lazy or not. Look-around, back-references, \b and \p are errors of compilation. A subject
+ * Supported: literals, ., classes, \d \w \s and their opposites (ASCII), escapes of punctuation, \t \n \r \f \v, \xHH, \uHHHH,
+ * groups (also (?:…)), |, ^, $, and * + ? {n} {n,} {n,m}, lazy or not. U+0000 is in no class. Look-around, back-references, \b and \p are errors of compilation. A subject
  * longer than 64 KiB never matches. Characters are Unicode's, whatever the locale.
  */
 #pragma once
