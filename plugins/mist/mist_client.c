@@ -212,8 +212,8 @@ static void status_live(struct ft_call *call, json_t *live)
 {
     struct client_look *look = mist_state(call)->own;
 
-    look->live = live;
-    if (live || look->searched)
+    look->live = mist_str(live, "mac") ? live : NULL;        /* an object that is no client says nothing */
+    if (look->live || look->searched)
         look_at_ap(call);
     else
         mist_search_client(call, status_past);

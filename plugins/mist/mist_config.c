@@ -249,7 +249,7 @@ static void undo_ready(struct ft_call *call, json_t *object)
     if (json_equal(now, before)) {
         mist_done(call, json_pack("{s:b}", "changed", false));
     } else if (!mist_covers(now, after)) {
-        mist_fail(call, FT_CONFLICT, "somebody changed %s after this step: put back by hand what is right", mist_str(receipt, "what"));
+        mist_fail(call, FT_CONFLICT, "somebody changed %s after this step: put back by hand what is right", mist_str(receipt, "what") ? mist_str(receipt, "what") : "it");
     } else {
         st->write.method = "PUT";
         st->write.path = mist_str(receipt, "path");

@@ -17,6 +17,10 @@ static void stats_here(struct ft_call *call, json_t *stats)
         mist_fail(call, FT_INVALID, "device: '%.100s' is of type '%s', not '%s'", mist_text(call, "device"), type, st->wanted_type);
         return;
     }
+    if (st->wanted_type && !type && st->mode != MIST_LOOK) {
+        mist_fail(call, FT_INVALID, "device: Mist does not tell whether '%.100s' is of type '%s', so it is left alone", mist_text(call, "device"), st->wanted_type);
+        return;
+    }
     if (mist_str(stats, "name|hostname"))
         st->device.name = mist_str(stats, "name|hostname");
     if (mist_str(stats, "mac"))

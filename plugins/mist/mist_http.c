@@ -253,7 +253,7 @@ static const char *next_url(struct ft_call *call, const char *next)
 
     if (strncmp(next, "/api/", 5) == 0)
         return host->printf(call, "%s%s", root, next);
-    return same_origin(root, next) ? next : NULL;
+    return same_origin(root, next) ? host->printf(call, "%s", next) : NULL;      /* the answer that holds it goes */
 }
 
 static void follow(struct ft_call *call, const char *next)

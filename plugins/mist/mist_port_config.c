@@ -187,12 +187,10 @@ static void set_write(struct ft_call *call, const char *summary)
     w->result = mist_hold(call, json_pack("{s:s, s:s, s:s}", "site_id", st->site_id, "device_id", st->device.id, "port", port));
 }
 
-/* null and absent are the same: no override. Mist may add members to what was sent. */
-static bool same(const json_t *is, const json_t *wanted)
+/* null and absent are the same: no override. */
+static bool is_before(const json_t *is, const json_t *before)
 {
-    bool none = !is || json_is_null(is);
-
-    return !wanted || json_is_null(wanted) ? none : !none && mist_covers(is, wanted);
+    return !before || json_is_null(before) ? !is || json_is_null(is) : json_equal(is, before);
 }
 
 /* The plan's state is still there, or the change itself is. */
@@ -201,7 +199,7 @@ static bool as_planned(struct ft_call *call)
     struct override *o = mist_state(call)->own;
     const json_t *receipt = host->receipt(call);
 
-    if (!receipt || same(o->before, json_object_get(receipt, "before")) || same(o->before, json_object_get(receipt, "after")))
+    if (!receipt || is_before(o->before, json_object_get(receipt, "before")) || mist_covers(o->before, json_object_get(receipt, "after")))
         return true;
     mist_fail(call, FT_CONFLICT, "somebody changed the override of port %s of %s since the plan: plan again", mist_text(call, "port"), switch_name(mist_state(call)));
     return false;
@@ -231,7 +229,7 @@ static void config_ready(struct ft_call *call)
     }
     if (!as_planned(call))
         return;
-    st->write.nothing_to_do = same(o->before, o->after);
+    st->write.nothing_to_do = mist_covers(o->before, o->after);
     set_write(call, host->printf(call, st->write.nothing_to_do ? "port %s of %s is as wanted" : "change port %s of %s", mist_text(call, "port"), switch_name(st)));
     mist_write_ready(call);
 }
@@ -253,9 +251,9 @@ static void undo_here(struct ft_call *call, json_t *device)
     if (!receipt)
         return;
     take_map(call, device);
-    if (same(o->before, before)) {
+    if (is_before(o->before, before)) {
         mist_done(call, json_pack("{s:b}", "changed", false));
-    } else if (!same(o->before, after)) {
+    } else if (!mist_covers(o->before, after)) {
         mist_fail(call, FT_CONFLICT, "somebody changed the override of port %s of %s after this step: put back by hand what is right",
                   mist_text(call, "port"), switch_name(st));
     } else {
@@ -390,7 +388,7 @@ static void cycle_ready(struct ft_call *call)
     struct mist_call *st = mist_state(call);
     struct override *o = st->own;
     const json_t *receipt = host->receipt(call), *was = json_object_get(receipt, "before");
-    bool goes_on = receipt && same(o->before, json_object_get(receipt, "after"));       /* after a crash in the middle */
+    bool goes_on = receipt && mist_covers(o->before, json_object_get(receipt, "after"));       /* after a crash in the middle */
 
     if (!as_planned(call))
         return;
@@ -441,7 +439,7 @@ static void probe_here(struct ft_call *call, json_t *device)
     if (!receipt)
         return;
     take_map(call, device);
-    if (same(o->before, json_object_get(receipt, "after")))
+    if (mist_covers(o->before, json_object_get(receipt, "after")))
         mist_done(call, json_pack("{s:b, s:{s:O}}", "happened", false, "seen", "override", o->before));
     else
         probe_look(call);
