@@ -512,13 +512,24 @@ static void setup_next(struct ft_call *call)
     send_step(call);
 }
 
+static bool same_line(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+
+    while (n && a[n - 1] == ' ')
+        n--;
+    while (m && b[m - 1] == ' ')
+        m--;
+    return n == m && memcmp(a, b, n) == 0;
+}
+
 /* The same line twice is the prompt: banners may hold '#' and '>', but not again after an empty line. */
 static void candidate_seen(struct ft_call *call)
 {
     struct sw *st = host->state(call);
     const char *line = st->term.text + st->term.line;
 
-    if (strcmp(st->candidate, line) != 0) {
+    if (!same_line(st->candidate, line)) {
         snprintf(st->candidate, sizeof(st->candidate), "%s", line);
         term_reset(&st->term);
         tell(call, "\n", 1);
@@ -540,27 +551,45 @@ static void candidate_seen(struct ft_call *call)
     setup_next(call);
 }
 
-/* Prompts before the echo of what was sent belong to a log line in between, once we know that this terminal echoes. */
-static bool is_own_prompt(struct sw *st)
-{
-    bool raw = st->dialogue == DIALOGUE_READY && st->steps[st->step_at].raw;
-    bool echoed = raw || term_echoed(&st->term, st->sent);
+static void prompt_seen(struct ft_call *call);
 
-    if (raw)
-        return true;
-    if (!echoed && st->echo_known && st->echoes)
-        return false;
-    if (!st->echo_known)
-        st->echoes = echoed;
+#define QUIET_MS 700
+
+/* A prompt, no echo, and nothing more for a while: this terminal does not echo. */
+static void quiet_over(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    if (!st->sent || st->echo_known || host->wall_ms(call) < st->quiet_at_ms || term_look(&st->term, NULL) != TERM_PROMPT)
+        return;
     st->echo_known = true;
-    return true;
+    st->echoes = false;
+    prompt_seen(call);
+}
+
+/* Prompts before the echo of what was sent belong to something else: an earlier empty line, a log line in between. */
+static bool is_own_prompt(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    if (st->dialogue == DIALOGUE_READY && st->steps[st->step_at].raw)
+        return true;
+    if (term_echoed(&st->term, st->sent)) {
+        st->echo_known = st->echoes = true;
+        return true;
+    }
+    if (!st->echo_known) {
+        st->quiet_at_ms = host->wall_ms(call) + QUIET_MS;
+        host->timer(call, QUIET_MS, quiet_over);
+    }
+    return st->echo_known && !st->echoes;
 }
 
 static void prompt_seen(struct ft_call *call)
 {
     struct sw *st = host->state(call);
 
-    if (!is_own_prompt(st))
+    if (!is_own_prompt(call))
         return;
     if (st->dialogue == DIALOGUE_ENABLE && term_prompt_end(&st->term) != '#') {
         sw_fail(call, FT_DENIED, "%s did not take the enable password", st->name);

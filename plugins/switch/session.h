@@ -92,6 +92,7 @@ struct sw {
     size_t setup_at;
     const char *sent, *until;
     bool echo_known, echoes, risky;
+    uint64_t quiet_at_ms;
     const struct step *steps;
     size_t step_count, step_at;
     void (*said)(struct ft_call *call);

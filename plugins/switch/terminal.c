@@ -134,7 +134,7 @@ static size_t prompt_base(const char *line, size_t len)
         return 0;
     while (n < len - 1 && (isalnum((unsigned char)line[n]) || strchr("@._:~/-", line[n])))
         n++;
-    if (n < len - 1 && line[n] == ' ' && n == len - 2)
+    if (n == len - 2 && line[n] == ' ' && line[n + 1] == '#' && memchr(line, '@', n))
         return n;                                  /* a root shell */
     if (n < len - 1 && line[n] == '(' && line[len - 2] == ')' && !memchr(line + n, ' ', len - n))
         return n;
@@ -304,12 +304,12 @@ char *term_output(struct term *t, const char *command, bool keep_logs)
         size_t len = (size_t)((eol ? eol : end) - from);
         bool banner = is_banner(from, len);
 
-        if ((keep_logs || !is_log_line(from, len)) && !(banner && n == 0)) {
+        if ((keep_logs || !is_log_line(from, len)) && !(banner && n == 0 && !starts(from, len, "[edit"))) {
             memcpy(out + n, from, len);
             n += len;
             out[n++] = '\n';
             if (!banner)
-                kept = n;                          /* banners at the end go, those in the middle stay */
+                kept = n;                          /* banners at the end go; those in the middle stay, and the [edit …] of a diff */
         }
         from = eol ? eol + 1 : end;
     }
