@@ -281,11 +281,18 @@ static void compile_step(struct loader *ld, struct step_info *info)
 
 /* ---- around the steps -------------------------------------------------------------------------------------------- */
 
-/* A list of texts: `locks`, `evidence`. */
+/* A list of texts, or one expression that gives it: `locks`, `evidence`. */
 static const struct ft_tmpl *compile_texts(struct scope *scope, const struct ft_node *node, const char *what, const char *item)
 {
+    const struct ft_tmpl *tmpl;
     bool ok = true;
 
+    if (node && node->kind == FT_NODE_STRING && pb_has_expression(node->text)) {
+        tmpl = pb_tmpl(scope, node);
+        if (pb_tmpl_is_text(tmpl))
+            rd_error(&scope->ld->rd, node->mark, NULL, "%s takes a list, and a text with ${…} in it is always a text", what);
+        return tmpl;
+    }
     if (!node || !rd_list(&scope->ld->rd, node, what))
         return NULL;
     for (const struct ft_node *text = node->first; text; text = text->next)
