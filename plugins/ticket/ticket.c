@@ -373,30 +373,26 @@ static void plan_done(struct ft_call *call, struct ticket *st)
 {
     struct ft_http_req req = built_request(call, st);
 
-    end_done(call, json_pack("{s:s, s:[o], s:O?, s:o*, s:O?}", "summary", st->summary, "requests", host->http_render(call, &req), "changes", st->changes,
+    end_done(call, json_pack("{s:s, s:[o], s:O*, s:o*, s:O*}", "summary", st->summary, "requests", host->http_render(call, &req), "changes", st->changes,
                              "before", st->record ? facts(call, st->record) : NULL, "receipt", st->receipt));
 }
 
 static void plan_nothing(struct ft_call *call, struct ticket *st, const char *summary)
 {
-    end_done(call, json_pack("{s:s, s:[], s:b, s:O?}", "summary", summary, "requests", "nothing_to_do", 1, "receipt", st->receipt));
+    end_done(call, json_pack("{s:s, s:[], s:b, s:O*}", "summary", summary, "requests", "nothing_to_do", 1, "receipt", st->receipt));
 }
 
-/* References are answered as sys_ids, whatever was sent; for the others what was sent must be there. */
-static const char *dropped_field(const json_t *body, const json_t *record)
+/* Of what was sent, what matters must be there. (Texts may be trimmed, and references are answered as sys_ids, whatever was sent.) */
+static const char *dropped_field(const json_t *body, const json_t *record, bool is_new)
 {
-    static const char *const unseen[] = { "work_notes", "comments", "assignment_group", "caller_id", "cmdb_ci", "assigned_to", "description", "close_notes" };
-    const char *key;
-    json_t *value;
+    static const char *const checked[] = { "correlation_id", "state", "impact", "urgency", "parent_incident", "problem_id", "rfc" };
+    size_t n = is_new ? 1 : sizeof(checked) / sizeof(checked[0]);      /* a new one without its correlation id would be opened again and again */
 
-    json_object_foreach((json_t *)body, key, value) {
-        const char *sent = json_string_value(value), *have = text_of(record, key);
-        bool skip = !sent || !have;
+    for (size_t i = 0; i < n; i++) {
+        const char *to = text_of(body, checked[i]), *have = text_of(record, checked[i]);
 
-        for (size_t i = 0; i < sizeof(unseen) / sizeof(unseen[0]); i++)
-            skip = skip || strcmp(unseen[i], key) == 0;
-        if (!skip && strcmp(sent, have) != 0)
-            return key;
+        if (to && have && strcmp(to, have) != 0)
+            return checked[i];
     }
     return NULL;
 }
@@ -416,7 +412,7 @@ static void sent(struct ft_call *call, const struct ft_http_res *res, void *arg)
         end_fail(call, FT_AMBIGUOUS, "%s answered the %s without the record: whether it was taken is unknown", base_url(call), st->method);
         return;
     }
-    dropped = st->body ? dropped_field(st->body, record) : NULL;
+    dropped = st->body ? dropped_field(st->body, record, strcmp(st->method, "POST") == 0) : NULL;
     if (dropped) {
         end_fail(call, FT_DENIED, "ServiceNow took the request and left '%s' of %s as it was: the account may not write that field", dropped,
                  text_of(record, "number") ?: "the incident");
