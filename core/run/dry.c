@@ -653,6 +653,7 @@ static void open_child(struct dry_list *l)
 
         json_object_update(callee, l->params);
         json_object_set(callee, "run", json_object_get(l->env, "run"));
+        json_object_set_new(callee, "error", json_null());
         child = list_open(l->dry, l, step->callee, ft_playbook_steps(step->callee), ft_asprintf("%s%s/", l->prefix, step->id), callee, l->certain, 0, false);
         json_decref(callee);
     }

@@ -52,6 +52,7 @@ static json_t *root_env(const struct ft_run *run, const json_t *event)
     json_object_update(env, run->params);
     json_object_set_new(env, "run", json_pack("{s:s, s:s, s:I, s:s, s:s}", "id", run->id, "mode", run->dry_run ? "dry_run" : "run",
                                               "started_at", (json_int_t)run->started_ms, "requester", run->requester, "playbook", ft_playbook_name(run->playbook)));
+    json_object_set_new(env, "error", json_null());          /* until a step has failed */
     if (event)
         json_object_set(env, "event", (json_t *)event);
     return env;

@@ -196,6 +196,7 @@ static json_t *callee_env(struct step_run *step, const json_t *params)
 
     json_object_update(env, (json_t *)params);
     json_object_set(env, "run", json_object_get(step->list->env, "run"));
+    json_object_set_new(env, "error", json_null());
     if (json_object_get(step->list->env, "event"))
         json_object_set(env, "event", json_object_get(step->list->env, "event"));
     return env;

@@ -38,11 +38,8 @@ static json_t *inactive_vlans(const struct lab *lab, int ap)
 static void ap_live(const struct lab *lab, int n, json_t *o)
 {
     const struct lab_ap *ap = &lab->aps[n];
-    const struct lab_switch *sw = &lab->switches[ap->sw];
-    char chassis[18];
     int busy = lab_ap_clients(lab, n, -1);
 
-    lab_colons(sw->mac, ':', false, chassis);
     json_object_update_new(o, json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:i, s:s, s:o, s:I, s:I}",
         "uptime", (json_int_t)(lab->now - ap->boot), "num_clients", busy, "num_wlans", 2, "cpu_util", 5 + busy / 2, "cpu_user", 7496631,
         "cpu_system", 21921854, "mem_total_kb", 505468, "mem_used_kb", 202096 + busy * 900, "power_budget", 8400, "power_constrained", 0,
@@ -54,12 +51,21 @@ static void ap_live(const struct lab *lab, int n, json_t *o)
     json_object_set_new(o, "port_stat", json_pack("{s:{s:b, s:b, s:i, s:i, s:I, s:I, s:I, s:I}}", "eth0", "up", 1, "full_duplex", 1, "speed", 1000,
         "rx_errors", 0, "rx_bytes", (json_int_t)1284143195, "rx_pkts", (json_int_t)5199816, "tx_bytes", (json_int_t)1283744961, "tx_pkts",
         (json_int_t)3990463));
-    json_object_set_new(o, "lldp_stat", json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i}", "chassis_id", chassis, "system_name", sw->name,
-        "port_id", sw->ports[ap->port].name, "port_desc", sw->ports[ap->port].name, "mgmt_addr", sw->ip, "lldp_med_supported", 1,
-        "power_allocated", 25500, "power_requested", 25500, "power_draw", 11200));
     json_object_set_new(o, "ip_stat", json_pack("{s:s, s:s, s:s, s:[s], s:{s:o}}", "ip", ap->ip, "netmask", "255.255.255.0", "gateway", "10.10.0.1",
         "dns", "10.10.0.53", "ips", "vlan10", json_sprintf("%s/24", ap->ip)));
     json_object_set_new(o, "env_stat", json_pack("{s:i, s:i}", "cpu_temp", 53, "ambient_temp", 43));
+}
+
+/* What LLDP said last stays known while the AP is away. */
+static void ap_uplink(const struct lab *lab, const struct lab_ap *ap, json_t *o)
+{
+    const struct lab_switch *sw = &lab->switches[ap->sw];
+    char chassis[18];
+
+    lab_colons(sw->mac, ':', false, chassis);
+    json_object_set_new(o, "lldp_stat", json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:i, s:i}", "chassis_id", chassis, "system_name", sw->name,
+        "port_id", sw->ports[ap->port].name, "port_desc", sw->ports[ap->port].name, "mgmt_addr", sw->ip, "lldp_med_supported", 1,
+        "power_allocated", 25500, "power_requested", 25500, "power_draw", 11200));
 }
 
 static json_t *ap_stats(const struct lab *lab, int n)
@@ -72,6 +78,7 @@ static json_t *ap_stats(const struct lab *lab, int n)
         "created_time", floor(lab->wall - 6e7), "config_reverted", 0, "notes", "", "last_trouble", "code", "07", "timestamp",
         (json_int_t)(lab->wall - 4e6), "locating", ap->locating, "x_m", ap->x, "y_m", ap->y, "hw_rev", "C02");
 
+    ap_uplink(lab, ap, o);
     if (up)
         ap_live(lab, n, o);
     return o;
