@@ -105,9 +105,13 @@ static const struct fake_result *ask(struct fake_host **f, const char *name, con
     const struct fake_result *r;
     struct sockaddr_in self = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-    ns.port = 0;
-    ns.udp = bound(SOCK_DGRAM, &ns.port);
-    ns.tcp = bound(SOCK_STREAM, &ns.port);
+    ns.udp = ns.tcp = -1;
+    for (int tries = 0; ns.tcp < 0 && tries < 50; tries++) {      /* one number for both, which somebody may have for one */
+        close(ns.udp);
+        ns.port = 0;
+        ns.udp = bound(SOCK_DGRAM, &ns.port);
+        ns.tcp = bound(SOCK_STREAM, &ns.port);
+    }
     cr_assert(ns.udp >= 0 && ns.tcp >= 0);
     listen(ns.tcp, 1);
     pthread_create(&udp, NULL, ns_udp, NULL);
@@ -352,6 +356,17 @@ static pid_t start_server(uint16_t *port, FILE **in)
     return pid;
 }
 
+static void remove_certificate(void)
+{
+    char path[100];
+
+    snprintf(path, sizeof(path), "%s/c.pem", dir);
+    unlink(path);
+    snprintf(path, sizeof(path), "%s/k.pem", dir);
+    unlink(path);
+    rmdir(dir);
+}
+
 static const struct { const char *more; bool trusts, verified, matches, expired; const char *says; } certificates[] = {
     { "", true, true, true, false, NULL },
     { "", false, false, true, false, "self-signed" },
@@ -392,6 +407,7 @@ Test(net, tls_cert_is_shown_trusted_or_not)
         cr_expect_leq(llabs(fake_int(r->result, "days_left") - (certificates[i].expired ? -10 : 29)), 1, "%zu: %d", i, (int)fake_int(r->result, "days_left"));
         fake_host_free(f);
     }
+    remove_certificate();
 }
 
 static void *say_no_tls(void *arg)
