@@ -313,6 +313,7 @@ static void loader_done(struct loader *ld)
     json_decref(ld->outcomes);
     json_decref(ld->children);
     json_decref(ld->ids);
+    json_decref(ld->simple);
     free(ld->name_list);
     free(ld->steps);
 }
@@ -323,7 +324,7 @@ static struct ft_playbook *load_doc(struct session *s, const char *path, struct 
     struct ft_playbook *pb = new_playbook(path);
     struct loader ld = {
         .rd = { s->diags, doc, pb->path, .tainted = ft_diags_count(s->diags) != before }, .session = s, .world = s->world, .pb = pb, .mem = pb->mem,
-        .names = json_object(), .outcomes = json_object(), .children = json_object(), .ids = json_object(),
+        .names = json_object(), .outcomes = json_object(), .children = json_object(), .ids = json_object(), .simple = json_object(),
     };
 
     pb->doc = doc;

@@ -98,6 +98,7 @@ struct loader {
     struct ft_playbook *pb;
     struct ft_arena *mem;                 /* pb's */
     json_t *names;                        /* name → index in name_list */
+    json_t *simple;                       /* expression that is just such a name → index in the playbook's chunks */
     struct name **name_list;
     size_t name_count, name_room;
     json_t *ids;                          /* step id → number, also of ids that cannot be names */

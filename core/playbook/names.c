@@ -1,6 +1,6 @@
 /* names.c: the one namespace of a playbook: parameters, variables, step ids, set names, `as` names. */
 #include "playbook/loader.h"
-#include "base/text.h"
+#include "script/script.h"
 
 static const char *const kinds[] = {
     [NAME_PARAM] = "a parameter", [NAME_VAR] = "a variable", [NAME_STEP] = "a step's id", [NAME_SET] = "set by a step", [NAME_AS] = "the item of a for_each",
@@ -13,34 +13,6 @@ struct name *pb_name_find(const struct loader *ld, const char *text)
     return index ? ld->name_list[json_integer_value(index)] : NULL;
 }
 
-static bool no_name(void *arg, const char *name, struct ft_name_type *ret_type, const char **ret_why)
-{
-    (void)arg; (void)name; (void)ret_type; (void)ret_why;
-    return false;
-}
-
-static struct ft_mark nowhere(const void *arg, size_t offset, size_t len)
-{
-    (void)arg; (void)offset; (void)len;
-    return (struct ft_mark){ 1, 1, 1, 0 };
-}
-
-/* Whether expressions know the name without any playbook: it is one of Lua's or a helper's. */
-static bool is_global(struct ft_script *script, const char *text)
-{
-    const struct ft_text_place place = { .source = "", .mark = nowhere };
-    const struct ft_names none = { .lookup = no_name };
-    struct ft_diags *unheard = ft_diags_new();
-    char *probe = ft_asprintf("type(%s)", text);
-    struct ft_chunk *chunk = ft_chunk_compile(script, FT_CHUNK_EXPRESSION, probe, strlen(probe), &place, &none, unheard);
-    bool known = chunk != NULL;
-
-    ft_chunk_free(chunk);
-    ft_diags_free(unheard);
-    free(probe);
-    return known;
-}
-
 /* What the name means in expressions already; NULL: nothing. */
 static const char *reserved(const struct loader *ld, const char *text)
 {
@@ -51,7 +23,7 @@ static const char *reserved(const struct loader *ld, const char *text)
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (strcmp(ours[i].name, text) == 0)
             return ours[i].means;
-    return is_global(ld->world->script, text) ? "a function or module of Lua's or fettle's" : NULL;
+    return ft_script_is_global(ld->world->script, text) ? "a function or module of Lua's or fettle's" : NULL;
 }
 
 /* step_7 is what a step without an id is called in journals. */

@@ -165,6 +165,23 @@ static size_t count_expressions(const char *text, size_t len)
     return n;
 }
 
+/* A parameter or variable alone means the same everywhere, and most expressions are one: each is compiled once. */
+static const struct ft_chunk *compile_expression(struct scope *scope, const struct ft_node *node, size_t from, size_t len, const char *text)
+{
+    struct loader *ld = scope->ld;
+    const struct name *name = scope->only_event ? NULL : pb_name_find(ld, text);
+    bool same = name && (name->kind == NAME_PARAM || name->kind == NAME_VAR);
+    json_t *known = same ? json_object_get(ld->simple, text) : NULL;
+    const struct ft_chunk *chunk;
+
+    if (known)
+        return ld->pb->chunks[json_integer_value(known)];
+    chunk = compile(scope, node, FT_CHUNK_EXPRESSION, from, len);
+    if (same && chunk)
+        json_object_set_new(ld->simple, text, json_integer((json_int_t)ld->pb->chunk_count - 1));
+    return chunk;
+}
+
 /* The expression at `open` ("${"); returns where it closes. */
 static size_t one_expression(struct scope *scope, const struct ft_node *node, size_t open, const struct ft_chunk **ret, const char **ret_text)
 {
@@ -182,7 +199,7 @@ static size_t one_expression(struct scope *scope, const struct ft_node *node, si
         rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, open, close + 1 - open), NULL, "${} is empty: write an expression in it");
     } else {
         *ret_text = ft_arena_strndup(ld->mem, node->text + from, to - from);
-        *ret = compile(scope, node, FT_CHUNK_EXPRESSION, from, to - from);
+        *ret = compile_expression(scope, node, from, to - from, *ret_text);
     }
     return close + 1;
 }

@@ -71,6 +71,14 @@ void ft_script_limits(struct ft_script *script, uint64_t instructions, size_t by
     script->ceiling.bytes = bytes;
 }
 
+bool ft_script_is_global(struct ft_script *script, const char *name)
+{
+    enum ft_library_kind kind = FT_LIBRARY_NONE;
+
+    /* A module that does not load is there all the same. */
+    return ft_library_find(script, name, /* member= */ NULL, &kind, /* reterr= */ NULL) < 0 || kind != FT_LIBRARY_NONE;
+}
+
 /* ---- Compiling --------------------------------------------------------------------------------------------------- */
 
 struct piece { const char *text; size_t len; };

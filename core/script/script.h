@@ -28,6 +28,9 @@ struct ft_script *ft_script_new(const char *lua_dir);          /* NULL: no helpe
 struct ft_script *ft_script_free(struct ft_script *script);    /* all its chunks must be freed before */
 void ft_script_limits(struct ft_script *script, uint64_t instructions, size_t bytes);   /* defaults 1,000,000 and 8 MiB an evaluation */
 
+/* Whether every expression knows the name: it is one of Lua's, a helper's or a helper module's. */
+bool ft_script_is_global(struct ft_script *script, const char *name);
+
 /* Where a text stands, so that errors inside it have a place in the file. `place(arg, offset, len)` maps a byte offset of the text. */
 struct ft_text_place {
     const char *source;                                         /* file name in diagnostics */
