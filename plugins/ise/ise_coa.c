@@ -7,7 +7,7 @@
 
 struct coa {
     const char *verb, *type;        /* "Reauth", "1" */
-    const char *what;               /* for people */
+    const char *before_mac, *behind_mac;      /* for people */
 };
 
 static double auth_time(const json_t *session)
@@ -32,17 +32,17 @@ static void coa_sent(struct ft_call *call, json_t *answer)
         ise_write_done(call, true);
 }
 
+/* What the write rests on keeps still; what moves by itself goes into the receipt, for the probe. */
 static json_t *coa_before(const json_t *session)
 {
-    json_t *before = json_object();
+    return json_pack("{s:b, s:o, s:o, s:o}", "session", session != NULL, "user_name", ise_str_or_null(session, "user_name"),
+                     "nas_ip", ise_str_or_null(session, "nas_ip_address"), "session_id", ise_str_or_null(session, "audit_session_id"));
+}
 
-    json_object_set_new(before, "session", json_boolean(session));
-    json_object_set_new(before, "user_name", ise_str_or_null(session, "user_name"));
-    json_object_set_new(before, "nas_ip", ise_str_or_null(session, "nas_ip_address"));
-    json_object_set_new(before, "session_id", ise_str_or_null(session, "audit_session_id"));
-    json_object_set_new(before, "timestamp", json_real(auth_time(session)));
-    json_object_set_new(before, "acct_status", ise_str_or_null(session, "acct_status_type"));
-    return before;
+static json_t *coa_receipt(struct ft_call *call, const json_t *session)
+{
+    return json_pack("{s:f, s:b, s:f, s:o}", "at", (double)host->wall_ms(call) / 1000, "session", session != NULL, "timestamp", auth_time(session),
+                     "acct_status", ise_str_or_null(session, "acct_status_type"));
 }
 
 static void coa_ready(struct ft_call *call, json_t *session)
@@ -60,11 +60,11 @@ static void coa_ready(struct ft_call *call, json_t *session)
     }
     w->before = ise_hold(call, coa_before(session));
     w->users = 1;
-    w->summary = host->printf(call, "%s %s through ISE node %s", coa->what, st->mac, node);
+    w->summary = host->printf(call, "%s%s%s through ISE node %s", coa->before_mac, st->mac, coa->behind_mac, node);
     w->api = ISE_MNT;
     w->method = "GET";
     w->url = ise_url(call, ISE_MNT, "/CoA/%s/%s/%s/%s", coa->verb, ise_escape(call, node), st->mac, coa->type);
-    w->receipt = ise_hold(call, json_pack("{s:f, s:O}", "at", (double)host->wall_ms(call) / 1000, "before", w->before));
+    w->receipt = ise_hold(call, coa_receipt(call, session));
     w->result = ise_hold(call, json_pack("{s:s, s:s}", "mac", st->mac, "node", node));
     w->sent = coa_sent;
     ise_write_ready(call);
@@ -95,16 +95,16 @@ static void reauth_begin(struct ft_call *call)
 {
     static const char *const names[3] = { "default", "last", "rerun" };
 
-    coa_begin(call, (struct coa){ "Reauth", type_number(call, names), "authenticate anew" });
+    coa_begin(call, (struct coa){ "Reauth", type_number(call, names), "let ", " authenticate anew" });
 }
 
 static void disconnect_begin(struct ft_call *call)
 {
     static const char *const names[3] = { "default", "port_bounce", "port_shutdown" };
-    static const char *const what[3] = { "disconnect", "bounce the port of", "shut the port of" };
+    static const char *const what[3] = { "disconnect ", "bounce the port of ", "shut the port of " };
     const char *type = type_number(call, names);
 
-    coa_begin(call, (struct coa){ "Disconnect", type, what[*type - '0'] });
+    coa_begin(call, (struct coa){ "Disconnect", type, what[*type - '0'], "" });
 }
 
 /* ---- did it happen? A newer authentication, or a session that ended or vanished since, tells; after a while so does their absence. */
@@ -113,11 +113,11 @@ static void probe_look(struct ft_call *call);
 
 static void probed(struct ft_call *call, json_t *session)
 {
-    const json_t *receipt = ise_receipt(call), *before = json_object_get(receipt, "before");
+    const json_t *receipt = ise_receipt(call);
     double since = (double)host->wall_ms(call) / 1000 - json_number_value(json_object_get(receipt, "at"));
-    double was = json_number_value(json_object_get(before, "timestamp")), is = auth_time(session);
-    const char *acct = ise_str(session, "acct_status_type"), *acct_was = ise_str(before, "acct_status");
-    bool ended = !session && json_is_true(json_object_get(before, "session"));
+    double was = json_number_value(json_object_get(receipt, "timestamp")), is = auth_time(session);
+    const char *acct = ise_str(session, "acct_status_type"), *acct_was = ise_str(receipt, "acct_status");
+    bool ended = !session && json_is_true(json_object_get(receipt, "session"));
     bool stopped = acct && strcasecmp(acct, "Stop") == 0 && !(acct_was && strcasecmp(acct_was, "Stop") == 0);
     bool happened = is > was || ended || stopped;
 

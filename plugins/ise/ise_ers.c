@@ -430,7 +430,7 @@ const struct ft_action ise_node_status = {
         ISE_P_LIST("nodes", "{\"type\":\"string\"}", "names of all nodes; empty unless a node was asked for") "," ISE_P_STR("name", "name of the node") ","
         ISE_P_STR("ip", "address of the node") "," ISE_P_STR("services", "services of the node") ","
         ISE_P("primary_admin", "[\"boolean\",\"null\"]", "it is the primary administration node")),
-    .about = "`GET /admin/API/mnt/Version`; with `node` also `GET /ers/config/node` and `GET /ers/config/node/name/{name}`. These are the management interfaces: whether RADIUS\n"
-             "itself answers, `radius` packets tell, not this.",
+    .about = "`GET /admin/API/mnt/Version`; with `node` also `GET /ers/config/node` and `GET /ers/config/node/name/{name}`. \n"
+             "These are the management interfaces: whether RADIUS itself answers, only an authentication shows.",
     .example = "- id: ise\n  run: ise.node_status\n  with: {node: \"${auth.server}\"}\n  on_error: ise_is_down\n",
 };

@@ -260,21 +260,22 @@ const struct ft_action mist_client_status = {
 
 /* ---- client_disconnect and client_coa */
 
-static const struct mist_field before_fields[] = {
-    { "ap_mac", "ap_mac", MIST_MAC }, { "ssid", "ssid", MIST_STR }, { "rssi", "rssi", MIST_NUM }, { "assoc_time", "assoc_time", MIST_TIME },
-    { "last_seen", "last_seen", MIST_TIME },
-};
+/* What a write rests on keeps still; what moves by itself goes into the receipt, for the probe. */
+static const struct mist_field before_fields[] = { { "ap_mac", "ap_mac", MIST_MAC }, { "ssid", "ssid", MIST_STR } };
+static const struct mist_field seen_fields[] = { { "assoc_time", "assoc_time", MIST_TIME }, { "last_seen", "last_seen", MIST_TIME } };
 
 static void touch_client_ready(struct ft_call *call, json_t *live)
 {
     struct mist_call *st = mist_state(call);
     struct mist_write *w = &st->write;
+    json_t *seen = json_object();
 
     w->before = mist_hold(call, json_pack("{s:b}", "associated", live != NULL));
     if (live)
         MIST_PICK(w->before, live, before_fields);
+    MIST_PICK(seen, live, seen_fields);
     w->users = 1;
-    w->receipt = mist_hold(call, json_pack("{s:s, s:O}", "site_id", st->site_id, "before", w->before));
+    w->receipt = mist_hold(call, json_pack("{s:s, s:o}", "site_id", st->site_id, "seen", seen));
     w->result = mist_hold(call, json_pack("{s:s, s:s}", "site_id", st->site_id, "mac", st->mac));
     mist_write_ready(call);
 }
@@ -311,11 +312,11 @@ static void reassociation_seen(struct ft_call *call, json_t *live)
 
     if (!receipt)
         return;
-    then = mist_num(receipt, "before.assoc_time", 0);
+    then = mist_num(receipt, "seen.assoc_time", 0);
     now = mist_num(live, "assoc_time", 0);
     if (live && (!now || !then))
         mist_fail(call, FT_INVALID, "Mist does not tell when client %s associated, so nobody can see whether it was sent off", mist_state(call)->mac);
-    else if (live && now == then && mist_num(live, "last_seen", 0) <= mist_num(receipt, "before.last_seen", 0))
+    else if (live && now == then && mist_num(live, "last_seen", 0) <= mist_num(receipt, "seen.last_seen", 0))
         mist_fail(call, FT_INVALID, "Mist has no newer figures of client %s than those from before the request: look again in a minute", mist_state(call)->mac);
     else
         mist_done(call, json_pack("{s:b, s:{s:b, s:o}}", "happened", !live || now > then, "seen", "associated", live != NULL,

@@ -218,7 +218,7 @@ static void edit_ready(struct ft_call *call, json_t *object)
         mist_fail(call, FT_CONFLICT, "somebody changed %s since the plan: plan again", edit->what);
         return;
     }
-    w->summary = w->nothing_to_do ? host->printf(call, "%s is as wanted", edit->what) : host->printf(call, "change %s", edit->what);
+    w->summary = w->nothing_to_do ? host->printf(call, "nothing to change: %s", edit->what) : host->printf(call, "change %s", edit->what);
     w->method = "PUT";
     w->path = edit->path;
     w->body = changes;

@@ -187,25 +187,24 @@ static const char *device_name(const struct mist_call *st)
 
 static void restart_ready(struct ft_call *call, json_t *stats)
 {
-    static const struct mist_field fields[] = {
-        { "name", "name|hostname", MIST_STR }, { "status", "status", MIST_STR }, { "uptime", "uptime", MIST_INT }, { "last_seen", "last_seen", MIST_TIME },
-        { "version", "version", MIST_STR },
-    };
+    /* what the write rests on keeps still; what moves by itself goes into the receipt, for the probe */
+    static const struct mist_field still[] = { { "name", "name|hostname", MIST_STR }, { "status", "status", MIST_STR }, { "version", "version", MIST_STR } };
+    static const struct mist_field moving[] = { { "uptime", "uptime", MIST_INT }, { "last_seen", "last_seen", MIST_TIME } };
     struct mist_call *st = mist_state(call);
     struct mist_write *w = &st->write;
     const json_t *member = json_object_get(host->params(call), "member");
-    json_t *users = clients_of(stats);
+    json_t *users = mist_hold(call, clients_of(stats)), *seen = mist_hold(call, json_object());
 
     w->before = mist_hold(call, json_object());
-    MIST_PICK(w->before, stats, fields);
-    json_object_set_new(w->before, "num_clients", users);
+    MIST_PICK(w->before, stats, still);
+    MIST_PICK(seen, stats, moving);
     w->users = json_is_integer(users) ? json_integer_value(users) : -1;
     w->summary = host->printf(call, "restart %s%s", device_name(st), member ? host->printf(call, ", member %d", (int)json_integer_value(member)) : "");
     w->method = "POST";
     w->path = host->printf(call, "/sites/%s/devices/%s/restart", mist_escape(call, st->site_id), mist_escape(call, st->device.id));
     w->body = member ? mist_hold(call, json_pack("{s:O}", "member", member)) : NULL;
     w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:f, s:O}", "site_id", st->site_id, "device_id", st->device.id,
-                                           "at", (double)host->wall_ms(call) / 1000, "before", w->before));
+                                           "at", (double)host->wall_ms(call) / 1000, "seen", seen));
     w->result = mist_hold(call, json_pack("{s:s, s:s, s:s?}", "site_id", st->site_id, "device_id", st->device.id, "name", st->device.name));
     if (mist_str(stats, "status") && strcmp(mist_str(stats, "status"), "connected") != 0 && st->mode == MIST_RUN)
         host->log(call, FT_LOG_WARN, "%s is %s: Mist can restart only what is connected to it", device_name(st), mist_str(stats, "status"));
@@ -236,7 +235,7 @@ static bool restarted(const json_t *stats, const json_t *receipt, double since)
 {
     double uptime = mist_num(stats, "uptime", -1);
 
-    return uptime >= 0 && (uptime < mist_num(receipt, "before.uptime", -1) || uptime < since);
+    return uptime >= 0 && (uptime < mist_num(receipt, "seen.uptime", -1) || uptime < since);
 }
 
 static void restart_probed(struct ft_call *call, json_t *stats)
@@ -249,7 +248,7 @@ static void restart_probed(struct ft_call *call, json_t *stats)
 
     if (!receipt)
         return;
-    here = here && (!last_seen || last_seen > mist_num(receipt, "before.last_seen", 0));
+    here = here && (!last_seen || last_seen > mist_num(receipt, "seen.last_seen", 0));
     happened = here && restarted(stats, receipt, since);
     if (happened || (here && since * 1000 >= LOOK_AGAIN_MS))
         mist_done(call, json_pack("{s:b, s:{s:s, s:f}}", "happened", happened, "seen", "status", status, "uptime", mist_num(stats, "uptime", -1)));

@@ -386,12 +386,13 @@ static void scores_here(struct ft_call *call, json_t *answer)
     double channel = mist_num(mist_state(call)->own, current_path, -1);
     size_t i;
 
-    json_array_foreach(rows, i, row) {
-        if (!best || mist_num(row, "util", 1e9) < mist_num(best, "util", 1e9))
-            best = row;
+    json_array_foreach(rows, i, row)
         if (mist_num(row, "channel", -2) == channel)
             current = row;
-    }
+    best = current;                          /* nothing is won by a change to one as busy */
+    json_array_foreach(rows, i, row)
+        if (!best || mist_num(row, "util", 1e9) < mist_num(best, "util", 1e9))
+            best = row;
     mist_done(call, json_pack("{s:o, s:O?, s:O?, s:o, s:O?}", "channels", rows, "best_channel", json_object_get(best, "channel"), "best_util",
                               json_object_get(best, "util"), "current_channel", channel >= 0 ? json_integer((json_int_t)channel) : json_null(),
                               "current_util", json_object_get(current, "util")));

@@ -112,6 +112,11 @@ static const char *switch_name(const struct mist_call *st)
 
 static void bounce_ready(struct ft_call *call, json_t *item)
 {
+    /* what moves by itself (counters, times) is nothing that a write rests on */
+    static const struct mist_field still[] = {
+        { "up", "up", MIST_BOOL }, { "disabled", "disabled", MIST_BOOL }, { "poe_on", "poe_on", MIST_BOOL }, { "usage", "port_usage", MIST_STR },
+        { "neighbor_name", "neighbor_system_name", MIST_STR },
+    };
     struct mist_call *st = mist_state(call);
     struct mist_write *w = &st->write;
     const char *port = mist_text(call, "port");
@@ -120,14 +125,15 @@ static void bounce_ready(struct ft_call *call, json_t *item)
         mist_fail(call, FT_NOT_FOUND, "Mist has no figures of port %s of switch %s: check the name of the port", port, switch_name(st));
         return;
     }
-    w->before = mist_hold(call, port_row(item));
+    w->before = mist_hold(call, json_object());
+    MIST_PICK(w->before, item, still);
     w->users = json_is_integer(mist_at(item, "mac_count")) ? json_integer_value(mist_at(item, "mac_count")) : -1;
     w->summary = host->printf(call, "bounce port %s of %s", port, switch_name(st));
     w->method = "POST";
     w->path = host->printf(call, "/sites/%s/devices/%s/bounce_port", mist_escape(call, st->site_id), mist_escape(call, st->device.id));
     w->body = mist_hold(call, json_pack("{s:[s]}", "ports", port));
-    w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:s, s:f, s:{s:O}}", "site_id", st->site_id, "device_id", st->device.id, "mac", st->device.mac,
-                                           "at", (double)host->wall_ms(call) / 1000, "before", "last_flapped", json_object_get(w->before, "last_flapped")));
+    w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:s, s:f, s:f}", "site_id", st->site_id, "device_id", st->device.id, "mac", st->device.mac,
+                                           "at", (double)host->wall_ms(call) / 1000, "last_flapped", mist_num(item, "last_flapped", 0)));
     w->result = mist_hold(call, json_pack("{s:s, s:s, s:s}", "site_id", st->site_id, "device_id", st->device.id, "port", port));
     mist_write_ready(call);
 }
@@ -148,7 +154,7 @@ static void bounce_probe_look(struct ft_call *call);
 static void bounce_probed(struct ft_call *call, json_t *item)
 {
     const json_t *receipt = mist_receipt(call);
-    double was = mist_num(receipt, "before.last_flapped", 0), is = mist_num(item, "last_flapped", 0);
+    double was = mist_num(receipt, "last_flapped", 0), is = mist_num(item, "last_flapped", 0);
     double since = (double)host->wall_ms(call) / 1000 - mist_num(receipt, "at", 0);
 
     if (!receipt)

@@ -325,7 +325,7 @@ Test(coa, probe_reads_the_session)
         struct fake_host *f = ise_host();
         char receipt[300];
 
-        snprintf(receipt, sizeof(receipt), "{'at': %.1f, 'before': {'session': true, 'timestamp': %.1f, 'acct_status': 'Start'}}",
+        snprintf(receipt, sizeof(receipt), "{'at': %.1f, 'session': true, 'timestamp': %.1f, 'acct_status': 'Start'}",
                  1795227185.0 - cases[i].asked_ago, cases[i].timestamp);
         if (cases[i].session)
             answer_file(f, SESSION_PATH, "session.xml");

@@ -293,7 +293,7 @@ Test(client_disconnect, probe_reads_the_association)
 
         FAKE_HTTP(f, .url = "/sites/" SITE "/stats/clients/" CLIENT, .status = cases[i].now ? 200 : 404, .body = cases[i].now ? cases[i].now : "{}");
         const struct fake_result *r = fake_run(f, "client_disconnect", "probe", "{'mac': '" CLIENT "'}",
-            "{'site_id': '" SITE "', 'before': {'associated': true, 'assoc_time': 900, 'last_seen': 990}}");
+            "{'site_id': '" SITE "', 'seen': {'assoc_time': 900, 'last_seen': 990}}");
         cr_expect_eq(r->ok, cases[i].happened >= 0, "case %zu: %s", i, r->error);
         if (r->ok)
             cr_expect_eq(is_true_at(r->result, "happened"), cases[i].happened == 1, "case %zu", i);
