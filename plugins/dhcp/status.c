@@ -296,9 +296,26 @@ const struct ft_action dhcp_statistics = {
 
 /* ---- config_get ---- */
 
+/* In place. */
+static void mask_passwords(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach(value, key, member) {
+        if (json_is_string(member) && (strcmp(key, "password") == 0 || strcmp(key, "secret") == 0))
+            json_string_set(member, "***");
+        else
+            mask_passwords(member);
+    }
+    json_array_foreach(value, i, member)
+        mask_passwords(member);
+}
+
 static void config_seen(struct ft_call *call, const struct kea_reply *reply)
 {
-    json_t *config;
+    json_t *config, *shown;
 
     if (!kea_accept(call, reply))
         return;
@@ -308,7 +325,9 @@ static void config_seen(struct ft_call *call, const struct kea_reply *reply)
         return;
     }
     hide_passwords(call, config);
-    dhcp_done(call, json_pack("{s:O, s:s, s:i}", "config", config, "digest", config_digest(call, config),
+    shown = json_deep_copy(config);
+    mask_passwords(shown);
+    dhcp_done(call, json_pack("{s:o, s:s, s:i}", "config", shown, "digest", config_digest(call, config),
                               "subnets", (int)json_array_size(json_object_get(config, "subnet4"))));
 }
 
@@ -330,6 +349,6 @@ const struct ft_action dhcp_config_get = {
     .size = sizeof(dhcp_config_get), .name = "config_get", .summary = "the running configuration",
     .effects = FT_EFFECT_READ, .params_schema = server_params, .result_schema = config_result, .state_size = sizeof(struct dhcp),
     .run = { config_start, dhcp_cancel },
-    .about = "To keep a copy before a change, or to compare servers. Passwords in it are replaced by *** wherever the result is written.",
+    .about = "To keep a copy before a change, or to compare servers. Passwords in it are replaced by ***.",
     .example = "run: dhcp.config_get\n",
 };

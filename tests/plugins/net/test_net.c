@@ -53,7 +53,8 @@ static size_t ns_answer(uint8_t *packet, size_t len, bool by_tcp)
         packet[7] = 0;
         return len;
     }
-    memcpy(packet + len, ns.records, ns.records_len);
+    if (ns.records)
+        memcpy(packet + len, ns.records, ns.records_len);
     return len + ns.records_len;
 }
 
