@@ -1,5 +1,6 @@
 /* tmpl.c: values with ${…} in them: taken apart and compiled at load, filled in at the step. */
 #include "playbook/loader.h"
+#include <ctype.h>
 #include "base/buf.h"
 #include "base/err.h"
 #include "data/json.h"
@@ -299,12 +300,53 @@ const struct ft_tmpl *pb_tmpl_empty(struct loader *ld)
     return tmpl;
 }
 
+static bool ends_open(const char *text, size_t len)
+{
+    static const char *const words[] = { "and", "or", "not" };
+
+    if (len == 0 || strchr("<>=+-*/%,(.~", text[len - 1]))
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        size_t n = strlen(words[i]);
+
+        if (len >= n && strncmp(text + len - n, words[i], n) == 0 && (len == n || strchr(" \t", text[len - n - 1])))
+            return true;
+    }
+    return false;
+}
+
+/* `when: #aps > 3`: the length of a list to Lua, a comment to YAML. */
+static bool is_cut_by_comment(const struct loader *ld, const struct ft_node *node, struct ft_mark *ret)
+{
+    size_t len, at = node->mark.offset + (node->kind == FT_NODE_NULL ? 0 : node->mark.len);
+    const char *text = ft_doc_text(ld->rd.doc, &len);
+
+    if (node->quoted || node->block || !ends_open(node->text ? node->text : "", node->kind == FT_NODE_NULL ? 0 : node->len))
+        return false;
+    if (node->kind == FT_NODE_NULL && node->key)
+        at = node->key_mark.offset + node->key_mark.len;
+    while (at < len && strchr(" \t:", text[at]))
+        at++;
+    if (at + 1 >= len || text[at] != '#' || !(isalpha((unsigned char)text[at + 1]) || strchr("_(", text[at + 1])))
+        return false;
+    *ret = rd_mark(node);
+    ret->column += (unsigned)(at - ret->offset);
+    ret->offset = at;
+    ret->len = 1;
+    return true;
+}
+
 static const struct ft_chunk *compile_code(struct scope *scope, const struct ft_node *node, const char *what, enum ft_chunk_kind kind)
 {
     struct loader *ld = scope->ld;
     const char *dollar = node->kind == FT_NODE_STRING ? strstr(node->text, "${") : NULL;
     size_t from = 0, to = node->len;
+    struct ft_mark comment;
 
+    if (is_cut_by_comment(ld, node, &comment)) {
+        rd_error(&ld->rd, comment, "quote the whole expression", "to YAML this # begins a comment, so %s ends here", what);
+        return NULL;
+    }
     if (node->kind != FT_NODE_STRING && node->kind != FT_NODE_BOOL) {
         rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes an expression, not %s", what, rd_kind(node));
         return NULL;
