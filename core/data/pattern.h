@@ -2,8 +2,8 @@
  * POSIX engine, which never backtracks: its time does not explode.
  *
  * Supported: literals, ., classes, \d \w \s and their opposites (ASCII), escapes of punctuation, \t \n \r \f \v, \xHH, \uHHHH,
- * groups (also (?:…)), |, ^, $, and * + ? {n} {n,} {n,m}, lazy or not. U+0000 is in no class. Look-around, back-references, \b and \p are errors of compilation. A subject
- * longer than 64 KiB never matches. Characters are Unicode's, whatever the locale.
+ * groups (also (?:…)), |, ^, $, and * + ? {n} {n,} {n,m}, lazy or not. U+0000 is in no class. Look-around, back-references, \b and
+ * \p are errors of compilation. A subject longer than 64 KiB never matches. Characters are Unicode's, whatever the locale.
  */
 #pragma once
 #include <stdbool.h>

@@ -51,7 +51,8 @@ check_core_include() { # folder where kind name
     local folder=$1 where=$2 kind=$3 name=$4 target=${4%%/*}
     [[ $name == fettle/* ]] && return
     if [[ $folder == include ]]; then
-        [[ $kind == '"' || $name == */* || $name == uv.h || $name == lua.h ]] && echo "$where: a public header may include fettle/, libc and jansson only, not $name"
+        [[ $kind == '"' || $name == */* || $name == uv.h || $name == lua.h ]] &&
+            echo "$where: a public header may include fettle/, libc and jansson only, not $name"
         return
     fi
     if [[ $kind == '<' ]]; then
@@ -142,7 +143,8 @@ small_tree() { # root: one that keeps the rule
     printf '#include "base/err.h"\n' > "$1/core/cli/main.c"
     printf '#include <fettle/err.h>\n#include "part.h"\n#include <libxml/tree.h>\n' > "$1/plugins/demo/demo.c"
     : > "$1/plugins/demo/part.h"
-    printf 'fettle_folder(base PkgConfig::SODIUM)\nfettle_folder(data ft_base\n    PkgConfig::YAML m)\nfettle_folder(net ft_loop dl)\n' > "$1/core/CMakeLists.txt"
+    printf 'fettle_folder(base PkgConfig::SODIUM)\nfettle_folder(data ft_base\n    PkgConfig::YAML m)\n' > "$1/core/CMakeLists.txt"
+    printf 'fettle_folder(net ft_loop dl)\n' >> "$1/core/CMakeLists.txt"
     printf 'target_link_libraries(fettle PRIVATE ft_run dl)\n' >> "$1/core/CMakeLists.txt"
     printf 'set(FETTLE_PLUGIN_PKGS libxml-2.0)\n' > "$1/plugins/demo/libraries.cmake"
 }

@@ -122,8 +122,10 @@ static const struct { const char *schema, *value, *errors; } mistakes[] = {
     { "{\"minContains\":2,\"maxContains\":1}", "[1]", "" },
     { "{\"allOf\":[{\"minimum\":5},{\"maximum\":1}]}", "3", " is 3, less than 5\n is 3, more than 1" },
     { "{\"not\":{\"type\":\"null\"}}", "null", " is not allowed here" },
-    { "{\"if\":{\"properties\":{\"kind\":{\"const\":\"a\"}}},\"then\":{\"required\":[\"x\"]},\"else\":{\"required\":[\"y\"]}}", "{\"kind\":\"a\"}", "-x lacks 'x'" },
-    { "{\"if\":{\"properties\":{\"kind\":{\"const\":\"a\"}}},\"then\":{\"required\":[\"x\"]},\"else\":{\"required\":[\"y\"]}}", "{\"kind\":\"b\"}", "-y lacks 'y'" },
+    { "{\"if\":{\"properties\":{\"kind\":{\"const\":\"a\"}}},\"then\":{\"required\":[\"x\"]},\"else\":{\"required\":[\"y\"]}}", "{\"kind\":\"a\"}",
+      "-x lacks 'x'" },
+    { "{\"if\":{\"properties\":{\"kind\":{\"const\":\"a\"}}},\"then\":{\"required\":[\"x\"]},\"else\":{\"required\":[\"y\"]}}", "{\"kind\":\"b\"}",
+      "-y lacks 'y'" },
     { "{\"then\":false,\"else\":false}", "1", "" },
     { "false", "1", " is not allowed here" },
     { "true", "1", "" },
@@ -148,7 +150,8 @@ static const struct { const char *schema, *value, *errors; } alternatives[] = {
     { "{\"oneOf\":[{\"type\":\"integer\"},{\"minimum\":2}]}", "3", " fits 2 of the alternatives, and must fit one only" },
     { "{\"oneOf\":[{\"$ref\":\"#/$defs/s\"},{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/s\"}}],\"$defs\":{\"s\":{\"type\":\"string\"}}}", "[\"a\",1]",
       "/1 is an integer, not a string" },
-    { "{\"anyOf\":[{\"type\":\"string\",\"format\":\"duration\"},{\"type\":\"object\"}]}", "\"5 minutes\"", " is '5 minutes', not a duration such as 30s or 5m" },
+    { "{\"anyOf\":[{\"type\":\"string\",\"format\":\"duration\"},{\"type\":\"object\"}]}", "\"5 minutes\"",
+      " is '5 minutes', not a duration such as 30s or 5m" },
     { "{\"anyOf\":[false,{\"type\":\"integer\",\"minimum\":3}]}", "1", " is 1, less than 3" },
     { "{\"anyOf\":[{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]},{\"type\":\"object\"}]}", "1", " is an integer, not null or a string" },
 };
@@ -167,14 +170,16 @@ static const struct { const char *schema, *value, *errors; } references[] = {
     { "{\"$ref\":\"#/$defs/a\",\"maximum\":5,\"$defs\":{\"a\":{\"minimum\":3}}}", "7", " is 7, more than 5" },
     { "{\"properties\":{\"next\":{\"$ref\":\"#\"}},\"additionalProperties\":false}", "{\"next\":{\"next\":{\"nxt\":1}}}",
       "/next/next+nxt has an unknown key 'nxt'; did you mean 'next'?" },
-    { "{\"properties\":{\"a\":{\"$ref\":\"#node\"}},\"$defs\":{\"x\":{\"$anchor\":\"node\",\"type\":\"string\"}}}", "{\"a\":1}", "/a is an integer, not a string" },
+    { "{\"properties\":{\"a\":{\"$ref\":\"#node\"}},\"$defs\":{\"x\":{\"$anchor\":\"node\",\"type\":\"string\"}}}", "{\"a\":1}",
+      "/a is an integer, not a string" },
     { "{\"$defs\":{\"a~b\":{\"type\":\"integer\"},\"c/d\":{\"type\":\"integer\"},\"e%f\":{\"type\":\"integer\"}},"
       "\"properties\":{\"t\":{\"$ref\":\"#/$defs/a~0b\"},\"s\":{\"$ref\":\"#/$defs/c~1d\"},\"p\":{\"$ref\":\"#/$defs/e%25f\"}}}",
       "{\"t\":\"\",\"s\":\"\",\"p\":\"\"}", "/t is a string, not an integer\n/s is a string, not an integer\n/p is a string, not an integer" },
     { "{\"prefixItems\":[{\"type\":\"integer\"},{\"$ref\":\"#/prefixItems/0\"}]}", "[1,\"x\"]", "/1 is a string, not an integer" },
     { "{\"properties\":{\"$ref\":{\"type\":\"string\"}}}", "{\"$ref\":1}", "/$ref is an integer, not a string" },
     /* an anchor's name inside data is data */
-    { "{\"properties\":{\"a\":{\"$ref\":\"#n\"},\"b\":{\"const\":{\"$anchor\":\"n\",\"type\":\"null\"}},\"c\":{\"$anchor\":\"n\",\"type\":\"string\"}}}", "{\"a\":1}",
+    { "{\"properties\":{\"a\":{\"$ref\":\"#n\"},\"b\":{\"const\":{\"$anchor\":\"n\",\"type\":\"null\"}},\"c\":{\"$anchor\":\"n\","
+      "\"type\":\"string\"}}}", "{\"a\":1}",
       "/a is an integer, not a string" },
 };
 
@@ -377,9 +382,11 @@ static const struct { const char *schema, *value, *filled; } fills[] = {
     { "{\"patternProperties\":{\"^a\":{\"properties\":{\"b\":{\"default\":1}}}}}", "{\"a1\":{},\"c\":{}}", "{\"a1\":{\"b\":1},\"c\":{}}" },
     { "{\"$ref\":\"#/$defs/d\",\"$defs\":{\"d\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/n\"}}},\"n\":{\"default\":7}}}", "{}", "{\"a\":7}" },
     { "{\"allOf\":[{\"properties\":{\"a\":{\"default\":1}}},{\"properties\":{\"b\":{\"default\":2}}}]}", "{}", "{\"a\":1,\"b\":2}" },
-    { "{\"oneOf\":[{\"properties\":{\"k\":{\"const\":1},\"a\":{\"default\":1}},\"required\":[\"k\"]},{\"properties\":{\"k\":{\"const\":2},\"b\":{\"default\":2}},\"required\":[\"k\"]}]}",
+    { "{\"oneOf\":[{\"properties\":{\"k\":{\"const\":1},\"a\":{\"default\":1}},\"required\":[\"k\"]},{\"properties\":{\"k\":{\"const\":2},"
+      "\"b\":{\"default\":2}},\"required\":[\"k\"]}]}",
       "{\"k\":2}", "{\"k\":2,\"b\":2}" },
-    { "{\"if\":{\"required\":[\"x\"]},\"then\":{\"properties\":{\"a\":{\"default\":1}}},\"else\":{\"properties\":{\"b\":{\"default\":2}}}}", "{}", "{\"b\":2}" },
+    { "{\"if\":{\"required\":[\"x\"]},\"then\":{\"properties\":{\"a\":{\"default\":1}}},\"else\":{\"properties\":{\"b\":{\"default\":2}}}}", "{}",
+      "{\"b\":2}" },
     { "{\"properties\":{\"a\":{\"default\":1}}}", UNKNOWN, UNKNOWN },
     { "{\"properties\":{\"a\":{\"default\":1}}}", "7", "7" },
     { "true", "{\"a\":[{}]}", "{\"a\":[{}]}" },
@@ -427,7 +434,8 @@ static const char client[] =
     "{\"type\":\"object\",\"properties\":{\"x\":{\"type\":\"integer\"}}}]},"
     "\"loose\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\"}]},"
     "\"either\":{\"type\":\"object\",\"properties\":{\"a\":{}},\"anyOf\":[{\"required\":[\"a\"]},{\"required\":[\"b\"]}]},"
-    "\"cond\":{\"type\":\"object\",\"properties\":{\"k\":{}},\"if\":{\"properties\":{\"k\":{\"const\":1}}},\"then\":{\"properties\":{\"t\":{\"type\":\"string\"}}}},"
+    "\"cond\":{\"type\":\"object\",\"properties\":{\"k\":{}},\"if\":{\"properties\":{\"k\":{\"const\":1}}},"
+      "\"then\":{\"properties\":{\"t\":{\"type\":\"string\"}}}},"
     "\"name\":{\"type\":\"string\"}},"
     "\"$defs\":{\"ap\":{\"type\":[\"object\",\"null\"],\"properties\":{\"id\":{\"type\":\"string\"},\"up\":{\"$ref\":\"#/$defs/ap\"}}}}}";
 
