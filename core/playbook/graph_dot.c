@@ -61,6 +61,8 @@ static void write_colours(const struct gr_node *n, struct ft_buf *to)
         ft_buf_addf(to, ", fillcolor=\"%s\"", ends[n->end]);
     else if (n->shape == GR_START || n->shape == GR_DECISION)
         ft_buf_adds(to, ", fillcolor=\"#ffffff\"");
+    else if (n->shape == GR_JOIN)
+        ft_buf_adds(to, ", fillcolor=\"#3e4c59\"");
     else
         ft_buf_addf(to, ", fillcolor=\"%s\"", writes[n->writes]);
 }
@@ -81,7 +83,7 @@ static void write_shape(const struct gr_node *n, struct ft_buf *to)
 {
     static const char *const shapes[] = {
         [GR_START] = "box, style=\"filled,rounded,bold\"", [GR_STEP] = "box, style=\"filled%s\"", [GR_CALL] = "box, peripheries=2, style=\"filled%s\"",
-        [GR_PERSON] = "house, style=\"filled%s\"", [GR_DECISION] = "diamond, style=\"filled%s\", width=0.5, height=0.5, margin=\"0.02,0.02\"",
+        [GR_PERSON] = "box, style=\"filled,diagonals%s\"", [GR_DECISION] = "diamond, style=\"filled%s\", width=0.5, height=0.5, margin=\"0.02,0.02\"",
         [GR_OUTCOME] = "box, style=\"filled,rounded%s\"", [GR_JOIN] = "point, width=0.12",
     };
     const char *more = n->status == GR_NOT_REACHED ? ",dashed" : "", *cut = strstr(shapes[n->shape], "%s");
@@ -141,7 +143,7 @@ static void write_members(const struct gr_model *m, int group, const char *inden
             continue;
         ft_buf_addf(to, "%ssubgraph cluster_%s {\n%slabel=\"", indent, m->groups[i].name, deeper);
         gr_wrap(to, m->groups[i].title, TITLE_COLUMNS, 1, add_line);
-        ft_buf_adds(to, "\"; class=\"frame\"; style=\"rounded,dashed\"; color=\"#7b8794\";\n");
+        ft_buf_adds(to, "\"; labeljust=l; class=\"frame\"; style=\"rounded,dashed\"; color=\"#7b8794\";\n");
         write_members(m, (int)i, deeper, to);
         ft_buf_addf(to, "%s}\n", indent);
     }
@@ -150,7 +152,7 @@ static void write_members(const struct gr_model *m, int group, const char *inden
 void gr_write_dot(const struct gr_model *m, struct ft_buf *to)
 {
     ft_buf_adds(to, "digraph playbook {\n"
-                    "  graph [bgcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=11, nodesep=0.35, ranksep=0.4, pad=0.2];\n"
+                    "  graph [bgcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=11, nodesep=0.22, ranksep=0.32, pad=0.2];\n"
                     "  node [fontname=\"Helvetica\", fontsize=12, color=\"#3e4c59\", margin=\"0.15,0.08\"];\n"
                     "  edge [fontname=\"Helvetica\", fontsize=10, color=\"#3e4c59\", arrowsize=0.8];\n");
     write_members(m, GR_TOP, "  ", to);
