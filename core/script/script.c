@@ -328,7 +328,9 @@ static void say_text(struct ft_buf *to, struct piece piece)
 /* Lua's words with ours in their places. */
 static void say_in_our_words(struct ft_buf *to, const char *message)
 {
-    static const struct { const char *lua, *ours; } words[] = { { "(global '", "(name '" }, { " a object value", " an object" }, { " a list value", " a list" } };
+    static const struct { const char *lua, *ours; } words[] = {
+        { "(global '", "(name '" }, { " a object value", " an object" }, { " a list value", " a list" },
+    };
     const char *end = message + strnlen(message, MESSAGE_MAX);
 
     while (message < end) {

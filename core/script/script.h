@@ -68,6 +68,7 @@ struct ft_eval_result {
     json_t *value;            /* FT_EVAL_OK: new reference (json_null() for nil). FT_EVAL_UNKNOWN: ft_unknown() with why */
     json_t *reads;            /* {"association.associated": false, …}: scalars read, lists and objects in brief; always set, new reference */
 };
-/* env: object whose members are the names, borrowed. On FT_EVAL_ERROR reterr has the sentence: what went wrong, the expression, the values it read, its place. */
+/* env: object whose members are the names, borrowed. On FT_EVAL_ERROR reterr has the sentence: its place, what went wrong, the expression, and the
+ * values it read. */
 enum ft_eval ft_chunk_eval(const struct ft_chunk *chunk, const json_t *env, struct ft_eval_result *ret, struct ft_err *reterr);
 void ft_eval_result_done(struct ft_eval_result *result);

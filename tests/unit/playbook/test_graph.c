@@ -127,7 +127,8 @@ static const char nested[] =
 static const char hostile[] =
     "fettle: 1\nname: hostile\ntitle: \"<b>&amp; \\\"quotes\\\" \\\\N end | `x` ]]> --\"\n"
     "steps:\n"
-    "  - id: end_\n    title: \"end; subgraph { -> } <!-- x --> & é 漢字 and a very long title that goes on and on over more than one line of a box in the drawing "
+    "  - id: end_\n    title: \"end; subgraph { -> } <!-- x --> & é 漢字 and a very long title that goes on and on over more than one line of "
+    "a box in the drawing "
     "averyveryveryverylongwordwithoutanyblankinitthatmustbecutsomewhere\"\n    run: sim.look\n"
     "    branch:\n      - if: result.a < 1 and result.b > 2 and result.c == \"<&>\\\\\\\"\"\n        then: default\n      - else: default\n"
     "outcomes:\n  default: {title: \"\\\"]:::x; <script>alert(1)</script>\"}\n";
@@ -157,12 +158,16 @@ Test(graph, dot_of_a_simple_playbook, .init = start, .fini = stop)
 Test(graph, dot_of_frames_people_and_calls, .init = start, .fini = stop)
 {
     static const char *const parts[] = {
-        "subgraph cluster_group_both {", "label=\"side by side\"; labeljust=l; class=\"frame\"", "step_both_one [id=\"step_both_one\"", "step_both -> step_both_one", "step_both -> step_both_two",
+        "subgraph cluster_group_both {", "label=\"side by side\"; labeljust=l; class=\"frame\"", "step_both_one [id=\"step_both_one\"",
+        "step_both -> step_both_one", "step_both -> step_both_two",
         "step_both_one -> join_both", "step_both_two -> join_both", "join_both -> step_each",
-        "subgraph cluster_group_each {", "label=\"each ap\"", "for each ap of ${aps}", "first 1, then 10 %, then 100 %", "2 at once", "stops after more than 1 failures",
-        "step_each -> step_each_check", "way_each_check -> join_each [class=\"case\", label=\"result.fine\"];", "way_each_check -> step_each_restart [class=\"case\", label=\"else\"];",
+        "subgraph cluster_group_each {", "label=\"each ap\"", "for each ap of ${aps}", "first 1, then 10 %, then 100 %", "2 at once",
+        "stops after more than 1 failures",
+        "step_each -> step_each_check", "way_each_check -> join_each [class=\"case\", label=\"result.fine\"];",
+        "way_each_check -> step_each_restart [class=\"case\", label=\"else\"];",
         "step_each_restart -> join_each", "class=\"step writes\"", "undo: the plugin's own", "join_each -> step_gate",
-        "step_gate [id=\"step_gate\", shape=box, style=\"filled,diagonals\"", "needs approval by network-lead (2)", "within 30 min", "way_gate -> step_sub [class=\"case\", label=\"result.approved\"];",
+        "step_gate [id=\"step_gate\", shape=box, style=\"filled,diagonals\"", "needs approval by network-lead (2)", "within 30 min",
+        "way_gate -> step_sub [class=\"case\", label=\"result.approved\"];",
         "shape=box, peripheries=2", "playbook other", "step_sub -> outcome_good", NULL,
     };
     char *drawn = draw(nested, FT_GRAPH_DOT, NULL);
@@ -176,7 +181,8 @@ static const char way[] =
     "{\"steps\": {\"look\": {\"status\": \"done\", \"seen\": \"no, n = 1\"}, \"mend\": {\"status\": \"failed\", \"seen\": \"refused\"}},"
     " \"edges\": [[\"look\", \"mend\"]]}";
 static const char whole_way[] =
-    "{\"steps\": {\"look\": {\"status\": \"done\"}, \"mend\": {\"status\": \"done\"}}, \"edges\": [[\"look\", \"mend\"], [\"mend\", \"mended\"]], \"outcome\": \"mended\"}";
+    "{\"steps\": {\"look\": {\"status\": \"done\"}, \"mend\": {\"status\": \"done\"}}, \"edges\": [[\"look\", \"mend\"], [\"mend\", "
+    "\"mended\"]], \"outcome\": \"mended\"}";
 
 Test(graph, the_way_of_a_run_is_drawn, .init = start, .fini = stop)
 {
@@ -184,10 +190,12 @@ Test(graph, the_way_of_a_run_is_drawn, .init = start, .fini = stop)
         "class=\"step done\"", "✓ done", "no, n = 1", "class=\"step disrupts failed\"", "✗ failed", "refused", "class=\"step unreached\"",
         "way_look -> step_mend [class=\"case taken\", label=\"else\", penwidth=3];",
         "way_look -> outcome_good [class=\"case untaken\", label=\"result.there and result.n <\\n3\", color=",
-        "step_look -> outcome_failed [class=\"error untaken\"", "step_mend -> outcome_mended [class=\"next untaken\"", "start -> step_look [class=\"next taken\"",
+        "step_look -> outcome_failed [class=\"error untaken\"", "step_mend -> outcome_mended [class=\"next untaken\"",
+        "start -> step_look [class=\"next taken\"",
         "step_look -> way_look [class=\"next taken\"", NULL,
     };
-    static const char *const whole[] = { "step_mend -> outcome_mended [class=\"next taken\", penwidth=3]", "class=\"outcome attention done\"", "class=\"outcome ok unreached\"", NULL };
+    static const char *const whole[] = { "step_mend -> outcome_mended [class=\"next taken\", penwidth=3]", "class=\"outcome attention done\"",
+    "class=\"outcome ok unreached\"", NULL };
     char *drawn = draw(simple, FT_GRAPH_DOT, way);
 
     expect_parts(drawn, failed);
@@ -200,11 +208,13 @@ Test(graph, the_way_of_a_run_is_drawn, .init = start, .fini = stop)
 Test(graph, steps_of_many_items_are_drawn_once, .init = start, .fini = stop)
 {
     static const char many[] =
-        "{\"steps\": {\"both\": {\"status\": \"done\"}, \"both/one\": {\"status\": \"done\"}, \"both/two\": {\"status\": \"unknown\"}, \"each\": {\"status\": \"parked\"},"
+        "{\"steps\": {\"both\": {\"status\": \"done\"}, \"both/one\": {\"status\": \"done\"}, \"both/two\": {\"status\": \"unknown\"}, "
+        "\"each\": {\"status\": \"parked\"},"
         " \"each[0]/check\": {\"status\": \"done\"}, \"each[1]/check\": {\"status\": \"done\"}, \"each[1]/restart\": {\"status\": \"failed\"},"
         " \"each[12]/restart\": {\"status\": \"undone\"}}, \"edges\": [[\"both\", \"each\"]]}";
     static const char *const parts[] = {
-        "2 times", "✗ failed", "⏸ waiting", "? not known", "way_each_check -> step_each_restart [class=\"case taken\"", "step_both -> step_both_two [class=\"next taken\"",
+        "2 times", "✗ failed", "⏸ waiting", "? not known", "way_each_check -> step_each_restart [class=\"case taken\"",
+        "step_both -> step_both_two [class=\"next taken\"",
         "join_both -> step_each [class=\"next taken\"", "join_each -> step_gate [class=\"next untaken\"", NULL,
     };
     char *drawn = draw(nested, FT_GRAPH_DOT, many);
@@ -220,7 +230,8 @@ Test(graph, mermaid, .init = start, .fini = stop)
         "way_look -->|\"result.there and result.n #60; 3\"| outcome_good\n", "step_look -.->|\"on error\"| outcome_failed\n",
         "outcome_good(\"No fault found\"):::good", "]:::writes", "outcome_mended(\"Mended<br/>a person should look", "classDef failed", NULL,
     };
-    static const char *const more[] = { "subgraph group_each [\"each ap\"]\n", "join_each((\" \"))", "step_sub[[\"The other<br/>playbook other\"]]", "step_gate[/\"May we go on?", "\n  end\n", NULL };
+    static const char *const more[] = { "subgraph group_each [\"each ap\"]\n", "join_each((\" \"))", "step_sub[[\"The other<br/>playbook other\"]]",
+    "step_gate[/\"May we go on?", "\n  end\n", NULL };
     char *drawn = draw(simple, FT_GRAPH_MERMAID, NULL);
 
     expect_parts(drawn, parts);
@@ -284,7 +295,8 @@ static void expect_svg(const char *svg)
 Test(graph, svg_is_xml, .init = start, .fini = stop)
 {
     static const char *const parts[] = {
-        "<svg class=\"fettle-flow\"", "prefers-color-scheme: dark", "class=\"node step\"", "class=\"edge error\"", "class=\"node outcome attention\"", ">Is it there?</text>", NULL,
+        "<svg class=\"fettle-flow\"", "prefers-color-scheme: dark", "class=\"node step\"", "class=\"edge error\"",
+        "class=\"node outcome attention\"", ">Is it there?</text>", NULL,
     };
     static const struct { const char *text, *way; } all[] = { { simple, NULL }, { simple, way }, { simple, whole_way }, { nested, NULL }, { hostile, NULL } };
     char *drawn = draw(simple, FT_GRAPH_SVG, NULL);

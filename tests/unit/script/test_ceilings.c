@@ -2,7 +2,8 @@
 #include <time.h>
 #include "rig.h"
 
-static const char env[] = "{\"s\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\", \"l\": [1, 2, 3]}";
+static const char env[] =
+    "{\"s\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\", \"l\": [1, 2, 3]}";
 
 #define INSTRUCTIONS "it ran for more than 1000000 instructions"
 #define MEMORY "it needs more than 8 MiB of memory"

@@ -4,11 +4,14 @@
 
 static const char schemas[] =
     "{\"association\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    "   \"associated\": {\"type\": \"boolean\"}, \"known\": {\"type\": \"boolean\"}, \"rssi\": {\"type\": \"number\"}, \"snr\": {\"type\": [\"integer\", \"null\"]},"
+    "   \"associated\": {\"type\": \"boolean\"}, \"known\": {\"type\": \"boolean\"}, \"rssi\": {\"type\": \"number\"}, \"snr\": {\"type\": "
+    "[\"integer\", \"null\"]},"
     "   \"ap_id\": {\"type\": \"string\"}, \"band\": {\"enum\": [\"24\", \"5\", \"6\"]}, \"status\": {\"$ref\": \"#/$defs/status\"},"
-    "   \"ap\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"name\": {\"type\": \"string\"}, \"radios\": {\"type\": \"array\", \"items\":"
+    "   \"ap\": {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"name\": {\"type\": \"string\"}, \"radios\": "
+    "{\"type\": \"array\", \"items\":"
     "     {\"type\": \"object\", \"additionalProperties\": false, \"properties\": {\"util\": {\"type\": \"number\"}}}}}},"
-    "   \"events\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}}, \"extra\": {}, \"either\": {\"anyOf\": [{\"type\": \"string\"}, {\"type\": \"number\"}]}},"
+    "   \"events\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}}, \"extra\": {}, \"either\": {\"anyOf\": [{\"type\": "
+    "\"string\"}, {\"type\": \"number\"}]}},"
     "   \"$defs\": {\"status\": {\"type\": \"string\", \"enum\": [\"connected\", \"disconnected\"]}}},"
     " \"open\": {\"type\": \"object\", \"additionalProperties\": true, \"properties\": {\"n\": {\"type\": \"integer\"}}},"
     " \"client\": {\"type\": \"string\"}, \"rssi_floor\": {\"type\": \"number\"}, \"any\": true, \"free\": null}";
@@ -155,7 +158,8 @@ static const struct { const char *text, *said; } wrong[] = {
     { "association.associated ~= \"true\"", "1:1+32: 'association.associated ~= \"true\"' is always true: it compares true or false with a string" },
     { "not association.ap_id == \"x\"",
       "1:1+28: 'not association.ap_id == \"x\"' is always false: it compares true or false with a string // `not` binds first: write not (a == b), or a ~= b" },
-    { "association.status == \"conected\"", "1:1+32: 'association.status == \"conected\"' is always false: it is never \"conected\"; did you mean 'connected'?" },
+    { "association.status == \"conected\"",
+    "1:1+32: 'association.status == \"conected\"' is always false: it is never \"conected\"; did you mean 'connected'?" },
     { "\"7\" ~= association.band", "1:1+23: '\"7\" ~= association.band' is always true: it is never \"7\"" },
     { "association.ap == {}", "1:1+20: 'association.ap == {}' does not compare members: compare the fields that matter" },
     { "association.events == association.events",
@@ -243,7 +247,8 @@ static const struct { const char *text, *said; } blocks[] = {
     { "client\nreturn {}", "2:1+6: syntax error near 'return'" },
     { "1 + 1\nreturn {}", "1:1+1: unexpected symbol near '1'" },
     { "f() = 1\nreturn {}", "1:5+1: syntax error near '=' // to compare, write ==" },
-    { "local function f(...) return ... end\nlocal function g() return ... end\nreturn {f(g())}", "2:27+3: cannot use '...' outside a vararg function near '...'" },
+    { "local function f(...) return ... end\nlocal function g() return ... end\nreturn {f(g())}",
+    "2:27+3: cannot use '...' outside a vararg function near '...'" },
     { "repeat local done = true until done\nreturn {done}", "2:9+4: unknown name 'done'" },
     { "while client do break end\ndo local z end\nreturn {z}", "3:9+1: unknown name 'z'" },
 };

@@ -86,7 +86,8 @@ static void compare(const char *s, const char *p)
 Test(match, says_what_lua_says, .init = start, .fini = stop)
 {
     static const struct { const char *s, *p; } rows[] = {
-        { "10.11.0.93", "(%d+)%.(%d+)%.(%d+)%.(%d+)" }, { "a4:83:e7", "^%x%x:" }, { "AP-3F-12", "^AP%-(%w+)%-(%d+)$" }, { "key = value", "^(%w+)%s*=%s*(%w+)$" },
+        { "10.11.0.93", "(%d+)%.(%d+)%.(%d+)%.(%d+)" }, { "a4:83:e7", "^%x%x:" }, { "AP-3F-12", "^AP%-(%w+)%-(%d+)$" }, { "key = value",
+        "^(%w+)%s*=%s*(%w+)$" },
         { "", "" }, { "", ".*" }, { "", "^$" }, { "abc", "" }, { "abc", "$" }, { "abc", "b*" }, { "aaa", "a-" }, { "aaa", "a-$" }, { "aaab", "a+b?" },
         { "hello world", "o w" }, { "hello world", "%f[%w]%w+%f[%W]" }, { "THE (quick) fox", "%((%a+)%)" }, { "x(a(b)c)y", "%b()" }, { "x(a(b", "%b()" },
         { "abcabc", "(a)(b)(c)%1" }, { "abab", "(ab)%1" }, { "aXbX", "(%u)(.)%1" }, { "abc", "()b()" }, { "abc", "^b" }, { "a.b", "a%.b" }, { "a]b", "[]]" },
@@ -151,13 +152,20 @@ Test(match, says_what_lua_says_of_random_patterns, .init = start, .fini = stop)
 }
 
 static const struct { const char *p, *why; } refused[] = {
-    { "%", "the pattern ends with '%'" }, { "a%", "the pattern ends with '%'" }, { "[", "the pattern has a '[' without its ']'" }, { "[a", "the pattern has a '[' without its ']'" },
-    { "[]", "the pattern has a '[' without its ']'" }, { "[^]", "the pattern has a '[' without its ']'" }, { "[%", "the pattern ends with '%'" }, { "[%]", "the pattern has a '[' without its ']'" },
-    { "[a-%d]", "the pattern has a range that ends with '%'" }, { "(", "the pattern has a '(' without its ')'" }, { "(()", "the pattern has a '(' without its ')'" },
-    { ")", "the pattern has a ')' without its '('" }, { "%1", "the pattern refers to a capture that it does not have" }, { "(%1)", "the pattern refers to a capture inside that capture" },
-    { "(a)%2", "the pattern refers to a capture that it does not have" }, { "%0", "the pattern refers to a capture that it does not have" }, { "[%1]", "a reference such as %1 cannot stand in a set" },
-    { "%b", "the pattern has a '%b' without its two characters" }, { "%bx", "the pattern has a '%b' without its two characters" }, { "%f", "the pattern has a '%f' without its '[set]'" },
-    { "%fa", "the pattern has a '%f' without its '[set]'" }, { "%f[a", "the pattern has a '[' without its ']'" }, { "%y", "the pattern has a '%' before a letter that names no class" },
+    { "%", "the pattern ends with '%'" }, { "a%", "the pattern ends with '%'" }, { "[", "the pattern has a '[' without its ']'" }, { "[a",
+    "the pattern has a '[' without its ']'" },
+    { "[]", "the pattern has a '[' without its ']'" }, { "[^]", "the pattern has a '[' without its ']'" }, { "[%", "the pattern ends with '%'" },
+    { "[%]", "the pattern has a '[' without its ']'" },
+    { "[a-%d]", "the pattern has a range that ends with '%'" }, { "(", "the pattern has a '(' without its ')'" }, { "(()",
+    "the pattern has a '(' without its ')'" },
+    { ")", "the pattern has a ')' without its '('" }, { "%1", "the pattern refers to a capture that it does not have" }, { "(%1)",
+    "the pattern refers to a capture inside that capture" },
+    { "(a)%2", "the pattern refers to a capture that it does not have" }, { "%0", "the pattern refers to a capture that it does not have" },
+    { "[%1]", "a reference such as %1 cannot stand in a set" },
+    { "%b", "the pattern has a '%b' without its two characters" }, { "%bx", "the pattern has a '%b' without its two characters" }, { "%f",
+    "the pattern has a '%f' without its '[set]'" },
+    { "%fa", "the pattern has a '%f' without its '[set]'" }, { "%f[a", "the pattern has a '[' without its ']'" }, { "%y",
+    "the pattern has a '%' before a letter that names no class" },
     { "()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()", "the pattern has more than 32 captures" },
 };
 

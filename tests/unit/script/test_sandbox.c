@@ -177,7 +177,8 @@ Test(sandbox, keeps_nothing)
 Test(sandbox, answers_the_same_every_time)
 {
     static const char text[] =
-        "local t, s = {}, {}\nfor i = 1, 50 do t[\"k\" .. (i * 7919) % 101] = i end\nfor k in pairs(t) do s[#s + 1] = k end\nreturn {t = t, s = table.concat(s, \" \")}";
+        "local t, s = {}, {}\nfor i = 1, 50 do t[\"k\" .. (i * 7919) % 101] = i end\nfor k in pairs(t) do s[#s + 1] = k end\nreturn {t = t, "
+        "s = table.concat(s, \" \")}";
     struct answer first = ask(FT_CHUNK_BLOCK, text, "{}");
 
     cr_assert_eq(first.eval, FT_EVAL_OK, "%s", said(&first));

@@ -32,7 +32,8 @@ Test(values, expressions)
         { "o", "{\"a\":1,\"b\":null,\"c\":{\"d\":[10,20,30]}}" }, { "empty", "{}" }, { "none", "[]" }, { "items", "[\"a\",null,\"c\"]" },
         { "{a = o, b = none, c = empty}", "{\"a\":{\"a\":1,\"b\":null,\"c\":{\"d\":[10,20,30]}},\"b\":[],\"c\":{}}" },
         { "{1, 2, 3}", "[1,2,3]" }, { "{b = 1, a = 2}", "{\"a\":2,\"b\":1}" }, { "{}", "{}" }, { "list{}", "[]" }, { "list{1}", "[1]" },
-        { "list()", "[]" }, { "{null, 2}", "[null,2]" }, { "{a = null}", "{\"a\":null}" }, { "{a = nil}", "{}" }, { "{x = {y = {z = list{}}}}", "{\"x\":{\"y\":{\"z\":[]}}}" },
+        { "list()", "[]" }, { "{null, 2}", "[null,2]" }, { "{a = null}", "{\"a\":null}" }, { "{a = nil}", "{}" }, { "{x = {y = {z = list{}}}}",
+        "{\"x\":{\"y\":{\"z\":[]}}}" },
         { "items[2] == nil", "true" }, { "#items", "3" }, { "items[3]", "\"c\"" }, { "n == 3 and s or x", "\"text\"" }, { "no and s", "false" },
         { "o == o", "true" }, { "o.c == o.c", "true" }, { "o.c == o", "false" }, { "3 == 3.0", "true" }, { "s == n", "false" },
         { "has(o, \"b\")", "true" }, { "has(o, \"z\")", "false" }, { "has({a = 1}, \"a\")", "true" }, { "contains(items, \"c\")", "true" },
@@ -41,11 +42,14 @@ Test(values, expressions)
         { "tostring(o)", "\"{a: 1, b: null, c: {d: [10, 20, 30]}}\"" }, { "tostring({})", "\"a table\"" }, { "tostring(2.0)", "\"2.0\"" },
         { "tonumber(\"12\")", "12" }, { "tonumber(\"1x\")", "null" }, { "tonumber(\"ff\", 16)", "255" }, { "select(\"#\", 1, 2)", "2" },
         { "math.max(1, n)", "3" }, { "math.floor(x)", "2" }, { "math.type(n)", "\"integer\"" }, { "math.pi > 3", "true" }, { "utf8.len(\"äö\")", "2" },
-        { "(s):upper()", "\"TEXT\"" }, { "s:sub(2, -2)", "\"ex\"" }, { "string.format(\"%5.1f dB\", x)", "\"  2.5 dB\"" }, { "(\"ab\"):rep(3, \"-\")", "\"ab-ab-ab\"" },
+        { "(s):upper()", "\"TEXT\"" }, { "s:sub(2, -2)", "\"ex\"" }, { "string.format(\"%5.1f dB\", x)", "\"  2.5 dB\"" },
+        { "(\"ab\"):rep(3, \"-\")", "\"ab-ab-ab\"" },
         { "string.format(\"%s %s\", o.c, {})", "\"{d: [10, 20, 30]} a table\"" },
-        { "next(empty) == nil", "true" }, { "next({}) == nil", "true" }, { "table.concat({1, 2, 3}, \"+\")", "\"1+2+3\"" }, { "table.concat(o.c.d, \",\")", "\"10,20,30\"" },
+        { "next(empty) == nil", "true" }, { "next({}) == nil", "true" }, { "table.concat({1, 2, 3}, \"+\")", "\"1+2+3\"" },
+        { "table.concat(o.c.d, \",\")", "\"10,20,30\"" },
         { "table.unpack(o.c.d, 2, 2)", "20" }, { "select(3, table.unpack(o.c.d))", "30" }, { "-- a comment\n  n -- another\n", "3" }, { "...", "null" },
-        { "(function(a, ...) return a + select(\"#\", ...) end)(1, 2, 3)", "3" }, { "0x10", "16" }, { "1e3", "1000.0" }, { "'\\u{20AC}\\65\\x42\\z   c'", "\"€ABc\"" },
+        { "(function(a, ...) return a + select(\"#\", ...) end)(1, 2, 3)", "3" }, { "0x10", "16" }, { "1e3", "1000.0" },
+        { "'\\u{20AC}\\65\\x42\\z   c'", "\"€ABc\"" },
         { "[==[a]]b]==]", "\"a]]b\"" }, { "\"a\" < \"b\"", "true" }, { "1 < 1.5", "true" }, { "7 & 3 | 8 ~ 1 << 2", "15" }, { "~0", "-1" },
     };
 
@@ -84,7 +88,8 @@ Test(values, blocks)
 Test(values, what_passes_through_is_the_same)
 {
     static const char *const texts[] = {
-        "{}", "[]", "null", "[null]", "{\"a\":null}", "[[],{},null,\"\",0,-0.0,1e300,9223372036854775807]", "{\"z\":1,\"a\":{\"z\":[],\"b\":null}}", "\"\\u0001ü\"",
+        "{}", "[]", "null", "[null]", "{\"a\":null}", "[[],{},null,\"\",0,-0.0,1e300,9223372036854775807]", "{\"z\":1,\"a\":{\"z\":[],\"b\":null}}",
+        "\"\\u0001ü\"",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
