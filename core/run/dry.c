@@ -575,7 +575,7 @@ static void note_children(struct dry_list *l, struct dry_list *child)
 static json_t *children_result(struct dry_list *l, const struct dry_list *last)
 {
     const char *name = NULL;
-    json_t *value;
+    json_t *value = NULL;
     bool unknown = ft_is_unknown(l->items) || last->wrote || last->may_fail;
 
     if (l->step->verb == FT_VERB_PARALLEL)

@@ -242,7 +242,7 @@ static int write_lock(struct ft_store *store, struct op *op, struct ft_err *rete
 
 static int write_claim(struct ft_store *store, struct op *op, struct ft_err *reterr)
 {
-    sqlite3_stmt *get, *put;
+    sqlite3_stmt *get, *put = NULL;
     int r = statement(store, ST_CLAIM_GET, &get, reterr);
 
     if (r == 0)
