@@ -34,11 +34,15 @@ static size_t nesting(const char *text, size_t len)
 
 static int not_json(struct ft_err *reterr, const json_error_t *error)
 {
+    bool valid = ft_utf8_valid(error->text, strlen(error->text));
     char said[sizeof(error->text)];
     size_t i = 0;
 
-    for (; error->text[i]; i++)       /* jansson quotes the text at fault, whatever is in it */
-        said[i] = (unsigned char)error->text[i] < ' ' || error->text[i] == 0x7f ? ' ' : error->text[i];
+    for (; error->text[i]; i++) {     /* jansson quotes the text at fault, whatever is in it, and may cut a character */
+        unsigned char c = (unsigned char)error->text[i];
+
+        said[i] = c < ' ' || c == 0x7f || (c >= 0x80 && !valid) ? '?' : error->text[i];
+    }
     said[i] = '\0';
     return ft_err_class(reterr, FT_INVALID, -EINVAL, "not JSON: line %d, column %d: %s", error->line, error->column, said);
 }

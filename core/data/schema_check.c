@@ -7,7 +7,7 @@
 #include "data/json.h"
 #include "data/schema_parts.h"
 
-enum { DEPTH_MAX = 1000, STEPS_MAX = 5000000, SHOWN_COLUMNS = 40, SHOWN_VALUES = 12 };
+enum { DEPTH_MAX = 1000, STEPS_MAX = 5000000, FILLS_MAX = 500000, SHOWN_COLUMNS = 40, SHOWN_VALUES = 12 };
 
 struct checker {
     ft_schema_report *report;
@@ -795,7 +795,7 @@ static json_t *fill(struct filler *f, const struct schema_node *node, json_t *va
 {
     json_t *copy;
 
-    if (f->depth >= DEPTH_MAX || ++f->steps > STEPS_MAX || ft_is_unknown(value) || (!json_is_object(value) && !json_is_array(value)))
+    if (f->depth >= DEPTH_MAX || ++f->steps > FILLS_MAX || ft_is_unknown(value) || (!json_is_object(value) && !json_is_array(value)))
         return json_incref(value);
     f->depth++;
     copy = json_is_object(value) ? fill_map(f, node, value) : fill_list(f, node, value);

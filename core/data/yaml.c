@@ -210,13 +210,13 @@ static size_t after_anchor(const struct ft_doc *doc, size_t at)
 static struct ft_mark value_mark(const struct reader *r, const yaml_event_t *event, bool has_anchor)
 {
     size_t start = yaml_char_offset(r->doc, event->start_mark.index);
-    size_t end = yaml_char_offset(r->doc, event->end_mark.index);
-    size_t line;
+    size_t end = yaml_char_offset(r->doc, event->end_mark.index), len = 0;
 
     if (has_anchor)
-        start = ft_min(after_anchor(r->doc, start), end);
-    line = start + strcspn(r->doc->text + start, "\r\n");
-    return yaml_mark(r->doc, start, ft_max(ft_min(end, line) - start, (size_t)1));
+        start = after_anchor(r->doc, start);
+    while (start + len < end && r->doc->text[start + len] != '\n' && r->doc->text[start + len] != '\r')
+        len++;
+    return yaml_mark(r->doc, start, ft_max(len, (size_t)1));
 }
 
 static void check_tag(struct reader *r, const yaml_event_t *event, const yaml_char_t *tag)

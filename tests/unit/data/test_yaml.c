@@ -196,7 +196,7 @@ Test(yaml, aliases_cannot_nest_without_end)
     expect_refusal(&text, "the document is nested more than 256 levels deep");
 }
 
-Test(yaml, many_keys_on_one_line_are_read_in_time)
+Test(yaml, many_keys_on_one_line_are_read_in_time, .timeout = 20)
 {
     struct ft_buf text = FT_BUF_INIT(0);
 
