@@ -18,6 +18,7 @@ struct lab_session {
     bool relative;
     unsigned load_line, load_errors;
     int screen;
+    bool no_more;                         /* the last command had | no-more */
     double since;                         /* wall */
 };
 
@@ -62,7 +63,7 @@ struct lab_session *lab_session_free(struct lab_session *s)
 
 int lab_session_screen(const struct lab_session *s)
 {
-    return s->screen;
+    return s->no_more ? 0 : s->screen;
 }
 
 int lab_session_switch(const struct lab_session *s)
@@ -106,7 +107,7 @@ static void mark(const struct lab_session *s, const char *line, const char *at, 
 
 /* ---- pipes ---- */
 
-struct pipe { bool json, set, compare, count; unsigned compare_with; const char *match, *except, *last; char text[256]; };
+struct pipe { bool json, set, compare, count, no_more; unsigned compare_with; const char *match, *except, *last; char text[256]; };
 
 static const char *word_after(const char *text, const char *word)
 {
@@ -143,9 +144,9 @@ static bool take_pipes(char *line, struct pipe *p, const char **ret_at)
     *bar = '\0';
     for (rest = p->text; (part = strsep(&rest, "|"));) {
         part = trim(part);
-        if (strcmp(part, "no-more") == 0 || strcmp(part, "display inheritance") == 0)
-            continue;
-        if (strcmp(part, "display json") == 0)
+        if (strcmp(part, "no-more") == 0)
+            p->no_more = true;
+        else if (strcmp(part, "display json") == 0)
             p->json = true;
         else if (strcmp(part, "display set") == 0)
             p->set = true;
@@ -268,6 +269,7 @@ static void show(struct lab_session *s, const char *typed, bool operational, str
     } else {
         const char *rest = word_after(trim(line), "show");
 
+        s->no_more = p.no_more;
         if (operational)
             show_operational(s, typed, rest, &p, &all);
         else
@@ -604,6 +606,7 @@ bool lab_session_line(struct lab_session *s, const char *typed, struct ft_buf *o
     char *copy = ft_strdup(typed), *line = trim(copy);
     bool goes_on = true, quiet = false;
 
+    s->no_more = false;
     if (s->loading && strcmp(line, "\x04") == 0)
         load_end(s, out);
     else if (s->loading)

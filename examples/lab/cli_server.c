@@ -139,7 +139,9 @@ void lab_cli_ready(struct lab *lab, int fd)
     pthread_mutex_lock(&lab->lock);
     if (fd == listener) {
         int new = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        struct timeval patience = { .tv_sec = 2 };
 
+        setsockopt(new, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));   /* for a client that does not read */
         if (new >= 0)
             connections[n_connections++] = (struct connection){ .fd = new, .in = FT_BUF_INIT(1 << 20), .number = ++last_number };
     } else {

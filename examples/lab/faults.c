@@ -66,6 +66,13 @@ static void rrm_note(struct lab *lab, int ap, const char *event)
 
 /* ---- the client ---- */
 
+static void forget(json_t *list, const char *mac)
+{
+    for (size_t i = json_array_size(list); i-- > 0;)
+        if (ft_streq(json_string_value(json_object_get(json_array_get(list, i), "mac")), mac))
+            json_array_remove(list, i);
+}
+
 static int unknown_client(struct lab *lab, const json_t *params, struct ft_err *reterr)
 {
     struct lab_client *c = troubled(lab);
@@ -77,13 +84,10 @@ static int unknown_client(struct lab *lab, const json_t *params, struct ft_err *
         return 0;
     lab_colons(c->mac, ':', true, upper);
     drop_lease(lab, c);
-    json_array_clear(lab->client_events);
-    for (size_t i = json_array_size(lab->auths); i-- > 0;)
-        if (ft_streq(json_string_value(json_object_get(json_array_get(lab->auths, i), "mac")), upper))
-            json_array_remove(lab->auths, i);
-    for (size_t i = json_array_size(lab->endpoints); i-- > 0;)
-        if (ft_streq(json_string_value(json_object_get(json_array_get(lab->endpoints, i), "mac")), upper))
-            json_array_remove(lab->endpoints, i);
+    forget(lab->client_events, c->mac);
+    forget(lab->sessions, c->mac);
+    forget(lab->auths, upper);
+    forget(lab->endpoints, upper);
     memmove(c, c + 1, sizeof(*c) * (size_t)(lab->n_clients - lab->troubled - 1));
     lab->n_clients--;
     lab->troubled = -1;

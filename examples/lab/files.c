@@ -65,7 +65,7 @@ int lab_files_write(struct lab *lab, struct ft_err *reterr)
     switch_section(lab, &text);
     ft_buf_addf(&text, "  notify:\n    webhooks:\n      noc: {url: %s/hook/noc}\n", lab->url);
     ft_buf_addf(&text, "  http:\n    apis:\n      internet: {url: %s/internet}\n      lab: {url: %s/lab}\n", lab->url, lab->url);
-    ft_buf_addf(&text, "  net:\n    dns: \"127.0.0.1:%d\"\n", lab->dns_port);
+    ft_buf_addf(&text, "# What playbooks need to know of this network.\nvars:\n  dns_server: \"127.0.0.1:%d\"\n  lookup_name: intranet.corp.example\n  internet_check: %s/internet\n", lab->dns_port, lab->url);
     snprintf(path, sizeof(path), "%s/fettle.yaml", lab->dir);
     if (r == 0)
         r = lab_write_file(path, ft_buf_str(&text), 0600, reterr);
@@ -83,7 +83,22 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-void lab_files_remove(struct lab *lab)
+/* A directory that the user named may hold more than the lab's own files: those stay. */
+void lab_files_remove(struct lab *lab, bool own_dir)
 {
-    nftw(lab->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    static const char *const made[] = { "fettle.yaml", "mist.token", "ise.password", "kea.password", "servicenow.password", "writes.jsonl", "lab.pid",
+                                        "cli.sock", "known_hosts" };
+    char path[600];
+
+    if (own_dir) {
+        nftw(lab->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        snprintf(path, sizeof(path), "%s/%s", lab->dir, made[i]);
+        unlink(path);
+    }
+    snprintf(path, sizeof(path), "%s/ssh", lab->dir);
+    nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    rmdir(lab->dir);                                 /* stays when there is anything else in it */
 }

@@ -222,6 +222,52 @@ static json_t *last_auth(struct lab *lab, const char *mac)
     return NULL;
 }
 
+static void session_who(struct lab *lab, struct ft_buf *out, const json_t *a, const char *mac, const char *dashes, bool passed)
+{
+    element(out, "user_name", "%s", text_of(a, "user"));
+    element(out, "nas_ip_address", "%s", text_of(a, "nas"));
+    if (!passed)
+        element(out, "failure_reason", "%s", text_of(a, "reason"));
+    element(out, "calling_station_id", "%s", mac);
+    element(out, "orig_calling_station_id", "%s", dashes);
+    element(out, "nas_port_type", "Wireless - IEEE 802.11");
+    element(out, "cpmsession_id", "%s", text_of(a, "session"));
+    element(out, "destination_ip_address", "10.10.0.21");
+    element(out, "device_ip_address", "%s", text_of(a, "nas"));
+    element(out, "identity_group", "%s", group_name(lab, text_of(endpoint_of(lab, mac), "groupId")));
+    element(out, "network_device_name", "%s", text_of(a, "ap"));
+    element(out, "acs_server", "ise-1");
+    element(out, "authentication_method", "dot1x");
+    element(out, "authentication_protocol", "EAP-TLS");
+}
+
+static void session_what(struct ft_buf *out, const json_t *a, const char *dashes, bool passed)
+{
+    char when[40];
+
+    lab_iso(json_number_value(json_object_get(a, "wall")), when, sizeof(when));
+    element(out, "auth_acs_timestamp", "%s", when);
+    element(out, "execution_steps", "%s", text_of(a, "steps"));
+    if (passed)
+        element(out, "response", "{RadiusPacketType=AccessAccept; AuthenticationResult=Passed; Tunnel-Private-Group-ID=(tag=1) %d; }",
+                (int)json_integer_value(json_object_get(a, "vlan")));
+    else
+        element(out, "response", "{RadiusPacketType=AccessReject; AuthenticationResult=Failed; }");
+    element(out, "audit_session_id", "%s", text_of(a, "session"));
+    element(out, "posture_status", "%s", "");
+    element(out, "selected_azn_profiles", "%s", text_of(a, "profile"));
+    element(out, "service_type", "Framed");
+    element(out, "message_code", "%s", passed ? "5200" : "5400");
+    element(out, "auth_acsview_timestamp", "%s", when);
+    element(out, "identity_store", "corp.example");
+    element(out, "response_time", "%d", passed ? 21 : 9);
+    ft_buf_adds(out, "<framed_ipv6_address><ipv6_address></ipv6_address></framed_ipv6_address>");
+    element(out, "other_attr_string", ":!:ConfigVersionId=99:!:RadiusPacketType=AccessRequest:!:Protocol=Radius:!:AcsSessionID=ise-1/4149/%s"
+            ":!:SelectedAuthenticationIdentityStores=corp.example:!:IdentityPolicyMatchedRule=Wi-Fi 802.1X:!:AuthorizationPolicyMatchedRule=%s"
+            ":!:EndPointMACAddress=%s:!:ISEPolicySetName=Wi-Fi:!:Called-Station-ID=%s:!:StepLatency=1=0;2=1;3=9:!:",
+            text_of(a, "session"), text_of(a, "rule"), dashes, text_of(a, "ap"));
+}
+
 static void session_by_mac(struct lab_req *req, struct lab_res *res)
 {
     struct lab *lab = req->lab;
@@ -229,57 +275,23 @@ static void session_by_mac(struct lab_req *req, struct lab_res *res)
     int client = lab_find_client(lab, req->arg[0]);
     struct ft_buf out = FT_BUF_INIT(0);
     bool passed;
-    char when[40], ip[16], dashes[18];
+    char ip[16], dashes[18];
 
     if (!a) {
         mnt_error(res, 404, "No session found for the MAC address", "Get By MAC Address");
         return;
     }
     passed = json_is_true(json_object_get(a, "passed"));
-    lab_iso(json_number_value(json_object_get(a, "wall")), when, sizeof(when));
     snprintf(dashes, sizeof(dashes), "%s", req->arg[0]);
     for (char *p = dashes; *p; p++)
         *p = *p == ':' ? '-' : *p;
     ft_buf_addf(&out, "%s<sessionParameters>", xml_head);
     truth(&out, "passed", passed, false);
     truth(&out, "failed", !passed, false);
-    element(&out, "user_name", "%s", text_of(a, "user"));
-    element(&out, "nas_ip_address", "%s", text_of(a, "nas"));
-    if (!passed)
-        element(&out, "failure_reason", "%s", text_of(a, "reason"));
-    element(&out, "calling_station_id", "%s", req->arg[0]);
-    element(&out, "orig_calling_station_id", "%s", dashes);
-    element(&out, "nas_port_type", "Wireless - IEEE 802.11");
-    element(&out, "cpmsession_id", "%s", text_of(a, "session"));
-    element(&out, "destination_ip_address", "10.10.0.21");
-    element(&out, "device_ip_address", "%s", text_of(a, "nas"));
-    element(&out, "identity_group", "%s", group_name(lab, text_of(endpoint_of(lab, req->arg[0]), "groupId")));
-    element(&out, "network_device_name", "%s", text_of(a, "ap"));
-    element(&out, "acs_server", "ise-1");
-    element(&out, "authentication_method", "dot1x");
-    element(&out, "authentication_protocol", "EAP-TLS");
+    session_who(lab, &out, a, req->arg[0], dashes, passed);
     if (passed && client >= 0 && lab->clients[client].ip)
         element(&out, "framed_ip_address", "%s", lab_ip(lab->clients[client].ip, ip));
-    element(&out, "auth_acs_timestamp", "%s", when);
-    element(&out, "execution_steps", "%s", text_of(a, "steps"));
-    if (passed)
-        element(&out, "response", "{RadiusPacketType=AccessAccept; AuthenticationResult=Passed; Tunnel-Private-Group-ID=(tag=1) %d; }",
-                (int)json_integer_value(json_object_get(a, "vlan")));
-    else
-        element(&out, "response", "{RadiusPacketType=AccessReject; AuthenticationResult=Failed; }");
-    element(&out, "audit_session_id", "%s", text_of(a, "session"));
-    element(&out, "posture_status", "%s", "");
-    element(&out, "selected_azn_profiles", "%s", text_of(a, "profile"));
-    element(&out, "service_type", "Framed");
-    element(&out, "message_code", "%s", passed ? "5200" : "5400");
-    element(&out, "auth_acsview_timestamp", "%s", when);
-    element(&out, "identity_store", "corp.example");
-    element(&out, "response_time", "%d", passed ? 21 : 9);
-    ft_buf_adds(&out, "<framed_ipv6_address><ipv6_address></ipv6_address></framed_ipv6_address>");
-    element(&out, "other_attr_string", ":!:ConfigVersionId=99:!:RadiusPacketType=AccessRequest:!:Protocol=Radius:!:AcsSessionID=ise-1/4149/%s"
-            ":!:SelectedAuthenticationIdentityStores=corp.example:!:IdentityPolicyMatchedRule=Wi-Fi 802.1X:!:AuthorizationPolicyMatchedRule=%s"
-            ":!:EndPointMACAddress=%s:!:ISEPolicySetName=Wi-Fi:!:Called-Station-ID=%s:!:StepLatency=1=0;2=1;3=9:!:",
-            text_of(a, "session"), text_of(a, "rule"), dashes, text_of(a, "ap"));
+    session_what(&out, a, dashes, passed);
     ft_buf_adds(&out, "</sessionParameters>");
     xml_done(res, &out);
 }
@@ -736,6 +748,22 @@ static void internal_user_post(struct lab_req *req, struct lab_res *res)
     req->done = true;
 }
 
+static void internal_user_get(struct lab_req *req, struct lab_res *res)
+{
+    for (int i = 0; i < req->lab->n_clients; i++) {
+        const struct lab_client *c = &req->lab->clients[i];
+        char id[37];
+
+        if (strcasecmp(c->user, req->arg[0]) != 0 || c->unlisted)
+            continue;
+        lab_uuid(req->lab, c->user, id);
+        res->json = json_pack("{s:{s:s, s:s, s:b, s:b, s:s, s:s, s:o}}", "InternalUser", "id", id, "name", c->user, "enabled", 1, "changePassword", 0,
+            "identityGroups", group_id(req->lab, "Employee"), "passwordIDStore", "corp.example", "link", ers_link(req->lab, "internaluser", id));
+        return;
+    }
+    ers_error(res, 404, "GET-by-name", "Resource not found", "CRUD operation exception");
+}
+
 static void certificates(struct lab_req *req, struct lab_res *res)
 {
     if (strcmp(req->arg[0], "ise-1") != 0) {
@@ -781,6 +809,7 @@ static const struct lab_route routes[] = {
     { "GET", "/ers/config/sessionservicenode", node_list },
     { "GET", "/ers/config/networkdevice", network_devices },
     { "POST", "/ers/config/internaluser", internal_user_post },
+    { "GET", "/ers/config/internaluser/name/{}", internal_user_get },
     { "GET", "/api/v1/certs/system-certificate/{}", certificates },
     { 0 },
 };

@@ -42,6 +42,7 @@ struct lab_site {
     double lat, lng;
     json_t *setting;              /* owns; what GET setting shows */
     double rrm_at;                /* wall, of the last RRM run */
+    int rrm_running;
 };
 
 struct lab_port {
@@ -173,6 +174,7 @@ struct lab {
      * they agree with the clock of whoever asks. */
     double now, wall, speed, added;
     double mono;                  /* s, when these were last true */
+    double last_event;            /* wall, of the last client event */
     struct lab_timer timers[LAB_MAX_TIMERS];
     int n_timers;
 
@@ -259,7 +261,8 @@ void lab_switch_set_down(struct lab *lab, int sw, bool down);
 void lab_switch_restart(struct lab *lab, int sw);
 void lab_switch_changed(struct lab *lab, int sw);                       /* its configuration */
 void lab_port_bounce(struct lab *lab, int sw, int port);
-void lab_rrm(struct lab *lab, int site, const char *band, bool power_only);
+void lab_rrm(struct lab *lab, int site, const char *band, bool power_only, unsigned aps);   /* aps: one bit each */
+void lab_rrm_wants(const struct lab *lab, int ap, int radio, int *ret_channel, int *ret_power);
 bool lab_vlan_reaches(const struct lab *lab, int ap, int vlan);
 void lab_client_event(struct lab *lab, const struct lab_client *c, const char *type, int code, const char *text);
 void lab_device_event(struct lab *lab, const char *device_type, const char *mac, const char *type, json_t *extra);   /* extra is taken over */
@@ -422,4 +425,4 @@ void lab_record(struct lab *lab, const char *system, const char *method, const c
 /* ---- files.c ---- */
 int lab_write_file(const char *path, const char *text, unsigned mode, struct ft_err *reterr);
 int lab_files_write(struct lab *lab, struct ft_err *reterr);      /* fettle.yaml, tokens */
-void lab_files_remove(struct lab *lab);
+void lab_files_remove(struct lab *lab, bool own_dir);

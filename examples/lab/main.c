@@ -1,4 +1,4 @@
-/* main.c: fettle-lab SCENARIO.yaml [--port N] [--dir DIR] [--ready-fd N] [--keep]; and its other life as a switch's CLI (--cli). */
+/* main.c: fettle-lab SCENARIO.yaml [--port N] [--dir DIR] [--speed N] [--ready-fd N] [--keep]; and its other life as a switch's CLI (--cli). */
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
@@ -10,16 +10,17 @@
 
 enum { MAX_FDS = 96 };
 
-static struct options { const char *scenario, *dir, *cli, *socket; int port, ready_fd; bool keep; } options = { .ready_fd = -1 };
+static struct options { const char *scenario, *dir, *cli, *socket; int port, ready_fd; double speed; bool keep; } options = { .ready_fd = -1, .speed = -1 };
 
 static int signal_pipe = -1;
 
 static void usage(FILE *to)
 {
-    fputs("usage: fettle-lab SCENARIO.yaml [--port N] [--dir DIR] [--ready-fd N] [--keep]\n"
+    fputs("usage: fettle-lab SCENARIO.yaml [--port N] [--dir DIR] [--speed N] [--ready-fd N] [--keep]\n"
           "\n"
           "  --port N      of the APIs, on 127.0.0.1 (default: any that is free)\n"
           "  --dir DIR     where it writes its configuration, keys and record of writes (default: a new one)\n"
+          "  --speed N     lab time against the clock, whatever the scenario says; 0: it stands still\n"
           "  --ready-fd N  write a line of JSON there when everything listens\n"
           "  --keep        leave the directory when it ends\n", to);
 }
@@ -39,9 +40,10 @@ static bool read_options(int argc, char **argv)
 {
     static const struct option known[] = {
         { "port", required_argument, NULL, 'p' }, { "dir", required_argument, NULL, 'd' }, { "ready-fd", required_argument, NULL, 'r' },
-        { "keep", no_argument, NULL, 'k' }, { "cli", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' },
+        { "keep", no_argument, NULL, 'k' }, { "speed", required_argument, NULL, 'v' }, { "cli", required_argument, NULL, 'c' }, { "socket", required_argument, NULL, 's' },
         { "help", no_argument, NULL, 'h' }, { 0 },
     };
+    char *end;
     int c;
 
     while ((c = getopt_long(argc, argv, "h", known, NULL)) >= 0)
@@ -53,6 +55,11 @@ static bool read_options(int argc, char **argv)
         case 'r':
             if (!number(optarg, 0, 1 << 20, &options.ready_fd) || fcntl(options.ready_fd, F_GETFD) < 0)
                 return fprintf(stderr, "fettle-lab: '%s' is not an open file descriptor\n", optarg), false;
+            break;
+        case 'v':
+            options.speed = strtod(optarg, &end);
+            if (!*optarg || *end || !(options.speed >= 0 && options.speed <= 10000))
+                return fprintf(stderr, "fettle-lab: '%s' is not a speed from 0 to 10000\n", optarg), false;
             break;
         case 'd': options.dir = optarg; break;
         case 'k': options.keep = true; break;
@@ -96,19 +103,16 @@ static int set_scene(struct lab *lab, const struct lab_scenario *scenario, struc
     size_t i;
     int r = 0;
 
-    lab_clock_start(lab, scenario->speed);
+    lab_clock_start(lab, options.speed >= 0 ? options.speed : scenario->speed);
     lab->wall -= scenario->since;
+    lab->added = -scenario->since;
     lab_network_build(lab);
     lab->bounce_cuts_poe = scenario->bounce_cuts_poe;
     lab->mist_limit = scenario->rate_limit;
-    for (int s = 0; s < lab->n_switches; s++)
-        lab_switch_changed(lab, s);
-    json_array_clear(lab->device_events);            /* nothing happened yet: that was only the first look */
     json_array_foreach(scenario->faults, i, entry)
         if (r == 0)
             r = lab_fault(lab, entry, reterr);
     lab_advance(lab, scenario->since);
-    lab->added = 0;
     lab->mist_calls = 0;
     return r;
 }
@@ -194,7 +198,7 @@ static void stop_all(struct lab *lab, int dns)
     if (lab->writes_fd > 0)
         close(lab->writes_fd);
     if (!options.keep && lab->dir[0])
-        lab_files_remove(lab);
+        lab_files_remove(lab, !options.dir);
     lab_network_free(lab);
 }
 

@@ -444,10 +444,12 @@ static json_t *band_plan(const struct lab *lab, int site, int band)
 
     for (int i = 0; i < lab->n_aps; i++) {
         const struct lab_radio *r = &lab->aps[i].radios[band];
+        int channel, power;
 
+        lab_rrm_wants(lab, i, band, &channel, &power);
         if (lab->aps[i].site == site && (band < 2 || strcmp(lab->aps[i].model, "AP45") == 0))
             json_object_set_new(o, lab->aps[i].id, json_pack("{s:i, s:i, s:i, s:s, s:i, s:i, s:i, s:s}", "curr_channel", r->channel, "curr_power",
-                r->power, "curr_bandwidth", r->bandwidth, "curr_usage", r->band, "channel", r->channel, "power", r->power, "bandwidth", r->bandwidth,
+                r->power, "curr_bandwidth", r->bandwidth, "curr_usage", r->band, "channel", channel, "power", power, "bandwidth", r->bandwidth,
                 "usage", r->band));
     }
     return o;
@@ -473,7 +475,8 @@ static void rrm_current(struct lab_req *req, struct lab_res *res)
     if (site < 0)
         return;
     res->json = json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:f}", "band_24", band_plan(lab, site, 0), "band_5", band_plan(lab, site, 1), "band_6",
-        band_plan(lab, site, 2), "band_24_metric", band_metric(lab, site, 0), "band_5_metric", band_metric(lab, site, 1), "status", "ready",
+        band_plan(lab, site, 2), "band_24_metric", band_metric(lab, site, 0), "band_5_metric", band_metric(lab, site, 1), "status",
+        lab->sites[site].rrm_running ? "updating" : "ready",
         "timestamp", floor(lab->sites[site].rrm_at));
 }
 
@@ -550,7 +553,8 @@ static void rrm_events(struct lab_req *req, struct lab_res *res)
 static void rrm_optimize(struct lab_req *req, struct lab_res *res)
 {
     int site = lab_mist_site(req, res);
-    json_t *list = json_object_get(req->json, "bands"), *band;
+    json_t *list = json_object_get(req->json, "bands"), *macs = json_object_get(req->json, "macs"), *band, *mac;
+    unsigned aps = json_array_size(macs) ? 0 : ~0u >> 4;
     size_t i;
 
     if (site < 0)
@@ -562,8 +566,13 @@ static void rrm_optimize(struct lab_req *req, struct lab_res *res)
         lab_mist_bad(res, "bands is required: 24, 5, 6");
         return;
     }
+    json_array_foreach(macs, i, mac) {
+        int ap = json_is_string(mac) ? lab_find_ap(req->lab, json_string_value(mac)) : -1;
+
+        aps |= ap >= 0 ? 1u << ap : 0;
+    }
     json_array_foreach(list, i, band)
-        lab_rrm(req->lab, site, json_string_value(band), json_is_true(json_object_get(req->json, "txpower_only")));
+        lab_rrm(req->lab, site, json_string_value(band), json_is_true(json_object_get(req->json, "txpower_only")), aps);
     lab_mist_audit(req->lab, site, "RRM Optimize");
     req->done = true;
 }

@@ -12,6 +12,13 @@
 
 /* ---- events and alarms ---- */
 
+/* One thing after the other: what happens at once gets stamps in its order. */
+static double stamp(struct lab *lab)
+{
+    lab->last_event = fmax(lab->wall, lab->last_event + 0.012);
+    return lab->last_event;
+}
+
 static void append_bounded(json_t *list, json_t *item)
 {
     if (json_array_size(list) >= LAB_MAX_EVENTS)
@@ -22,7 +29,7 @@ static void append_bounded(json_t *list, json_t *item)
 void lab_client_event(struct lab *lab, const struct lab_client *c, const char *type, int code, const char *text)
 {
     const struct lab_wlan *wlan = &lab->wlans[c->wlan];
-    json_t *event = json_pack("{s:f, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "timestamp", lab->wall, "type", type, "type_code", code,
+    json_t *event = json_pack("{s:f, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "timestamp", stamp(lab), "type", type, "type_code", code,
                               "text", text, "ssid", wlan->ssid, "wlan_id", wlan->id, "proto", c->proto,
                               "key_mgmt", wlan->dot1x ? "WPA2-EAP/CCMP" : "WPA2-PSK/CCMP", "mac", c->mac, "site_id", lab->sites[c->site].id);
 
@@ -43,7 +50,7 @@ void lab_device_event(struct lab *lab, const char *device_type, const char *mac,
 {
     int ap = lab_find_ap(lab, mac), sw = lab_find_switch(lab, mac);
     int site = ap >= 0 ? lab->aps[ap].site : sw >= 0 ? lab->switches[sw].site : 0;
-    json_t *event = json_pack("{s:s, s:f, s:s, s:s, s:s, s:s, s:s, s:s}", "type", type, "timestamp", lab->wall, "org_id", LAB_ORG,
+    json_t *event = json_pack("{s:s, s:f, s:s, s:s, s:s, s:s, s:s, s:s}", "type", type, "timestamp", stamp(lab), "org_id", LAB_ORG,
                               "site_id", lab->sites[site].id, "site_name", lab->sites[site].name, "mac", mac, "device_type", device_type,
                               "device_name", ap >= 0 ? lab->aps[ap].name : sw >= 0 ? lab->switches[sw].name : mac);
 
@@ -669,35 +676,46 @@ static int clean_channel(const struct lab *lab, int ap, int radio)
     return lab->aps[ap].radios[radio].channel;
 }
 
+void lab_rrm_wants(const struct lab *lab, int ap, int radio, int *ret_channel, int *ret_power)
+{
+    const struct lab_radio *r = &lab->aps[ap].radios[radio];
+
+    *ret_channel = !r->pin_channel && r->foul_channel == r->channel ? clean_channel(lab, ap, radio) : r->channel;
+    *ret_power = !r->pin_power && r->power < (radio == 0 ? 8 : 14) ? (radio == 0 ? 11 : 17) : r->power;   /* a hole in the coverage */
+}
+
 static void rrm_one(struct lab *lab, int ap, int radio, bool power_only)
 {
     struct lab_radio *r = &lab->aps[ap].radios[radio], before = *r;
+    int channel;
 
-    if (!power_only && !r->pin_channel && r->foul_channel == r->channel)
-        r->channel = clean_channel(lab, ap, radio);
-    if (!r->pin_power && r->power < (radio == 0 ? 8 : 14))
-        r->power = radio == 0 ? 11 : 17;             /* a hole in the coverage */
+    lab_rrm_wants(lab, ap, radio, &channel, &r->power);
+    if (!power_only)
+        r->channel = channel;
     if (r->channel == before.channel && r->power == before.power)
         return;
     rrm_event(lab, &lab->aps[ap], &before, r);
+    lab_alarm_clear(lab, "insufficient_coverage", lab->aps[ap].mac);
     for (int i = 0; i < lab->n_clients && r->channel != before.channel; i++)
         if (lab_associated(&lab->clients[i]) && lab->clients[i].ap == ap && lab->clients[i].band == radio)
             lab_client_leave(lab, i, "CLIENT_DEAUTHENTICATION", "AP changes channel", 3 + i % 3);
 }
 
+enum { RRM_RADIO = 3, RRM_POWER_ONLY = 4, RRM_APS_SHIFT = 3 };
+
 static void rrm_due(struct lab *lab, int site, int what)
 {
-    int radio = what & 3;
-
     for (int i = 0; i < lab->n_aps; i++)
-        if (lab->aps[i].site == site && lab->aps[i].state == AP_UP)
-            rrm_one(lab, i, radio, what & 4);
+        if (lab->aps[i].site == site && lab->aps[i].state == AP_UP && (what >> RRM_APS_SHIFT & 1 << i))
+            rrm_one(lab, i, what & RRM_RADIO, what & RRM_POWER_ONLY);
+    lab->sites[site].rrm_at = lab->wall;
+    lab->sites[site].rrm_running--;
 }
 
-void lab_rrm(struct lab *lab, int site, const char *band, bool power_only)
+void lab_rrm(struct lab *lab, int site, const char *band, bool power_only, unsigned aps)
 {
     int radio = strcmp(band, "24") == 0 ? 0 : strcmp(band, "5") == 0 ? 1 : 2;
 
-    lab->sites[site].rrm_at = lab->wall;
-    lab_after(lab, LAB_RRM, rrm_due, site, radio | (power_only ? 4 : 0));
+    lab->sites[site].rrm_running++;
+    lab_after(lab, LAB_RRM, rrm_due, site, radio | (power_only ? RRM_POWER_ONLY : 0) | (int)(aps << RRM_APS_SHIFT));
 }

@@ -440,6 +440,9 @@ void lab_network_build(struct lab *lab)
     add_wired_leases(lab, &lab->subnets[3], 20, 2);
     for (int i = 0; i < lab->n_clients; i++)
         settle_client(lab, i);
+    for (int i = 0; i < lab->n_switches; i++)
+        for (int p = 0; p < lab->switches[i].n_ports; p++)
+            lab->switches[i].ports[p].was_up = lab_port_up(lab, i, p);
 }
 
 void lab_network_free(struct lab *lab)

@@ -1,7 +1,7 @@
 /* scenario.c: a scenario file.
  *
  *   title: What is wrong here        for people
- *   speed: 20                        lab time against the clock
+ *   speed: 20                        lab time against the clock; 0: only /lab/time moves it
  *   since: 10m                       how long before the start the faults began, in lab time
  *   faults: [dns_broken, {dhcp_pool_exhausted: {vlan: 110}}]
  *   rate_limit: 5000                 Mist API calls an hour
@@ -102,7 +102,7 @@ int lab_scenario_load(const char *path, struct lab_scenario *ret)
         check_keys(path, root, diags);
         title = ft_node_get(root, "title");
         ret->title = ft_strdup(title && title->text ? title->text : "");
-        ret->speed = number(path, root, "speed", 0.1, 10000, 20, diags);
+        ret->speed = number(path, root, "speed", 0, 10000, 20, diags);
         ret->rate_limit = (long)number(path, root, "rate_limit", 0, 1e9, 5000, diags);
         ret->since = duration(path, root, "since", 600, diags);
         poe = ft_node_get(root, "bounce_cuts_poe");

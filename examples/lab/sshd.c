@@ -15,7 +15,7 @@
 
 enum { MAX_CHILDREN = 128 };
 
-static int listeners[LAB_MAX_SWITCHES];
+static int listeners[LAB_MAX_SWITCHES] = { [0 ... LAB_MAX_SWITCHES - 1] = -1 };
 static struct { pid_t pid; int sw; } children[MAX_CHILDREN];
 static int n_children;
 static char sshd_path[64];
@@ -166,8 +166,6 @@ int lab_sshd_prepare(struct lab *lab, struct ft_err *reterr)
     char path[600];
     int r = find_sshd(reterr);
 
-    for (int i = 0; i < LAB_MAX_SWITCHES; i++)
-        listeners[i] = -1;
     if (r < 0)
         return r;
     if (!pw)

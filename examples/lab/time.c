@@ -28,26 +28,34 @@ void lab_clock_start(struct lab *lab, double speed)
 
 enum due_kind { DUE_NONE, DUE_TIMER, DUE_AP, DUE_CLIENT };
 
-/* The next thing due, as seconds of lab time from now. rate: wall seconds that pass in a second of lab time. */
-static enum due_kind next_due(const struct lab *lab, double rate, double *ret_in, int *ret_which)
+/* A stretch of both times. With speed 0 lab time stands still, and only /lab/time moves it. */
+struct stretch { double now, wall; };
+
+static double part_of(double wait, double whole)
+{
+    return wait <= 0 ? 0 : whole > 0 ? wait / whole : INFINITY;
+}
+
+/* The next thing due, as the part of the stretch that passes before it. */
+static enum due_kind next_due(const struct lab *lab, struct stretch ahead, double *ret_part, int *ret_which)
 {
     enum due_kind kind = DUE_NONE;
     double best = INFINITY;
 
     for (int i = 0; i < lab->n_timers; i++) {
         const struct lab_timer *t = &lab->timers[i];
-        double in = t->wall ? (t->due - lab->wall) / rate : t->due - lab->now;
+        double part = t->wall ? part_of(t->due - lab->wall, ahead.wall) : part_of(t->due - lab->now, ahead.now);
 
-        if (in < best)
-            best = in, kind = DUE_TIMER, *ret_which = i;
+        if (part < best)
+            best = part, kind = DUE_TIMER, *ret_which = i;
     }
     for (int i = 0; i < lab->n_aps; i++)
-        if (lab->aps[i].due - lab->now < best)
-            best = lab->aps[i].due - lab->now, kind = DUE_AP, *ret_which = i;
+        if (part_of(lab->aps[i].due - lab->now, ahead.now) < best)
+            best = part_of(lab->aps[i].due - lab->now, ahead.now), kind = DUE_AP, *ret_which = i;
     for (int i = 0; i < lab->n_clients; i++)
-        if (lab->clients[i].due - lab->now < best)
-            best = lab->clients[i].due - lab->now, kind = DUE_CLIENT, *ret_which = i;
-    *ret_in = best > 0 ? best : 0;
+        if (part_of(lab->clients[i].due - lab->now, ahead.now) < best)
+            best = part_of(lab->clients[i].due - lab->now, ahead.now), kind = DUE_CLIENT, *ret_which = i;
+    *ret_part = best;
     return kind;
 }
 
@@ -67,24 +75,23 @@ static void fire(struct lab *lab, enum due_kind kind, int which)
     }
 }
 
-static void move(struct lab *lab, double seconds, double rate)
+static void move(struct lab *lab, struct stretch ahead)
 {
-    double left = seconds;
-
     for (;;) {
-        double in;
+        double part;
         int which = 0;
-        enum due_kind kind = next_due(lab, rate, &in, &which);
+        enum due_kind kind = next_due(lab, ahead, &part, &which);
 
-        if (kind == DUE_NONE || in > left)
+        if (kind == DUE_NONE || part > 1)
             break;
-        lab->now += in;
-        lab->wall += in * rate;
-        left -= in;
+        lab->now += ahead.now * part;
+        lab->wall += ahead.wall * part;
+        ahead.now -= ahead.now * part;
+        ahead.wall -= ahead.wall * part;
         fire(lab, kind, which);
     }
-    lab->now += left;
-    lab->wall += left * rate;
+    lab->now += ahead.now;
+    lab->wall += ahead.wall;
 }
 
 void lab_tick(struct lab *lab)
@@ -94,7 +101,7 @@ void lab_tick(struct lab *lab)
     if (passed <= 0)
         return;
     lab->mono = mono;
-    move(lab, passed * lab->speed, 1 / lab->speed);
+    move(lab, (struct stretch){ .now = passed * lab->speed, .wall = passed });
     /* The user's clock may have been set; without this the difference would stay for ever. */
     lab->wall = fmax(lab->wall, wall_seconds() + lab->added);
 }
@@ -102,7 +109,7 @@ void lab_tick(struct lab *lab)
 void lab_advance(struct lab *lab, double seconds)
 {
     lab_tick(lab);
-    move(lab, seconds, 1);
+    move(lab, (struct stretch){ .now = seconds, .wall = seconds });
     lab->added += seconds;
 }
 
