@@ -78,7 +78,7 @@ end
 
 function M.health(s, radio)
   local retries = M.retries(s)
-  local text = string.format("RSSI %s dBm, SNR %s dB", tostring(s.rssi or "?"), tostring(s.snr or "?"))
+  local text = string.format("RSSI %s dBm, SNR %s dB", s.rssi and math.floor(s.rssi) or "?", s.snr and math.floor(s.snr) or "?")
   if retries then text = text .. string.format(", retries %d %%", math.floor(retries * 100 + 0.5)) end
   if radio and radio.util_all then text = text .. string.format(", channel %s %d %% busy", tostring(radio.channel or "?"), math.floor(radio.util_all + 0.5)) end
   return text

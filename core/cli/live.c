@@ -4,7 +4,7 @@
 #include "base/util.h"
 #include "data/json.h"
 
-enum { TITLE_COLUMNS = 36 };
+enum { TITLE_COLUMNS = 38, INDENT = 2 };
 
 struct live {
     FILE *to;
@@ -55,7 +55,7 @@ static void working(struct live *live, const char *title, const char *text)
     if (!live->moving)
         return;
     live_clear(live);
-    fputs("    ", live->to);
+    fprintf(live->to, "%*s", INDENT, "");
     term_put(live->to, live->colour, TONE_DIM, "… ");
     term_column(live->to, title, TITLE_COLUMNS);
     fputc(' ', live->to);
@@ -72,11 +72,11 @@ static bool says_no(const char *seen)
 
 static void line(struct live *live, const char *mark, enum ft_tone tone, const char *title, const char *text, int64_t ms, int depth)
 {
-    int width = term_width(live->to), at = 4 + depth + 2 + TITLE_COLUMNS + 1;
+    int width = term_width(live->to), at = INDENT + depth + 2 + TITLE_COLUMNS + 1;
     char took[32] = "";
 
     live_clear(live);
-    fprintf(live->to, "%*s", 4 + depth, "");
+    fprintf(live->to, "%*s", INDENT + depth, "");
     term_put(live->to, live->colour, tone, mark);
     fputc(' ', live->to);
     if (ms >= 0)
@@ -89,12 +89,15 @@ static void line(struct live *live, const char *mark, enum ft_tone tone, const c
     }
     int room = width - at - (int)strlen(took) - 1;
 
-    if ((int)ft_text_width(text, strlen(text)) <= room) {
+    if (!*took) {
+        term_wrap(live->to, text, at, at, width);
+    } else if ((int)ft_text_width(text, strlen(text)) <= room) {
         term_column(live->to, text, room);
         fputc(' ', live->to);
     } else {
-        term_wrap(live->to, text, at, at, width - (int)strlen(took) - 1);
-        fputs("  ", live->to);
+        term_wrap(live->to, text, at, at, width - (int)strlen(took) - 2);
+        if (*took)
+            fputs("  ", live->to);
     }
     term_put(live->to, live->colour, TONE_DIM, took);
     fputc('\n', live->to);
@@ -188,7 +191,7 @@ static void on_failed(struct live *live, const json_t *event)
 
     line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), ft_json_int(event, "ms", -1), depth_of(ft_json_str(event, "path")));
     if (to)
-        fprintf(live->to, "        the run goes on (on_error: %s)\n", to);
+        fprintf(live->to, "      the run goes on (on_error: %s)\n", to);
 }
 
 static void on_attempt(struct live *live, const json_t *event)
@@ -207,7 +210,7 @@ static void on_question(struct live *live, const json_t *event)
 
     line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, depth_of(ft_json_str(event, "path")));
     if (json_is_object(by) && *ft_json_str(by, "role"))
-        fprintf(live->to, "        needs approval by %s (%d)\n", ft_json_str(by, "role"), (int)ft_json_int(by, "count", 1));
+        fprintf(live->to, "      needs approval by %s (%d)\n", ft_json_str(by, "role"), (int)ft_json_int(by, "count", 1));
 }
 
 static void on_look(struct live *live, const json_t *event)
@@ -246,12 +249,19 @@ static void on_undo_failed(struct live *live, const json_t *event)
     fputs("        the undo failed: a person is needed, the locks are kept\n", live->to);
 }
 
-static void on_parked(struct live *live, const json_t *event)
+static void on_answered(struct live *live, const json_t *event)
 {
-    live_clear(live);
-    fputs("    ", live->to);
-    term_put(live->to, live->colour, TONE_WARN, "⏸");
-    fprintf(live->to, " parked: %s\n", ft_json_str(event, "why"));
+    const char *by = ft_json_str(event, "by"), *where = ft_json_str(event, "where"), *reason = ft_json_str(event, "reason");
+    bool yes = json_is_true(json_object_get(event, "approved")) || json_object_get(event, "values");
+    char *text;
+
+    if (json_is_true(json_object_get(event, "expired")))
+        text = ft_strdup("nobody answered in time");
+    else
+        text = ft_asprintf("%s by %s%s%s%s%s%s", json_object_get(event, "values") ? "answered" : yes ? "approved" : "refused", by && *by ? by : "somebody",
+                           where && *where ? " (" : "", where ? where : "", where && *where ? ")" : "", !yes && reason && *reason ? ": " : "", !yes && reason ? reason : "");
+    line(live, yes ? "✓" : "✗", yes ? TONE_GOOD : TONE_BAD, "", text, -1, depth_of(ft_json_str(event, "path")));
+    free(text);
 }
 
 static void on_cancelling(struct live *live, const json_t *event)
@@ -277,13 +287,13 @@ static void on_finished(struct live *live, const json_t *event)
     size_t i;
 
     live_clear(live);
-    fputs("\n    ", live->to);
+    fputs("\n  ", live->to);
     term_put(live->to, live->colour, end_tone(event), "●");
     fputc(' ', live->to);
     term_put(live->to, live->colour, TONE_BOLD, outcome && *outcome && ft_streq(status, "finished") ? outcome : ft_streq(status, "rolled_back") ? "rolled back" : status);
     fputs(" · ", live->to);
-    term_wrap(live->to, diagnosis ? diagnosis : ft_json_str(event, "title"), 20, 6, term_width(live->to));
-    fprintf(live->to, "\n      %s, %d steps, %d write%s", ft_duration_format((uint64_t)ft_json_int(event, "ms", 0), took, sizeof(took)), (int)ft_json_int(event, "steps", 0),
+    term_wrap(live->to, diagnosis ? diagnosis : ft_json_str(event, "title"), 20, 4, term_width(live->to));
+    fprintf(live->to, "\n    %s, %d steps, %d write%s", ft_duration_format((uint64_t)ft_json_int(event, "ms", 0), took, sizeof(took)), (int)ft_json_int(event, "steps", 0),
             (int)ft_json_int(event, "writes", 0), ft_json_int(event, "writes", 0) == 1 ? "" : "s");
     if (json_array_size(json_object_get(event, "undone")))
         fprintf(live->to, ", %zu taken back", json_array_size(json_object_get(event, "undone")));
@@ -291,8 +301,8 @@ static void on_finished(struct live *live, const json_t *event)
     json_array_foreach(json_object_get(event, "evidence"), i, one) {
         char *text = ft_json_brief(one, 400);
 
-        fputs("      · ", live->to);
-        term_wrap(live->to, text, 8, 8, term_width(live->to));
+        fputs("    · ", live->to);
+        term_wrap(live->to, text, 6, 6, term_width(live->to));
         fputc('\n', live->to);
         free(text);
     }
@@ -304,7 +314,7 @@ void live_event(struct live *live, const json_t *event)
         { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
         { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_question }, { "ask.opened", on_question },
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
-        { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "run.parked", on_parked }, { "run.cancelling", on_cancelling },
+        { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },
         { "run.finished", on_finished },
     };
     const char *type = ft_json_str(event, "type");

@@ -69,9 +69,9 @@ static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
     struct session *s = arg;
 
     if (s->live && end == FT_RUN_PARKED)
-        printf("\n    fettle resume %s goes on with it\n", ft_run_id(run));
+        printf("\n  ⏸ parked with a write in doubt. `fettle resume %s` finds out whether it happened.\n", ft_run_id(run));
     else if (s->live)
-        printf("      evidence and the drawn way: fettle show %s --html > report.html\n", ft_run_id(run));
+        printf("    evidence and the drawn way: fettle show %s --html > report.html\n", ft_run_id(run));
     leave(s, end);
 }
 
@@ -80,7 +80,7 @@ static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
 static void stay_parked(struct session *s)
 {
     if (s->live)
-        printf("    `fettle resume %s` comes back to it; nothing is lost if this window closes.\n", ft_run_id(s->run));
+        printf("  ⏸ parked. `fettle resume %s` comes back to it; nothing is lost if this window closes.\n", ft_run_id(s->run));
     leave(s, FT_RUN_PARKED);
 }
 

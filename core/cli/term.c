@@ -67,29 +67,30 @@ void term_column(FILE *to, const char *text, int width)
 void term_wrap(FILE *to, const char *text, int at, int indent, int width)
 {
     int column = at;
+    bool first = true;
 
     while (*text) {
-        size_t word = strcspn(text, " \n");
+        size_t word = strcspn(text, " \n"), gap = 0;
         int cols = (int)ft_text_width(text, word);
 
-        if (column > indent && column + cols > width) {
+        if (!first && column + 1 + cols > width) {
             fprintf(to, "\n%*s", indent, "");
             column = indent;
+        } else if (!first) {
+            fputc(' ', to);
+            column++;
         }
         fwrite(text, 1, word, to);
         column += cols;
         text += word;
+        gap = strspn(text, " ");
+        text += gap;
+        first = false;
         if (*text == '\n') {
             fprintf(to, "\n%*s", indent, "");
             column = indent;
             text++;
-        } else if (*text == ' ') {
-            while (*text == ' ')
-                text++;
-            if (*text && *text != '\n') {
-                fputc(' ', to);
-                column++;
-            }
+            first = true;
         }
     }
 }
