@@ -173,6 +173,22 @@ static struct ft_http_req http_request(const struct dhcp *st, const json_t *body
     };
 }
 
+void kea_mask_passwords(json_t *value)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach(value, key, member) {
+        if (json_is_string(member) && (strcmp(key, "password") == 0 || strcmp(key, "secret") == 0))
+            json_string_set(member, "***");
+        else
+            kea_mask_passwords(member);
+    }
+    json_array_foreach(value, i, member)
+        kea_mask_passwords(member);
+}
+
 json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments)
 {
     const struct dhcp *st = host->state(call);
@@ -185,7 +201,10 @@ json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments)
         json_decref(body);
         return shown;
     }
-    return json_pack("{s:o, s:[o]}", "target", json_sprintf("unix:%s", text_of(st->server, "socket")), "commands", body);
+    shown = json_deep_copy(body);
+    json_decref(body);
+    kea_mask_passwords(shown);
+    return json_pack("{s:o, s:[o]}", "target", json_sprintf("unix:%s", text_of(st->server, "socket")), "commands", shown);
 }
 
 static void http_answered(struct ft_call *call, const struct ft_http_res *res, void *arg)

@@ -71,6 +71,8 @@ void kea_ask(struct ft_call *call, const char *command, json_t *arguments, kea_a
 void kea_change(struct ft_call *call, const char *command, json_t *arguments, kea_answered *answered);
 /* As a plan shows it; arguments are taken over. */
 json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments);
+/* Values under "password" and "secret" become ***; in place. */
+void kea_mask_passwords(json_t *value);
 /* True: go on (KEA_OK or KEA_EMPTY). False: the call has been failed with the reply's sentence. */
 bool kea_accept(struct ft_call *call, const struct kea_reply *reply);
 

@@ -296,23 +296,6 @@ const struct ft_action dhcp_statistics = {
 
 /* ---- config_get ---- */
 
-/* In place. */
-static void mask_passwords(json_t *value)
-{
-    const char *key;
-    json_t *member;
-    size_t i;
-
-    json_object_foreach(value, key, member) {
-        if (json_is_string(member) && (strcmp(key, "password") == 0 || strcmp(key, "secret") == 0))
-            json_string_set(member, "***");
-        else
-            mask_passwords(member);
-    }
-    json_array_foreach(value, i, member)
-        mask_passwords(member);
-}
-
 static void config_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     json_t *config, *shown;
@@ -326,7 +309,7 @@ static void config_seen(struct ft_call *call, const struct kea_reply *reply)
     }
     hide_passwords(call, config);
     shown = json_deep_copy(config);
-    mask_passwords(shown);
+    kea_mask_passwords(shown);
     dhcp_done(call, json_pack("{s:o, s:s, s:i}", "config", shown, "digest", config_digest(call, config),
                               "subnets", (int)json_array_size(json_object_get(config, "subnet4"))));
 }

@@ -7,6 +7,51 @@
 #include <string.h>
 #include <strings.h>
 
+/* ---- UTF-8 ---- */
+
+/* Length of the character that begins here, 0 when there is none: shortest form, no surrogates, up to U+10FFFF. */
+static size_t utf8_len(const unsigned char *p)
+{
+    unsigned lead = p[0], low = 0x80, high = 0xbf;
+    size_t n = lead < 0x80 ? 1 : lead >= 0xc2 && lead <= 0xdf ? 2 : (lead & 0xf0) == 0xe0 ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+
+    if (lead == 0xe0 || lead == 0xf0)
+        low = lead == 0xe0 ? 0xa0 : 0x90;
+    if (lead == 0xed || lead == 0xf4)
+        high = lead == 0xed ? 0x9f : 0x8f;
+    for (size_t i = 1; i < n; i++) {
+        if (p[i] < (i == 1 ? low : 0x80) || p[i] > (i == 1 ? high : 0xbf))
+            return 0;
+    }
+    return n;
+}
+
+void cli_make_utf8(char *text)
+{
+    while (*text) {
+        size_t n = utf8_len((const unsigned char *)text);
+
+        if (!n)
+            *text = '?';
+        text += n ? n : 1;
+    }
+}
+
+json_t *cli_text(const char *text, size_t len)
+{
+    json_t *string = json_stringn(text, len);
+    char *copy;
+
+    if (string)
+        return string;
+    copy = strndup(text, len);
+    if (copy)
+        cli_make_utf8(copy);
+    string = json_string(copy ? copy : "");
+    free(copy);
+    return string;
+}
+
 /* ---- Errors ---- */
 
 static enum ft_class class_of(const char *text)
@@ -55,7 +100,11 @@ bool cli_error(const char *output, char *text, size_t size, enum ft_class *ret_c
 
             while (n > 0 && (isspace((unsigned char)from[n - 1]) || from[n - 1] == '.'))
                 n--;
-            snprintf(text, size, "%.*s", n > 200 ? 200 : n, from);
+            if (n <= 0)
+                snprintf(text, size, "an error without a reason");
+            else
+                snprintf(text, size, "%.*s", n > 200 ? 200 : n, from);
+            cli_make_utf8(text);
             *ret_class = class_of(text);
             return true;
         }
@@ -228,7 +277,7 @@ bool set_next(const char **at, struct set_line *ret)
         *at = line + len + (line[len] == '\n');
         while (len && isspace((unsigned char)line[len - 1]))
             len--;
-        if (begins(line, len, "set ")) {
+        if (len >= 4 && memcmp(line, "set ", 4) == 0) {
             *ret = (struct set_line){ line, len };
             return true;
         }

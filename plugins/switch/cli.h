@@ -13,6 +13,11 @@ bool cli_is_show(const char *command, const char **ret_why);
 /* Passwords, keys and communities in configuration text become ***; in place. */
 void cli_mask_secrets(char *text);
 
+/* Bytes that are not UTF-8 become '?'; in place. Every answer goes through this: the rest of the program knows UTF-8 only. */
+void cli_make_utf8(char *text);
+/* A JSON string of text that may have been cut within a character. Never NULL. */
+json_t *cli_text(const char *text, size_t len);
+
 /* ---- Junos: JSON in which every leaf is [{"data": "…"}] ---- */
 /* The JSON in an answer, from its first '{' on. NULL with a sentence. New reference. */
 json_t *junos_json(const char *answer, struct ft_err *reterr);

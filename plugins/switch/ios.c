@@ -27,7 +27,7 @@ static json_t *column(const struct line *l, size_t from, size_t to)
         from++;
     while (to > from && isspace((unsigned char)l->text[to - 1]))
         to--;
-    return from < to ? json_stringn(l->text + from, to - from) : json_null();
+    return from < to ? cli_text(l->text + from, to - from) : json_null();
 }
 
 static bool all_digits(const char *word)
@@ -328,6 +328,11 @@ static json_t *ios_port_read(struct ft_call *call, struct sw *st, struct ft_err 
     return port;
 }
 
+static json_t *word_or_null(const char *word)
+{
+    return *word ? cli_text(word, strlen(word)) : json_null();
+}
+
 static json_t *ios_facts_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
     char host_name[128] = "", version[64] = "", model[64] = "";
@@ -346,8 +351,8 @@ static json_t *ios_facts_read(struct ft_call *call, struct sw *st, struct ft_err
         if (!model[0] && strncasecmp(text, "cisco ", 6) == 0 && strstr(text, "memory"))
             sscanf(text + 6, "%63s", model);
     }
-    return json_pack("{s:s?, s:s?, s:s?, s:n, s:i}", "hostname", host_name[0] ? host_name : NULL, "model", model[0] ? model : NULL,
-                     "version", version[0] ? version : NULL, "uptime_s", "members", 1);
+    return json_pack("{s:o, s:o, s:o, s:n, s:i}", "hostname", word_or_null(host_name), "model", word_or_null(model), "version", word_or_null(version),
+                     "uptime_s", "members", 1);
 }
 
 /* ---- Lines of a change: IOS, EOS and FRR differ in PoE only ---- */
@@ -696,8 +701,7 @@ static json_t *frr_facts_read(struct ft_call *call, struct sw *st, struct ft_err
     (void)call;
     (void)reterr;
     sscanf(st->answers[0], "FRRouting %63s (%127[^)])", version, name);
-    return json_pack("{s:s?, s:s, s:s?, s:n, s:i}", "hostname", name[0] ? name : NULL, "model", "FRRouting", "version", version[0] ? version : NULL,
-                     "uptime_s", "members", 1);
+    return json_pack("{s:o, s:s, s:o, s:n, s:i}", "hostname", word_or_null(name), "model", "FRRouting", "version", word_or_null(version), "uptime_s", "members", 1);
 }
 
 const struct vendor vendor_frr = {

@@ -17,7 +17,7 @@ static bool is_port(const char *name, const char *port)
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
-    json_object_set_new(object, key, text ? json_string(text) : json_null());
+    json_object_set_new(object, key, text ? cli_text(text, strlen(text)) : json_null());
 }
 
 static json_int_t number(const char *text)
@@ -399,7 +399,9 @@ static json_t *port_read(struct ft_call *call, struct sw *st, struct ft_err *ret
 
 static json_t *line(struct ft_call *call, const char *verb, const char *path)
 {
-    return json_string(host->printf(call, "%s %s", verb, path));
+    const char *text = host->printf(call, "%s %s", verb, path);
+
+    return cli_text(text, strlen(text));
 }
 
 /* Configured lines "set <path> <value>" become deletions; what there was goes to undo. */
@@ -434,7 +436,7 @@ static int vlan_lines(struct ft_call *call, struct sw *st, const json_t *port, s
         return sw_error(reterr, FT_REFUSED, "port %s is a %s port, not an access port: change it with switch.configure, or give force: true", st->port, mode);
     c->path = "VLAN";
     c->from = sw_hold(call, was ? json_string(was) : json_null());
-    c->to = sw_hold(call, json_string(name));
+    c->to = sw_hold(call, cli_text(name, strlen(name)));
     c->nothing = was && strcmp(was, name) == 0;
     if (vlan_by_member(vlans, st->port, member, sizeof(member))) {
         json_array_append_new(c->first, line(call, "delete", host->printf(call, "vlans %s interface %s.0", member, st->port)));

@@ -138,6 +138,7 @@ void sw_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    cli_make_utf8(text);                               /* what a switch said may have been cut within a character */
     release(host->state(call));
     host->fail(call, class, "%s", text);
 }
@@ -244,6 +245,7 @@ static char *take_answer(struct ft_call *call, struct sw *st)
             text[n++] = st->bytes[i];
     }
     text[n] = '\0';
+    cli_make_utf8(text);
     st->len = 0;
     return text;
 }
@@ -473,6 +475,7 @@ static void step_ended(struct ft_call *call)
         sw_fail(call, FT_INVALID, "%s: its answers are longer than a call may keep", st->name);
         return;
     }
+    cli_make_utf8(output);
     missing = (step->must && !strstr(output, step->must)) || step->until;
     if (!is_asking(st) && cli_error(output, why, sizeof(why), &class)) {
         sw_fail(call, st->pending ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s", st->name, st->sent, step->risky ? squeezed(call, output) : why,
@@ -612,7 +615,10 @@ static void drop_line(struct term *t)
 static void question_seen(struct ft_call *call)
 {
     struct sw *st = host->state(call);
-    const char *line = st->term.text + st->term.line, *answer = NULL;
+    char *line = st->term.text + st->term.line;
+    const char *answer = NULL;
+
+    cli_make_utf8(line);
 
     if (strstr(line, "Exit with uncommitted changes"))
         answer = "yes\n";
