@@ -1,5 +1,5 @@
 /* budget.c: at most so many calls an hour to one API, all runs of the process together. A bucket of a twentieth of the hour's number lets
- * short bursts through; what does not fit waits in order. */
+ * short bursts through, and is filled by the rest of it; what does not fit waits in order. */
 #include "plugin/internal.h"
 #include "base/clock.h"
 
@@ -56,6 +56,7 @@ static void serve(void *arg)
 
         b->tokens -= 1;
         ft_list_remove(&w->in_bucket);
+        w->bucket = NULL;
         w->go(w->arg);
     }
     if (!ft_list_empty(&b->waiting) && !b->timer)
@@ -70,17 +71,28 @@ void budget_wait(struct ft_registry *registry, const char *key, unsigned per_hou
     if (!b)
         b = bucket_new(registry, key);
     b->size = ft_max(1.0, per_hour / 20.0);
-    b->per_us = (double)ft_max(1u, per_hour) / 3600e6;
+    b->per_us = ft_max(per_hour - b->size, ft_max(per_hour, 1u) / 2.0) / 3600e6;
     if (fresh)
         b->tokens = b->size;
+    waiter->bucket = b;
     ft_list_append(&b->waiting, &waiter->in_bucket);
     if (!b->timer)
         b->timer = ft_timer_start(registry->o.loop, 0, serve, b);
 }
 
+/* The timer goes with the last who waits, or it would keep the loop running for nobody. */
 void budget_forget(struct waiter *waiter)
 {
+    struct bucket *b = waiter->bucket;
+
+    if (!b)
+        return;
+    waiter->bucket = NULL;
     ft_list_remove(&waiter->in_bucket);
+    if (!ft_list_empty(&b->waiting))
+        return;
+    ft_timer_stop(b->timer);
+    b->timer = NULL;
 }
 
 void budgets_free(struct ft_registry *registry)

@@ -1,9 +1,10 @@
 /* call.c: the life of a call: checked parameters in, exactly one end out, and everything it had is dropped with it. */
 #include "plugin/internal.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "data/json.h"
 
-enum { MAX_RESULT = 16 << 20 };
+enum { MAX_RESULT = 16 << 20, GRACE_MS = 200 };
 
 static void tell_end(void *arg);
 
@@ -14,9 +15,10 @@ bool call_alive(const struct ft_call *call)
 
 static void call_free(struct ft_call *call)
 {
-    call->registry->calls--;
+    ft_list_remove(&call->in_registry);
     json_decref(call->params);
     json_decref(call->receipt);
+    json_decref(call->keeping);
     json_decref(call->result);
     free(call->text);
     free(call->run_id);
@@ -29,6 +31,7 @@ static void stop_everything(struct ft_call *call)
     ft_timer_stop(call->deadline);
     call->deadline = NULL;
     budget_forget(&call->waiter);
+    call_forget_kept(call);
     call_drop_parts(call);
 }
 
@@ -42,25 +45,81 @@ static char *redacted(struct ft_call *call, char *text)
     return clean;
 }
 
-/* What the plugin promised of its results is checked, and so is their size. */
+/* Whether the value's text fits into what is left of the bound; stops counting where it does not. */
+static bool fits(const json_t *value, size_t *left)
+{
+    const char *key;
+    json_t *member;
+    size_t i, own = json_is_string(value) ? json_string_length(value) + 2 : 2;
+
+    if (own > *left)
+        return false;
+    *left -= own;
+    json_object_foreach((json_t *)value, key, member) {
+        size_t len = strlen(key) + 4;
+
+        if (len > *left)
+            return false;
+        *left -= len;
+        if (!fits(member, left))
+            return false;
+    }
+    json_array_foreach(value, i, member)
+        if (!fits(member, left))
+            return false;
+    return true;
+}
+
+static int check_member(const json_t *object, const char *key, bool ok, const char *what, struct ft_err *reterr)
+{
+    const json_t *member = json_object_get(object, key);
+
+    return !member || ok ? 0 : ft_err_set(reterr, -EINVAL, "'%s' is not %s", key, what);
+}
+
+static int check_plan(const json_t *plan, struct ft_err *reterr)
+{
+    int r = 0;
+
+    if (!ft_json_str(plan, "summary"))
+        return ft_err_set(reterr, -EINVAL, "it has no 'summary'");
+    r = check_member(plan, "requests", json_is_array(json_object_get(plan, "requests")), "a list", reterr);
+    if (r == 0)
+        r = check_member(plan, "changes", json_is_array(json_object_get(plan, "changes")), "a list", reterr);
+    if (r == 0)
+        r = check_member(plan, "users", json_is_integer(json_object_get(plan, "users")), "a number", reterr);
+    if (r == 0)
+        r = check_member(plan, "nothing_to_do", json_is_boolean(json_object_get(plan, "nothing_to_do")), "true or false", reterr);
+    return r;
+}
+
+static int check_shape(const struct ft_call *call, struct ft_err *reterr)
+{
+    size_t left = MAX_RESULT;
+
+    if (!fits(call->result, &left))
+        return ft_err_set(reterr, -E2BIG, "it is over %d MiB", MAX_RESULT >> 20);
+    switch (call->entry) {
+    case FT_ENTRY_RUN: return ft_schema_require(call->info->result, call->result, "it", reterr);
+    case FT_ENTRY_PLAN: return check_plan(call->result, reterr);
+    case FT_ENTRY_PROBE: return json_is_boolean(json_object_get(call->result, "happened")) ? 0 : ft_err_set(reterr, -EINVAL, "'happened' is not true or false");
+    case FT_ENTRY_UNDO: return 0;
+    }
+    return 0;
+}
+
+/* What the plugin promised of its results is checked, and so is their size. A write whose answer cannot be understood has happened all the same. */
 static void check_result(struct ft_call *call)
 {
+    static const char *const names[] = { [FT_ENTRY_RUN] = "result", [FT_ENTRY_PLAN] = "plan", [FT_ENTRY_UNDO] = "undo's result", [FT_ENTRY_PROBE] = "probe's answer" };
     struct ft_err err = { 0 };
-    size_t size;
 
-    if (call->entry != FT_ENTRY_RUN || !call->result)
+    if (!call->result || check_shape(call, &err) == 0)
         return;
-    size = json_dumpb(call->result, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (size > MAX_RESULT)
-        ft_err_set(&err, -E2BIG, "%s gave a result of %zu bytes, %d are the most", call->info->full, size, MAX_RESULT);
-    else if (ft_schema_require(call->info->result, call->result, "its result", &err) == 0)
-        return;
-    else
-        ft_err_in(&err, "%s broke its own promise (a fault of the plugin)", call->info->full);
     json_decref(call->result);
     call->result = NULL;
-    call->class = (call->info->action->effects & FT_EFFECT_MASK) == FT_EFFECT_READ ? FT_INVALID : FT_AMBIGUOUS;
-    call->text = ft_strdup(err.text);
+    call->class = call->writes && call->sent ? FT_AMBIGUOUS : FT_INVALID;
+    call->text = redacted(call, ft_asprintf("the %s of %s is not what the plugin promises: %s; that is a fault of the plugin", names[call->entry], call->info->full, err.text));
 }
 
 static void tell_end(void *arg)
@@ -115,24 +174,34 @@ static void polite_end(struct ft_call *call)
         entry->cancel(call);
 }
 
+/* What was sent may have happened; what was not has not. */
+static enum ft_class class_of_silence(const struct ft_call *call)
+{
+    return call->writes && call->sent ? FT_AMBIGUOUS : FT_TIMEOUT;
+}
+
 static void deadline_over(void *arg)
 {
     struct ft_call *call = arg;
-    bool write = call->entry == FT_ENTRY_RUN && (call->info->action->effects & FT_EFFECT_MASK) != FT_EFFECT_READ;
+    char words[40];
 
     call->deadline = NULL;
+    if (!call->late && call_in_flight(call)) {
+        /* The request has the same deadline, and its own end says more. */
+        call->late = true;
+        call->deadline = ft_timer_start(call->registry->o.loop, GRACE_MS, deadline_over, call);
+        return;
+    }
     polite_end(call);
     if (!call->ended)
-        call_end(call, NULL, write ? FT_AMBIGUOUS : FT_TIMEOUT, ft_asprintf("%s did not end within its deadline", call->info->full));
+        call_end(call, NULL, class_of_silence(call),
+                 ft_asprintf("%s did not end within its %s%s", call->info->full, ft_duration_format(call->timeout_ms, words, sizeof(words)),
+                             class_of_silence(call) == FT_AMBIGUOUS ? "; what it had sent may have been carried out" : ""));
 }
 
 static uint64_t timeout_of(const struct ft_call_req *req)
 {
-    const struct ft_action *action = req->info->action;
-
-    if (req->timeout_ms)
-        return req->timeout_ms;
-    return action->size >= offsetof(struct ft_action, timeout_ms) + sizeof(action->timeout_ms) && action->timeout_ms ? action->timeout_ms : 30000;
+    return req->timeout_ms ? req->timeout_ms : req->info->action->timeout_ms ? req->info->action->timeout_ms : 30000;
 }
 
 /* Parameters with defaults, checked as they are journalled, then with their secrets read. */
@@ -163,46 +232,68 @@ static struct plugin *plugin_of(struct ft_registry *registry, const struct ft_ac
     return NULL;
 }
 
+static bool is_write(const struct ft_call_req *req)
+{
+    return (req->entry == FT_ENTRY_RUN || req->entry == FT_ENTRY_UNDO) && (req->info->action->effects & FT_EFFECT_MASK) != FT_EFFECT_READ && !req->read;
+}
+
+static struct ft_call *call_new(struct ft_registry *registry, struct plugin *plugin, const struct ft_call_req *req, json_t *params)
+{
+    struct ft_call *call = ft_calloc(1, sizeof(*call));
+
+    call->registry = registry;
+    call->plugin = plugin;
+    call->info = req->info;
+    call->entry = req->entry;
+    call->writes = is_write(req);
+    call->mem = ft_arena_new();
+    call->run_id = ft_strdup(req->run_id ? req->run_id : "");
+    call->params = params;
+    call->receipt = req->receipt ? json_incref((json_t *)req->receipt) : NULL;
+    call->state = ft_arena_alloc(call->mem, ft_max(req->info->action->state_size, (size_t)1));
+    ft_list_init(&call->parts);
+    call->timeout_ms = timeout_of(req);
+    call->deadline_us = ft_clock_mono_us(ft_loop_clock(registry->o.loop)) + call->timeout_ms * 1000;
+    call->deadline = ft_timer_start(registry->o.loop, call->timeout_ms, deadline_over, call);
+    ft_list_append(&registry->calls, &call->in_registry);
+    return call;
+}
+
+static void start(struct ft_call *call)
+{
+    struct ft_err err = { 0 };
+    int r = entry_of(call->info->action, call->entry)->start(call, &err);
+
+    if (r >= 0)
+        return;
+    if (call->ended)
+        ft_log(FT_LOG_WARN, "plugin %s ended a call of '%s' and then said that it had not started; the end counts", call->plugin->name, call->info->name);
+    else
+        call_end(call, NULL, err.class ? err.class : FT_INVALID, ft_strdup(err.text[0] ? err.text : "the plugin gave no reason"));
+}
+
 int ft_call_start(struct ft_registry *registry, const struct ft_call_req *req, const struct ft_call_handler *handler, void *arg, struct ft_call **ret, struct ft_err *reterr)
 {
-    const struct ft_entry *entry = entry_of(req->info->action, req->entry);
     struct plugin *plugin = plugin_of(registry, req->info);
     json_t *params = NULL;
-    struct ft_call *call;
-    struct ft_err err = { 0 };
     int r;
 
     if (!plugin || !registry->o.loop)
         return ft_err_set(reterr, -EINVAL, "%s cannot be called here", req->info->full);
-    if (!entry->start)
+    if (!entry_of(req->info->action, req->entry)->start)
         return ft_err_class(reterr, FT_INVALID, -ENOSYS, "%s cannot do that: it has no such entry", req->info->full);
     r = ready_params(registry, req, &params, reterr);
     if (r == 0)
         r = plugin_open(plugin, reterr);
     if (r < 0) {
         json_decref(params);
+        redact_err(registry, reterr);
         return r;
     }
-    call = ft_calloc(1, sizeof(*call));
-    call->registry = registry;
-    registry->calls++;
-    call->plugin = plugin;
-    call->info = req->info;
-    call->entry = req->entry;
-    call->handler = *handler;
-    call->arg = arg;
-    call->mem = ft_arena_new();
-    call->run_id = ft_strdup(req->run_id ? req->run_id : "");
-    call->params = params;
-    call->receipt = req->receipt ? json_incref((json_t *)req->receipt) : NULL;
-    call->state = ft_arena_alloc(call->mem, req->info->action->state_size ? req->info->action->state_size : 1);
-    ft_list_init(&call->parts);
-    call->deadline_us = ft_clock_mono_us(ft_loop_clock(registry->o.loop)) + timeout_of(req) * 1000;
-    call->deadline = ft_timer_start(registry->o.loop, timeout_of(req), deadline_over, call);
-    *ret = call;
-    r = entry->start(call, &err);
-    if (r < 0 && !call->ended)
-        call_end(call, NULL, err.class ? err.class : FT_INVALID, ft_asprintf("%s", err.text[0] ? err.text : "the plugin gave no reason"));
+    *ret = call_new(registry, plugin, req, params);
+    (*ret)->handler = *handler;
+    (*ret)->arg = arg;
+    start(*ret);
     return 0;
 }
 
@@ -241,4 +332,17 @@ void ft_call_drop(struct ft_call *call)
     call->ended = true;
     stop_everything(call);
     ft_loop_defer(call->registry->o.loop, tell_end, call);
+}
+
+void calls_free(struct ft_registry *registry)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &registry->calls) {
+        struct ft_call *call = ft_container(pos, struct ft_call, in_registry);
+
+        ft_call_drop(call);
+        ft_loop_undefer(registry->o.loop, tell_end, call);
+        call_free(call);
+    }
 }

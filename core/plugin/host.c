@@ -12,6 +12,7 @@ enum part_kind { PART_TIMER, PART_HTTP, PART_STREAM, PART_CHILD, PART_WORK };
 struct part {
     struct ft_list in_call, in_streams;
     struct ft_call *call;                /* NULL: the call is over; only work outlives it */
+    struct plugin *plugin;               /* work's */
     enum part_kind kind;
     union {
         struct ft_timer *timer;
@@ -76,6 +77,16 @@ void call_drop_parts(struct ft_call *call)
     }
 }
 
+bool call_in_flight(const struct ft_call *call)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &call->parts)
+        if (ft_container(pos, struct part, in_call)->kind == PART_HTTP)
+            return true;
+    return false;
+}
+
 /* ---- ends and inputs */
 
 static void host_done(struct ft_call *call, json_t *result)
@@ -83,6 +94,7 @@ static void host_done(struct ft_call *call, json_t *result)
     call_end(call, result ? result : json_null(), FT_CLASS_NONE, NULL);
 }
 
+__attribute__((format(printf, 3, 4)))
 static void host_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...)
 {
     va_list ap;
@@ -124,6 +136,13 @@ static void kept_at_once(void *arg)
     ft_call_kept(arg, 0);
 }
 
+void call_forget_kept(struct ft_call *call)
+{
+    if (call->kept)
+        ft_loop_undefer(call->registry->o.loop, kept_at_once, call);
+    call->kept = NULL;
+}
+
 static int host_keep(struct ft_call *call, json_t *receipt, void (*kept)(struct ft_call *call), struct ft_err *reterr)
 {
     if (!call_alive(call)) {
@@ -134,16 +153,17 @@ static int host_keep(struct ft_call *call, json_t *receipt, void (*kept)(struct 
         json_decref(receipt);
         return ft_err_set(reterr, -EBUSY, "keep() is under way already");
     }
-    json_decref(call->receipt);
-    call->receipt = receipt;
+    json_decref(call->keeping);
+    call->keeping = receipt;
     call->kept = kept;
     if (call->handler.keep)
         call->handler.keep(call->arg, call, receipt);
     else
-        kept_at_once(call);
+        ft_loop_defer(call->registry->o.loop, kept_at_once, call);
     return 0;
 }
 
+__attribute__((format(printf, 2, 3)))
 static void host_progress(struct ft_call *call, const char *fmt, ...)
 {
     char text[300];
@@ -167,6 +187,7 @@ static void *host_alloc(struct ft_call *call, size_t size)
     return ft_arena_used(call->mem) + size > MAX_MEMORY ? NULL : ft_arena_alloc(call->mem, size);
 }
 
+__attribute__((format(printf, 2, 3)))
 static char *host_printf(struct ft_call *call, const char *fmt, ...)
 {
     va_list ap;
@@ -203,6 +224,7 @@ static bool host_timer(struct ft_call *call, uint64_t ms, void (*over)(struct ft
     return true;
 }
 
+__attribute__((format(printf, 3, 4)))
 static void host_log(struct ft_call *call, enum ft_log_level level, const char *fmt, ...)
 {
     char text[600];
@@ -219,7 +241,7 @@ static void host_log(struct ft_call *call, enum ft_log_level level, const char *
 
 static void host_redact(struct ft_call *call, const char *secret)
 {
-    if (call->registry->o.secrets)
+    if (call && call->registry->o.secrets)
         ft_secret_learn(call->registry->o.secrets, secret);
 }
 
@@ -264,6 +286,8 @@ static int host_http(struct ft_call *call, const struct ft_http_req *req, ft_htt
     r = ft_http_start(registry_http(call->registry), req, ft_max(host_remaining_ms(call), 1ull), http_answered, part, &part->handle.transfer, reterr);
     if (r < 0)
         part_free(part);
+    else
+        call->sent |= (req->flags & (FT_HTTP_WRITE | FT_HTTP_MAIL)) != 0;
     return r;
 }
 
@@ -348,14 +372,44 @@ static int host_tcp(struct ft_call *call, const struct ft_tcp_req *req, const st
     return open_stream(part, ret_stream, ft_tcp_open(call->registry->o.loop, req, &stream_handler, part, &part->handle.stream, reterr));
 }
 
+/* A plugin knows a stream by its handle alone, so open streams are also in a list of their own. NULL: it was closed. */
+static struct part *part_of(const struct ft_stream *stream)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &open_streams) {
+        struct part *part = ft_container(pos, struct part, in_streams);
+
+        if (part->handle.stream == stream)
+            return part;
+    }
+    return NULL;
+}
+
 static int host_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr)
 {
+    struct part *part = part_of(stream);
+
+    if (!part)
+        return ft_err_set(reterr, -EPIPE, "the stream was closed already");
+    part->call->sent = true;
     return ft_stream_write(stream, bytes, len, reterr);
 }
 
 static void host_stream_eof(struct ft_stream *stream)
 {
-    ft_stream_eof(stream);
+    if (part_of(stream))
+        ft_stream_eof(stream);
+}
+
+static void host_stream_close(struct ft_stream *stream)
+{
+    struct part *part = part_of(stream);
+
+    if (!part)
+        return;
+    ft_stream_close(stream);
+    part_free(part);
 }
 
 /* ---- children */
@@ -393,6 +447,8 @@ static int host_exec(struct ft_call *call, const struct ft_exec_req *req, void (
     r = ft_child_start(call->registry->o.loop, &child, child_exited, part, &part->handle.child, reterr);
     if (r < 0)
         part_free(part);
+    else
+        call->sent = true;
     return r;
 }
 
@@ -416,10 +472,14 @@ static void work_after(void *job)
 static void work_release(void *job)
 {
     struct part *part = job;
+    struct plugin *plugin = part->plugin;
 
     if (part->release)
         part->release(part->arg);
     part_free(part);
+    plugin->works--;
+    if (plugin->orphan)
+        plugin_free(plugin);
 }
 
 static int host_work(struct ft_call *call, void *job, void (*blocking)(void *job), void (*after)(struct ft_call *call, void *job), void (*release)(void *job), struct ft_err *reterr)
@@ -434,6 +494,9 @@ static int host_work(struct ft_call *call, void *job, void (*blocking)(void *job
     part->blocking = blocking;
     part->fn.after = after;
     part->release = release;
+    part->plugin = call->plugin;
+    call->plugin->works++;
+    call->sent = true;
     part->handle.work = ft_work_start(call->registry->o.loop, work_blocking, work_after, work_release, part);
     return 0;
 }
@@ -461,22 +524,6 @@ static int host_budget(struct ft_call *call, const char *key, unsigned per_hour,
     call->waiter.arg = call;
     budget_wait(call->registry, key, per_hour, &call->waiter);
     return 0;
-}
-
-/* A plugin closes a stream by its handle alone, so open streams are also in a list of their own. */
-static void host_stream_close(struct ft_stream *stream)
-{
-    struct ft_list *pos, *tmp;
-
-    ft_list_each(pos, tmp, &open_streams) {
-        struct part *part = ft_container(pos, struct part, in_streams);
-
-        if (part->handle.stream == stream) {
-            ft_stream_close(stream);
-            part_free(part);
-            return;
-        }
-    }
 }
 
 const struct ft_host plugin_host = {

@@ -18,6 +18,8 @@ struct plugin {
     bool opened;
     void *instance;
     json_t *config;                      /* resolved; owns */
+    unsigned works;                      /* jobs on threads: they run the plugin's code */
+    bool orphan;                         /* the registry is gone; the last job frees it */
 };
 
 struct ft_registry {
@@ -29,11 +31,13 @@ struct ft_registry {
     struct ft_http *http;
     struct ft_ssh *ssh;
     struct ft_list budgets;
-    unsigned calls;                      /* not freed yet */
+    struct ft_list calls;                /* not freed yet */
 };
 
 /* registry.c */
+void plugin_free(struct plugin *plugin);
 int plugin_open(struct plugin *plugin, struct ft_err *reterr);
+void redact_err(const struct ft_registry *registry, struct ft_err *err);
 const json_t *plugin_section(const struct plugin *plugin);
 struct ft_http *registry_http(struct ft_registry *registry);
 struct ft_ssh *registry_ssh(struct ft_registry *registry);
@@ -41,6 +45,7 @@ struct ft_ssh *registry_ssh(struct ft_registry *registry);
 /* budget.c: a token bucket for each key, shared by all calls of the process. */
 struct waiter {
     struct ft_list in_bucket;
+    struct bucket *bucket;               /* NULL: waits for nothing */
     void (*go)(void *arg);
     void *arg;
 };
@@ -50,19 +55,24 @@ void budgets_free(struct ft_registry *registry);
 
 /* call.c: pieces of a call that end with it. */
 struct ft_call {
+    struct ft_list in_registry;
     struct ft_registry *registry;
     struct plugin *plugin;
     const struct ft_action_info *info;
     enum ft_entry_kind entry;
+    bool writes;                         /* by its effect, or the step's word */
+    bool sent;                           /* something went out that may have changed things */
     struct ft_call_handler handler;
     void *arg;
     struct ft_arena *mem;
     char *run_id;
-    json_t *params, *receipt;            /* secrets resolved */
+    json_t *params, *receipt;            /* params: secrets resolved */
+    json_t *keeping;                     /* what keep() was given last */
     void *state;
-    uint64_t deadline_us;
+    uint64_t timeout_ms, deadline_us;
     struct ft_timer *deadline;
-    bool ended, over, dropped;           /* done or fail was called; the handler was told, or will not be */
+    bool late;                           /* past it, waiting for a request to say why */
+    bool ended, over, dropped;           /* done or fail was called; the handler was told; it will not be */
     json_t *result;
     enum ft_class class;
     char *text;
@@ -73,5 +83,9 @@ struct ft_call {
 };
 extern const struct ft_host plugin_host;
 void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *text);     /* takes result and text */
-void call_drop_parts(struct ft_call *call);                                               /* host.c */
+void calls_free(struct ft_registry *registry);
+/* host.c */
+void call_drop_parts(struct ft_call *call);
+bool call_in_flight(const struct ft_call *call);          /* an HTTP request is, and will end by itself */
+void call_forget_kept(struct ft_call *call);
 bool call_alive(const struct ft_call *call);

@@ -1,6 +1,7 @@
 /* page.c: the manual page of a plugin or an action, made from what it says of itself. */
 #include "plugin/internal.h"
 #include "base/buf.h"
+#include "base/text.h"
 #include "data/json.h"
 
 static const char *effect_words(unsigned effects)
@@ -13,24 +14,28 @@ static const char *effect_words(unsigned effects)
     }
 }
 
-/* "string", "int or null", "one of: a, b", "list of string" */
+/* "string", "integer or null", "one of: a, b", "list of string", "secret" */
 static void type_words(struct ft_buf *buf, const json_t *schema)
 {
-    json_t *type = json_object_get(schema, "type"), *one;
+    json_t *type = json_object_get(schema, "type"), *items = json_object_get(schema, "items"), *one;
     size_t i;
 
-    if (json_is_array(json_object_get(schema, "enum"))) {
-        ft_buf_adds(buf, "one of");
+    if (json_is_true(json_object_get(schema, "x-secret"))) {
+        ft_buf_adds(buf, "secret");
+    } else if (json_is_array(json_object_get(schema, "enum"))) {
+        ft_buf_adds(buf, "one of:");
         json_array_foreach(json_object_get(schema, "enum"), i, one) {
             char *text = ft_json_brief(one, 40);
 
             ft_buf_addf(buf, "%s %s", i ? "," : "", json_is_null(one) ? "null" : text);
             free(text);
         }
-        return;
-    }
-    if (json_is_string(type)) {
-        ft_buf_adds(buf, ft_streq(json_string_value(type), "array") ? "list" : json_string_value(type));
+    } else if (json_is_string(type) && ft_streq(json_string_value(type), "array")) {
+        ft_buf_adds(buf, json_is_object(items) ? "list of " : "list");
+        if (json_is_object(items))
+            type_words(buf, items);
+    } else if (json_is_string(type)) {
+        ft_buf_adds(buf, json_string_value(type));
     } else if (json_is_array(type)) {
         json_array_foreach(type, i, one)
             ft_buf_addf(buf, "%s%s", i ? " or " : "", json_string_value(one));
@@ -39,6 +44,42 @@ static void type_words(struct ft_buf *buf, const json_t *schema)
     }
     if (ft_json_str(schema, "format"))
         ft_buf_addf(buf, " (%s)", ft_json_str(schema, "format"));
+}
+
+/* ", 1 to 10", ", at least 1" */
+static void range_words(struct ft_buf *buf, const json_t *schema)
+{
+    const json_t *min = json_object_get(schema, "minimum"), *max = json_object_get(schema, "maximum");
+    char *from = min ? ft_json_text(min) : NULL, *to = max ? ft_json_text(max) : NULL;
+
+    if (from && to)
+        ft_buf_addf(buf, ", %s to %s", from, to);
+    else if (from || to)
+        ft_buf_addf(buf, ", at %s %s", from ? "least" : "most", from ? from : to);
+    free(from);
+    free(to);
+}
+
+/* At most 80 columns, each line indented. */
+static void wrapped(struct ft_buf *buf, int indent, const char *text)
+{
+    size_t used = 0, room = 80 - (size_t)indent;
+
+    ft_buf_addf(buf, "%*s", indent, "");
+    while (*(text += strspn(text, " \n"))) {
+        size_t len = strcspn(text, " \n"), width = ft_text_width(text, len);
+
+        if (used && used + 1 + width > room) {
+            ft_buf_addf(buf, "\n%*s", indent, "");
+            used = 0;
+        }
+        if (used)
+            ft_buf_addc(buf, ' ');
+        ft_buf_add(buf, text, len);
+        used += width + (used != 0);
+        text += len;
+    }
+    ft_buf_addc(buf, '\n');
 }
 
 static bool required(const json_t *schema, const char *name)
@@ -66,6 +107,7 @@ static void fields(struct ft_buf *buf, const json_t *schema, int indent, bool pa
         ft_buf_done(&type);
         if (parameters && required(schema, name))
             ft_buf_adds(buf, ", required");
+        range_words(buf, field);
         if (json_object_get(field, "default")) {
             char *text = ft_json_text(json_object_get(field, "default"));
 
@@ -74,7 +116,7 @@ static void fields(struct ft_buf *buf, const json_t *schema, int indent, bool pa
         }
         ft_buf_addc(buf, '\n');
         if (ft_json_str(field, "description"))
-            ft_buf_addf(buf, "%*s%s\n", indent + 4, "", ft_json_str(field, "description"));
+            wrapped(buf, indent + 4, ft_json_str(field, "description"));
         if (inner && json_object_get(inner, "properties") && indent < 8)
             fields(buf, inner, indent + 4, parameters);
     }
@@ -121,6 +163,8 @@ static char *action_page(const struct ft_action_info *info)
         ft_buf_adds(&buf, "  none\n");
     fields(&buf, info->params_json, 2, true);
     ft_buf_adds(&buf, "\nRESULT\n");
+    if (!json_object_size(json_object_get(info->result_json, "properties")))
+        ft_buf_adds(&buf, "  anything\n");
     fields(&buf, info->result_json, 2, false);
     if (action->example) {
         ft_buf_adds(&buf, "\nEXAMPLE\n");
@@ -145,7 +189,8 @@ static char *plugin_page(const struct plugin *plugin)
     if (!json_object_size(json_object_get(plugin->config_schema, "properties")))
         ft_buf_adds(&buf, "  none\n");
     fields(&buf, plugin->config_schema, 2, true);
-    ft_buf_adds(&buf, "  A secret is given as {env: NAME} or {file: PATH}.\n");
+    ft_buf_adds(&buf, "  A secret is given as {env: NAME} or {file: /path}.\n");
+    ft_buf_addf(&buf, "\nIt may use: %s\n", plugin->def->capabilities && *plugin->def->capabilities ? plugin->def->capabilities : "nothing but its own code");
     return ft_buf_take(&buf);
 }
 

@@ -16,6 +16,7 @@ struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts)
     registry->o = *opts;
     registry->dir = ft_strdup(opts->dir ? opts->dir : ft_path_plugins());
     ft_list_init(&registry->budgets);
+    ft_list_init(&registry->calls);
     return registry;
 }
 
@@ -28,8 +29,12 @@ static void action_done(struct ft_action_info *info)
     ft_schema_free(info->result);
 }
 
-static void plugin_free(struct plugin *plugin)
+/* Code that a thread still runs stays loaded. */
+void plugin_free(struct plugin *plugin)
 {
+    plugin->orphan = true;
+    if (plugin->works)
+        return;
     if (plugin->opened && plugin->def->close)
         plugin->def->close(plugin->instance);
     for (size_t i = 0; i < plugin->count; i++)
@@ -48,6 +53,7 @@ struct ft_registry *ft_registry_free(struct ft_registry *registry)
 {
     if (!registry)
         return NULL;
+    calls_free(registry);
     ft_http_free(registry->http);
     ft_ssh_free(registry->ssh);
     for (size_t i = 0; i < registry->plugin_count; i++)
@@ -81,6 +87,16 @@ struct ft_ssh *registry_ssh(struct ft_registry *registry)
     if (!registry->ssh && registry->o.loop)
         registry->ssh = ft_ssh_new(registry->o.loop, ft_json_str(ssh, "library"));
     return registry->ssh;
+}
+
+/* What a plugin or a schema says may quote a secret. */
+void redact_err(const struct ft_registry *registry, struct ft_err *err)
+{
+    char *clean = err && registry->o.secrets ? ft_secret_redact(registry->o.secrets, err->text) : NULL;
+
+    if (clean)
+        snprintf(err->text, sizeof(err->text), "%s", clean);
+    free(clean);
 }
 
 /* ---- which there are */
@@ -136,48 +152,90 @@ static bool name_fits(const char *name)
     return true;
 }
 
+static int bad_action(struct ft_err *reterr, const char *path, const struct ft_action *action, const char *what)
+{
+    return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' %s", path, action->name, what);
+}
+
 /* Everything that is read later without asking must be there. */
+static int check_action(const struct ft_action *action, const char *path, struct ft_err *reterr)
+{
+    unsigned effect = action->effects & FT_EFFECT_MASK;
+
+    if (action->size < offsetof(struct ft_action, example) + sizeof(action->example))
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s: an action is described in %zu bytes, which is too few for interface %u (is .size set?); build it again with the headers of this fettle",
+                          path, action->size, FT_ABI_MAJOR);
+    if (!name_fits(action->name))
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s: '%s' is no name of an action; use small letters, digits and _", path, action->name ? action->name : "");
+    if (!action->run.start)
+        return bad_action(reterr, path, action, "has no `run`");
+    if (effect < FT_EFFECT_READ || effect > FT_EFFECT_UNKNOWN)
+        return bad_action(reterr, path, action, "does not say whether it reads or writes");
+    if (!action->summary || !*action->summary)
+        return bad_action(reterr, path, action, "has no summary");
+    if (!action->params_schema || !action->result_schema)
+        return bad_action(reterr, path, action, "lacks the schema of its parameters or of its result");
+    return 0;
+}
+
 static int check_actions(const struct ft_plugin *def, const char *path, struct ft_err *reterr)
 {
-    if (!def->actions)
-        return ft_err_set(reterr, -ENOEXEC, "plugin %s has no list of actions", path);
-    for (const struct ft_action *const *a = def->actions; *a; a++) {
-        const struct ft_action *action = *a;
-        unsigned effect = action->effects & FT_EFFECT_MASK;
+    int r = 0;
 
-        if (action->size < offsetof(struct ft_action, timeout_ms))
-            return ft_err_set(reterr, -ENOEXEC, "plugin %s: an action is described in a form that is too old (%zu bytes); build it again with the headers of this fettle", path, action->size);
-        if (!name_fits(action->name))
-            return ft_err_set(reterr, -ENOEXEC, "plugin %s: an action has no proper name", path);
-        if (!action->run.start)
-            return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' has no `run`", path, action->name);
-        if (effect < FT_EFFECT_READ || effect > FT_EFFECT_UNKNOWN)
-            return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' does not say whether it reads or writes", path, action->name);
-        if (!action->params_schema || !action->result_schema || !action->summary)
-            return ft_err_set(reterr, -ENOEXEC, "plugin %s: the action '%s' lacks a summary or a schema", path, action->name);
+    if (!def->actions || !def->actions[0])
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s has no actions", path);
+    for (const struct ft_action *const *a = def->actions; *a && r == 0; a++) {
+        r = check_action(*a, path, reterr);
+        for (const struct ft_action *const *b = def->actions; b != a && r == 0; b++)
+            if (ft_streq((*a)->name, (*b)->name))
+                r = bad_action(reterr, path, *a, "is there twice");
+    }
+    return r;
+}
+
+static int check_capabilities(const struct ft_plugin *def, const char *path, struct ft_err *reterr)
+{
+    static const char *const known[] = { "http", "ssh", "tcp", "exec", "work" };
+    const char *word = def->capabilities ? def->capabilities : "";
+
+    for (size_t len; *(word += strspn(word, " ")); word += len) {
+        bool found = false;
+
+        len = strcspn(word, " ");
+        for (size_t i = 0; i < ARRAY_LEN(known) && !found; i++)
+            found = strlen(known[i]) == len && memcmp(known[i], word, len) == 0;
+        if (!found)
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s asks for '%.*s', which this fettle does not know (it knows http, ssh, tcp, exec and work)", path, (int)len, word);
     }
     return 0;
 }
 
 static int check_plugin(const struct ft_plugin *def, const char *name, const char *path, struct ft_err *reterr)
 {
+    int r;
+
     if (def->abi_major != FT_ABI_MAJOR)
         return ft_err_set(reterr, -ENOEXEC, "plugin %s was built for plugin interface %u, this fettle has %u: build it again with the headers of this fettle", path,
                           def->abi_major, FT_ABI_MAJOR);
     if (def->size < offsetof(struct ft_plugin, actions) + sizeof(def->actions))
-        return ft_err_set(reterr, -ENOEXEC, "plugin %s: its description has %u bytes, which is too few for interface %u; build it again", path, def->size, FT_ABI_MAJOR);
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s: its description has %u bytes, which is too few for interface %u; build it again with the headers of this fettle", path, def->size,
+                          FT_ABI_MAJOR);
     if (!name_fits(def->name) || !ft_streq(def->name, name))
         return ft_err_set(reterr, -ENOEXEC, "plugin %s calls itself '%s'; the file must be named after the plugin", path, def->name ? def->name : "");
     if (!def->open || !def->version || !def->summary)
         return ft_err_set(reterr, -ENOEXEC, "plugin %s lacks `open`, a version or a summary", path);
-    return check_actions(def, path, reterr);
+    r = check_capabilities(def, path, reterr);
+    return r < 0 ? r : check_actions(def, path, reterr);
 }
 
 static int read_schema(const char *text, const char *path, const char *what, json_t **ret, struct ft_err *reterr)
 {
     int r = ft_json_parse(text, strlen(text), 0, ret, reterr);
 
-    return r < 0 ? ft_err_in(reterr, "plugin %s: %s", path, what) : 0;
+    if (r == 0)
+        return 0;
+    ft_err_in(reterr, "plugin %s: %s", path, what);
+    return -ENOEXEC;
 }
 
 static int load(struct ft_registry *registry, const char *name, const char *path, struct plugin *plugin, struct ft_err *reterr)
@@ -187,7 +245,7 @@ static int load(struct ft_registry *registry, const char *name, const char *path
 
     plugin->so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!plugin->so)
-        return ft_err_set(reterr, -ENOEXEC, "plugin %s cannot be loaded: %s", path, dlerror());
+        return ft_err_set(reterr, -ENOEXEC, "plugin %s cannot be loaded: %s; build it again for this machine, or remove it", path, dlerror());
     plugin->def = dlsym(plugin->so, "ft_plugin");
     if (!plugin->def)
         return ft_err_set(reterr, -ENOEXEC, "plugin %s has no symbol 'ft_plugin': it is no plugin of fettle, or was linked with hidden symbols (FT_EXPORT is missing)", path);
@@ -335,6 +393,11 @@ const json_t *plugin_section(const struct plugin *plugin)
     return json_object_get(json_object_get(plugin->registry->o.config, "plugins"), plugin->name);
 }
 
+static const char *config_path(const struct plugin *plugin)
+{
+    return plugin->registry->o.config_path ? plugin->registry->o.config_path : "fettle.yaml";
+}
+
 /* The section, checked, with defaults, its secrets read. */
 static int section_ready(struct plugin *plugin, json_t **ret, struct ft_err *reterr)
 {
@@ -347,12 +410,14 @@ static int section_ready(struct plugin *plugin, json_t **ret, struct ft_err *ret
     if (r == 0)
         r = ft_schema_require(schema, section ? section : empty, where, reterr);
     if (r < 0 && !section)
-        r = ft_err_in(reterr, "the plugin %s is not configured; add a section %s to fettle.yaml", plugin->name, where);
+        ft_err_in(reterr, "the plugin %s is not configured; add a section %s to %s", plugin->name, where, config_path(plugin));
     else if (r < 0)
-        r = ft_err_in(reterr, "configuration");
+        ft_err_in(reterr, "%s", config_path(plugin));
     if (r == 0) {
         filled = ft_schema_fill(schema, section ? section : empty);
         r = ft_config_resolve(plugin->registry->o.secrets, plugin->config_schema, filled, where, ret, reterr);
+        if (r < 0)
+            ft_err_in(reterr, "%s", config_path(plugin));
     }
     if (r < 0 && reterr && !reterr->class)
         reterr->class = FT_DENIED;
@@ -366,6 +431,7 @@ static int section_ready(struct plugin *plugin, json_t **ret, struct ft_err *ret
 
 int plugin_open(struct plugin *plugin, struct ft_err *reterr)
 {
+    struct ft_err err = { 0 };
     int r;
 
     if (plugin->opened)
@@ -373,14 +439,14 @@ int plugin_open(struct plugin *plugin, struct ft_err *reterr)
     r = section_ready(plugin, &plugin->config, reterr);
     if (r < 0)
         return r;
-    r = plugin->def->open(&plugin_host, plugin->config, &plugin->instance, reterr);
-    if (r < 0) {
-        json_decref(plugin->config);
-        plugin->config = NULL;
-        return ft_err_in(reterr, "plugin %s", plugin->name);
-    }
-    plugin->opened = true;
-    return 0;
+    r = plugin->def->open(&plugin_host, plugin->config, &plugin->instance, &err);
+    plugin->opened = r >= 0;
+    if (plugin->opened)
+        return 0;
+    json_decref(plugin->config);
+    plugin->config = NULL;
+    redact_err(plugin->registry, &err);
+    return ft_err_class(reterr, err.class ? err.class : FT_DENIED, r, "plugin %s: %s", plugin->name, err.text[0] ? err.text : strerror(-r));
 }
 
 int ft_registry_doctor(struct ft_registry *registry, const char *name, struct ft_err *reterr)

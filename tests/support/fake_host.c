@@ -414,30 +414,32 @@ static json_t *request_json(const struct ft_http_req *req, const char *body)
     return seen;
 }
 
-static enum ft_class class_of(int status)
+/* As net/ has it. */
+static enum ft_class class_of(int status, bool write)
 {
     switch (status) {
     case 200 ... 299: return FT_CLASS_NONE;
     case 401: case 403: case 407: return FT_DENIED;
     case 404: case 410: return FT_NOT_FOUND;
     case 409: case 412: case 423: return FT_CONFLICT;
-    case 400: case 405: case 406: case 413 ... 415: case 422: return FT_INVALID;
-    default: return FT_REFUSED;
+    case 402: case 408: case 421: case 425: case 429: return FT_REFUSED;
+    case 502: case 504: return write ? FT_AMBIGUOUS : FT_REFUSED;
+    default: return status >= 500 ? FT_REFUSED : FT_INVALID;
     }
 }
 
 static void judge(struct ft_call *call, const struct event *event, struct ft_http_res *res)
 {
     const struct fake_answer *a = event->answer;
-    bool must_be_json = event->flags & FT_HTTP_JSON;
+    bool must_be_json = event->flags & FT_HTTP_JSON, writes = event->flags & (FT_HTTP_WRITE | FT_HTTP_MAIL);
 
     if (must_be_json && res->body_len)
         res->json = json_loadb(res->body, res->body_len, JSON_DECODE_ANY, NULL);
     if (res->body_len > event->max_bytes) {
         res->class = FT_INVALID;
         res->error = host_printf(call, "%s: the answer is over %zu bytes", event->url, event->max_bytes);
-    } else if (!(event->flags & FT_HTTP_ANY_STATUS) && class_of(a->status) != FT_CLASS_NONE) {
-        res->class = class_of(a->status);
+    } else if (!(event->flags & FT_HTTP_ANY_STATUS) && class_of(a->status, writes) != FT_CLASS_NONE) {
+        res->class = class_of(a->status, writes);
         res->error = host_printf(call, "%s: answered %d", event->url, a->status);
     } else if (must_be_json && res->body_len && !res->json) {
         res->class = FT_INVALID;
@@ -1092,7 +1094,7 @@ static void hand_over(struct ft_call *call)
     r->class = call->class;
     r->error = call->f->error;
     if (call->ok)
-        r->result = ft_secret_redact_json(call->f->secrets, call->result);
+        r->result = json_incref(call->result);
 }
 
 static void call_done(struct ft_call *call)

@@ -21,7 +21,7 @@
  *
  * As the real host does, it checks the parameters against the action's schema and fills in defaults, checks the plugin's section against
  * config_schema, the result against result_schema, a plan's and a probe's shape, the capabilities asked for; it redacts
- * secrets (configuration fields with "x-secret": true, and host->redact) in every text; it ends the call at its deadline
+ * secrets (configuration fields with "x-secret": true, and host->redact) in every text (not in results: a later step may need one); it ends the call at its deadline
  * (FT_TIMEOUT, or FT_AMBIGUOUS when a write had been sent). What would be a bug of the plugin aborts the test with a
  * sentence: two ends, an end after a negative start, asking for something after the end, a stream used after its close.
  *
