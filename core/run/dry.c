@@ -2,7 +2,7 @@
  *
  * Steps lead forward only, so one pass over the steps in order sees every way: each step has the states (names and their values) in which
  * it can be reached. Reads are really called, once for the same question. Writes are asked for their plan; their result is unknown. Where a
- * condition reads the unknown, both ways go on. The same state reached twice is explored once; more than MAX_STATES at a step are joined
+ * condition reads the unknown, both ways go on. Behind a write nothing is read any more: the network will have changed by then. The same state reached twice is explored once; more than MAX_STATES at a step are joined
  * into one, in which whatever differs is unknown: so the work is bounded, and the way that the real run takes is always in the plan.
  *
  * The plan, event run.planned, field "plan":
@@ -20,6 +20,7 @@ struct dry_state {
     json_t *env;
     char digest[65];
     bool certain;
+    bool changed;                      /* a write stands before it: what is read from here on is not what is read now */
 };
 
 struct dry_list {
@@ -40,7 +41,7 @@ struct dry_list {
     /* The step under exploration. */
     const struct ft_step *step;
     json_t *env, *node, *params, *result;
-    bool certain, from_unknown;
+    bool certain, changed;
     json_t *child_results;
     json_t *items;
     size_t next_child;
@@ -99,6 +100,7 @@ static void join_all(struct dry_list *l, size_t index)
         json_decref(first->env);
         first->env = joined;
         first->certain = first->certain || s->certain;
+        first->changed = first->changed || s->changed;
         state_free(s);
         s = next;
     }
@@ -107,7 +109,7 @@ static void join_all(struct dry_list *l, size_t index)
     l->dry->cut = true;
 }
 
-static void arrive(struct dry_list *l, size_t index, json_t *env, bool certain)
+static void arrive(struct dry_list *l, size_t index, json_t *env, bool certain, bool changed)
 {
     struct dry_state *s, **end = &l->in[index];
     char digest[65];
@@ -115,7 +117,7 @@ static void arrive(struct dry_list *l, size_t index, json_t *env, bool certain)
 
     ft_json_digest(env, digest);
     for (; *end; end = &(*end)->next, count++) {
-        if (ft_streq((*end)->digest, digest)) {
+        if (ft_streq((*end)->digest, digest) && (*end)->changed == changed) {
             (*end)->certain |= certain;
             return;
         }
@@ -123,6 +125,7 @@ static void arrive(struct dry_list *l, size_t index, json_t *env, bool certain)
     s = ft_calloc(1, sizeof(*s));
     s->env = json_incref(env);
     s->certain = certain;
+    s->changed = changed;
     memcpy(s->digest, digest, sizeof(digest));
     *end = s;
     if (count + 1 > MAX_STATES)
@@ -132,7 +135,7 @@ static void arrive(struct dry_list *l, size_t index, json_t *env, bool certain)
 /* ---- lists */
 
 static struct dry_list *list_open(struct dry *dry, struct dry_list *parent, const struct ft_playbook *playbook, const struct ft_list_of_steps *list, char *prefix,
-                                  json_t *env, bool certain, size_t index, bool single)
+                                  json_t *env, bool certain, bool changed, size_t index, bool single)
 {
     struct dry_list *l = ft_calloc(1, sizeof(*l));
 
@@ -146,7 +149,7 @@ static struct dry_list *list_open(struct dry *dry, struct dry_list *parent, cons
     l->nodes = json_array();
     l->outcomes = json_object();
     if (list->count)
-        arrive(l, index, env, certain);
+        arrive(l, index, env, certain, changed);
     else
         l->end = json_incref(env);
     dry->top = l;
@@ -208,7 +211,7 @@ static void follow(struct dry_list *l, const struct ft_target *to, bool certain,
         size_t next = to->kind == FT_TO_STEP ? to->index : index + 1;
 
         way(l, cond, l->list->steps[next].id, certain, why);
-        arrive(l, next, l->env, certain);
+        arrive(l, next, l->env, certain, l->changed);
         return;
     }
     if (l->end) {
@@ -309,7 +312,7 @@ static void say(struct dry_list *l)
     struct ft_eval_result r = { 0 };
     struct ft_err err = { 0 };
 
-    if (l->step->say && eval_with(l->env, l->result, NULL, eval_tmpl, l->step->say, &r, &err) == FT_EVAL_OK) {
+    if (l->step->say && !ft_is_unknown(l->result) && eval_with(l->env, l->result, NULL, eval_tmpl, l->step->say, &r, &err) == FT_EVAL_OK) {
         char *text = ft_json_brief(r.value, 200);
 
         json_object_set_new(l->node, "seen", json_string(text));
@@ -444,7 +447,7 @@ static void write_shown(struct dry_list *l, const char *exactness, json_t *plan,
     dry->undetermined += ft_streq(exactness, "undetermined");
     dry->writes++;
     for (struct dry_list *up = l; up; up = up->parent)
-        up->wrote = true;
+        up->wrote = up->changed = true;
     write_may_fail(l);
     step_known(l, ft_unknown(l->step->title));
 }
@@ -454,7 +457,7 @@ static void plan_answered(struct dry_list *l, json_t *answer)
     json_t *plan = json_object_get(answer, "result");
 
     if (plan)
-        write_shown(l, l->certain && l->dry->writes == 0 ? "exact" : "predicted", plan, NULL);
+        write_shown(l, l->certain && !l->changed ? "exact" : "predicted", plan, NULL);
     else
         write_shown(l, "undetermined", NULL, ft_json_str(answer, "error"));
 }
@@ -481,6 +484,11 @@ static void explore_run(struct dry_list *l)
             return;
         }
         json_object_set_new(l->node, "note", json_string("not called: its parameters are not known yet"));
+        if (l->step->has_on_error)
+            write_may_fail(l);
+        step_known(l, ft_unknown(l->step->title));
+    } else if (read && l->changed) {
+        json_object_set_new(l->node, "note", json_string("not called: it is read again after the change before it"));
         if (l->step->has_on_error)
             write_may_fail(l);
         step_known(l, ft_unknown(l->step->title));
@@ -645,16 +653,16 @@ static void open_child(struct dry_list *l)
         bool unknown = ft_is_unknown(l->items);
 
         json_object_set_new(env, step->as, unknown ? ft_unknown(step->as) : json_incref(json_array_get(l->items, n)));
-        child = list_open(l->dry, l, l->playbook, &step->inner, ft_asprintf("%s%s[%zu]/", l->prefix, step->id, n), env, l->certain && !unknown, 0, false);
+        child = list_open(l->dry, l, l->playbook, &step->inner, ft_asprintf("%s%s[%zu]/", l->prefix, step->id, n), env, l->certain && !unknown, l->changed, 0, false);
     } else if (step->verb == FT_VERB_PARALLEL) {
-        child = list_open(l->dry, l, l->playbook, &step->inner, ft_asprintf("%s%s/", l->prefix, step->id), env, l->certain, n, true);
+        child = list_open(l->dry, l, l->playbook, &step->inner, ft_asprintf("%s%s/", l->prefix, step->id), env, l->certain, l->changed, n, true);
     } else {
         json_t *callee = json_copy((json_t *)ft_playbook_vars(step->callee));
 
         json_object_update(callee, l->params);
         json_object_set(callee, "run", json_object_get(l->env, "run"));
         json_object_set_new(callee, "error", json_null());
-        child = list_open(l->dry, l, step->callee, ft_playbook_steps(step->callee), ft_asprintf("%s%s/", l->prefix, step->id), callee, l->certain, 0, false);
+        child = list_open(l->dry, l, step->callee, ft_playbook_steps(step->callee), ft_asprintf("%s%s/", l->prefix, step->id), callee, l->certain, l->changed, 0, false);
         json_decref(callee);
     }
     json_decref(env);
@@ -753,6 +761,7 @@ static void explore_step(struct dry_list *l, size_t index, struct dry_state *sta
     l->step = &l->list->steps[index];
     l->env = json_copy(state->env);
     l->certain = state->certain;
+    l->changed = state->changed;
     l->node = json_pack("{s:i, s:s+, s:s, s:s, s:s, s:b, s:[]}", "n", (int)++l->dry->nodes, "path", l->prefix, l->step->id, "id", l->step->id, "title", l->step->title,
                         "verb", ft_verb_name(l->step->verb), "certain", l->certain, "ways");
     state_free(state);
@@ -841,7 +850,7 @@ void dry_start(struct ft_run *run)
     run->dry = dry;
     dry->run = run;
     dry->cache = json_object();
-    list_open(dry, NULL, run->playbook, run->root->list, ft_strdup(""), run->root->env, true, 0, false);
+    list_open(dry, NULL, run->playbook, run->root->list, ft_strdup(""), run->root->env, true, false, 0, false);
     soon(dry);
 }
 

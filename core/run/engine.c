@@ -171,14 +171,14 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
     }
     env = root_env(run, opts->event);
     run->root = list_new(run, run->playbook, ft_playbook_steps(run->playbook), NULL, ft_strdup(""), env);
-    run_info(run, "running", "", "");
     if (!run->dry_run)
         r = take_locks(run, env, reterr);
     if (r < 0) {
-        run_info(run, "failed", "", reterr ? reterr->text : "");
         ft_run_free(run);
         return r;
     }
+    /* Taking locks commits: the run is noted after it, so that no run is ever in the store without its first event. */
+    run_info(run, "running", "", "");
     note_start(run, opts->event);
     set_limit(run);
     ft_loop_defer(engine->o.loop, first_turn, run);

@@ -65,6 +65,17 @@ Test(dry, knows_what_it_can_know)
     cr_expect_eq(json_object_size(json_object_get(plan, "outcomes")), 1);
 }
 
+Test(dry, does_not_read_behind_a_write)
+{
+    rig_state(&rig, "{\"led\":\"off\"}");
+    const json_t *plan = plan_of(HEAD "steps:\n  - {id: mend, run: sim.set, with: {key: led, value: lit}, undo: auto}\n"
+                                      "  - id: check\n    run: sim.get\n    with: {key: led}\n    branch:\n      - if: result.value == \"lit\"\n        then: good\n      - else: bad\n");
+
+    cr_expect_eq(json_array_size(json_object_get(node(plan, "check"), "ways")), 2, "what the device says now is not what it will say then");
+    cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "good"), "possible");
+    cr_expect_not_null(ft_json_str(node(plan, "check"), "note"));
+}
+
 Test(dry, takes_what_a_step_assumes)
 {
     const json_t *plan = plan_of(HEAD "steps:\n  - id: w\n    run: sim.set\n    with: {key: a, value: 1}\n    assume: {ok: true}\n    undo: auto\n    branch:\n      - if: result.ok\n        then: good\n      - else: bad\n");
