@@ -51,39 +51,19 @@ static json_t *call_schema(const struct ft_playbook *callee)
                                    "enum", "ok", "attention", "failed", "title", "type", "string", "diagnosis", "type", "string"));
 }
 
-/* A schema with references only means something inside its own document. */
-static bool has_reference(const json_t *schema)
-{
-    const char *key;
-    json_t *member;
-    size_t i;
-
-    json_object_foreach((json_t *)schema, key, member)
-        if (strcmp(key, "$ref") == 0 || has_reference(member))
-            return true;
-    json_array_foreach((json_t *)schema, i, member)
-        if (has_reference(member))
-            return true;
-    return false;
-}
-
-static json_t *inside(const struct ft_name_type *type)
-{
-    return type->schema && !has_reference(type->schema) ? json_incref((json_t *)type->schema) : json_object();
-}
 
 static json_t *parallel_schema(const struct step_info *info)
 {
     json_t *properties = json_object();
 
     for (size_t i = 0; info->inner && i < info->inner->count; i++)
-        json_object_set_new(properties, info->inner->steps[i]->id_text, inside(&info->inner->steps[i]->result));
+        json_object_set_new(properties, info->inner->steps[i]->id_text, pb_schema_inside(&info->inner->steps[i]->result));
     return closed_object(properties);
 }
 
 static json_t *for_each_schema(const struct ft_name_type *item)
 {
-    json_t *one = closed_object(json_pack("{s:o, s:{s:s}, s:{s:s}, s:{s:s}}", "item", inside(item), "ok", "type", "boolean", "error", "type", "string",
+    json_t *one = closed_object(json_pack("{s:o, s:{s:s}, s:{s:s}, s:{s:s}}", "item", pb_schema_inside(item), "ok", "type", "boolean", "error", "type", "string",
                                           "class", "type", "string"));
 
     return closed_object(json_pack("{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:o}}", "total", "type", "integer", "ok", "type", "integer", "failed", "type", "integer",
@@ -172,8 +152,13 @@ static void compile_set(struct loader *ld, struct step_info *info)
     struct scope scope = pb_scope_of(ld, info);
     size_t i = 0;
 
-    for (const struct ft_node *member = node->first; member && i < info->step->set_count; member = member->next)
-        info->step->sets[i++].value = pb_tmpl(&scope, member);
+    for (const struct ft_node *member = node->first; member && i < info->step->set_count; member = member->next) {
+        const struct ft_tmpl *tmpl = info->step->sets[i++].value = pb_tmpl(&scope, member);
+        struct name *name = pb_name_find(ld, member->key);
+
+        if (name && name->kind == NAME_SET)
+            pb_name_type(name, info, typed(ld, pb_tmpl_schema(&scope, tmpl)));
+    }
 }
 
 /* A text for people: "…${…}…". */
@@ -202,7 +187,8 @@ static void compile_list(struct loader *ld, struct step_info *info)
         item.schema = ft_schema_items(type.root, type.schema, &open);
         item.root = type.root;
     }
-    info->item = item;
+    if (info->step->as)
+        pb_name_type(pb_name_find(ld, info->step->as), info, item);
     info->result = typed(ld, for_each_schema(&item));
 }
 

@@ -316,6 +316,7 @@ static void loader_done(struct loader *ld)
     json_decref(ld->simple);
     free(ld->name_list);
     free(ld->steps);
+    free(ld->visible);
 }
 
 /* Takes doc. `before`: how many mistakes there were before its text was read. NULL when there are more, in it or in what it calls. */

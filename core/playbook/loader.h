@@ -12,7 +12,7 @@
 #include "playbook/playbook.h"
 #include "playbook/reader.h"
 
-enum { FT_MAX_STEPS = 2000, FT_MAX_NESTING = 8, FT_MAX_CALL_DEPTH = 8 };
+enum { FT_MAX_STEPS = 2000, FT_MAX_NESTING = 8, FT_MAX_CALL_DEPTH = 8, FT_SUGGEST_UNTIL = 200 };
 
 struct ft_playbook {
     unsigned refs;
@@ -54,9 +54,9 @@ struct name {
     enum name_kind kind;
     const char *text;
     struct ft_mark mark;                  /* where it is declared first */
-    struct ft_name_type type;             /* PARAM, VAR, SET */
+    struct ft_name_type type;             /* PARAM, VAR */
     struct step_info *step;               /* STEP */
-    struct setter { struct step_info *step; struct setter *next; } *setters;   /* SET: the steps that set it; AS: the for_eachs */
+    struct setter { struct step_info *step; struct ft_name_type type; struct setter *next; } *setters;   /* SET: the steps that set it; AS: the for_eachs */
 };
 
 /* A list of steps while it is being loaded. */
@@ -79,7 +79,6 @@ struct step_info {
     bool broken;                          /* no verb: said */
     bool has_result;
     struct ft_name_type result;
-    struct ft_name_type item;             /* of a for_each */
     uint64_t *before;                     /* steps that may have run, with a result, when it starts */
     uint64_t *tried;                      /* and with those that failed or were skipped */
     bool reached, after_error;            /* after_error: an `error` may have been set */
@@ -107,6 +106,7 @@ struct loader {
     struct step_info **steps;             /* by number */
     size_t step_count, step_room;
     bool too_many;
+    const char **visible;                 /* pb_scope_all's; the loader's own */
     json_t *outcomes;                     /* name → index */
     bool outcomes_known;                  /* false: `outcomes` itself is broken, so say nothing about unknown targets */
     struct outcome_info *ends;            /* by index of the outcome */
@@ -124,6 +124,7 @@ const struct action_schemas *pb_schemas(struct loader *ld, const struct ft_actio
 json_t *pb_specs(struct loader *ld, const struct ft_node *node, const char *what, bool fields);   /* {name: spec}, mistakes said; owned by the playbook */
 void pb_read_params(struct loader *ld, const struct ft_node *node);
 void pb_read_vars(struct loader *ld, const struct ft_node *node);
+json_t *pb_schema_of(const json_t *value);                         /* JSON Schema of a constant: what it is, and which members it has; new reference */
 json_t *pb_spec_schema(const json_t *spec);                        /* JSON Schema of a value of it as Lua sees it; new reference */
 bool pb_param_type(const char *name, enum ft_param_type *ret);
 extern const char *const pb_param_types[];
@@ -136,6 +137,7 @@ struct name *pb_name_find(const struct loader *ld, const char *text);
 struct name *pb_name_add(struct loader *ld, enum name_kind kind, const char *text, struct ft_mark mark);   /* NULL: it cannot be; said */
 
 void pb_name_set_by(struct loader *ld, struct name *name, struct step_info *step);
+void pb_name_type(struct name *name, const struct step_info *step, struct ft_name_type type);      /* what that step sets it to */
 bool pb_is_inside(const struct step_info *inner, const struct step_info *owner);      /* in the for_each or parallel, at any depth */
 
 /* steps.c */
@@ -160,6 +162,7 @@ struct scope {
     struct loader *ld;
     const struct step_info *at;           /* NULL: outside of all steps */
     const uint64_t *before, *tried;       /* steps that may have run; NULL: none */
+    bool quiet;                           /* nobody will read why a name is not there */
     bool all_before;                      /* do not ask: every step may have run (the flow is broken) */
     bool after_error;
     bool has_result, has_error;
@@ -185,6 +188,8 @@ json_t *pb_tmpl_sketch(const struct ft_tmpl *tmpl);       /* the value with ft_u
 bool pb_tmpl_is_constant(const struct ft_tmpl *tmpl);
 /* "${expr}" alone: the expression. NULL otherwise. */
 const char *pb_tmpl_expression(const struct ft_tmpl *tmpl);
+/* JSON Schema of what it gives, as far as that is known; new reference. */
+json_t *pb_tmpl_schema(struct scope *scope, const struct ft_tmpl *tmpl);
 bool pb_tmpl_is_text(const struct ft_tmpl *tmpl);         /* a text with ${…} in it: always a string */
 const struct ft_tmpl *pb_tmpl_part(const struct ft_tmpl *tmpl, size_t i);       /* member or item; NULL when it is neither list nor object */
 
@@ -194,6 +199,7 @@ void pb_check_value(struct scope *scope, const struct ft_node *node, const struc
 /* Fields that a result cannot have: its schema is closed for names where it lists any. */
 void pb_check_names(const struct scope *scope, const struct ft_node *node, const json_t *root, const json_t *schema, const char *what);
 void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what, struct ft_mark where);
+json_t *pb_schema_inside(const struct ft_name_type *type);         /* to be a part of another schema; new reference, {} when it cannot be one */
 bool pb_may_be_list(const json_t *schema);
 
 /* compile.c */

@@ -83,8 +83,15 @@ void pb_name_set_by(struct loader *ld, struct name *name, struct step_info *step
 {
     struct setter *setter = ft_arena_alloc(ld->mem, sizeof(*setter));
 
-    *setter = (struct setter){ step, name->setters };
+    *setter = (struct setter){ .step = step, .next = name->setters };
     name->setters = setter;
+}
+
+void pb_name_type(struct name *name, const struct step_info *step, struct ft_name_type type)
+{
+    for (struct setter *s = name ? name->setters : NULL; s; s = s->next)
+        if (s->step == step)
+            s->type = type;
 }
 
 bool pb_is_inside(const struct step_info *inner, const struct step_info *owner)

@@ -280,12 +280,12 @@ void pb_read_params(struct loader *ld, const struct ft_node *node)
 {
     json_t *specs = pb_specs(ld, node, "`params`", false);
     struct ft_playbook *pb = ld->pb;
-    const char *key;
-    json_t *spec;
 
-    pb->params = ft_arena_alloc(ld->mem, (json_object_size(specs) + 1) * sizeof(*pb->params));
-    json_object_foreach(specs, key, spec) {
-        const struct ft_node *at = ft_node_get(node, key);
+    if (json_object_size(specs) == 0)
+        return;
+    pb->params = ft_arena_alloc(ld->mem, node->count * sizeof(*pb->params));
+    for (const struct ft_node *at = node->first; at; at = at->next) {
+        json_t *spec = json_object_get(specs, at->key);
         struct name *name = pb_name_add(ld, NAME_PARAM, at->key, at->key_mark);
         struct ft_param *param = &pb->params[pb->param_count++];
 
@@ -303,8 +303,7 @@ void pb_read_params(struct loader *ld, const struct ft_node *node)
     }
 }
 
-/* The type of a constant: what it is, and for an object which members it has. New reference. */
-static json_t *schema_of(const json_t *value)
+json_t *pb_schema_of(const json_t *value)
 {
     const char *key;
     json_t *member, *properties;
@@ -313,7 +312,7 @@ static json_t *schema_of(const json_t *value)
     case JSON_OBJECT:
         properties = json_object();
         json_object_foreach((json_t *)value, key, member)
-            json_object_set_new(properties, key, schema_of(member));
+            json_object_set_new(properties, key, pb_schema_of(member));
         return json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties, "additionalProperties", 0);
     case JSON_ARRAY: return json_pack("{s:s}", "type", "array");
     case JSON_STRING: return json_pack("{s:s}", "type", "string");
@@ -346,7 +345,7 @@ void pb_read_vars(struct loader *ld, const struct ft_node *node)
         if (member->kind == FT_NODE_NULL)
             rd_error(&ld->rd, member->key_mark, NULL, "the variable '%s' has no value", member->key);
         json_object_set_new(ld->pb->vars, member->key, value);
-        schema = pb_own(ld, schema_of(value));
+        schema = pb_own(ld, pb_schema_of(value));
         if (name)
             name->type = (struct ft_name_type){ schema, schema, "a variable" };
     }

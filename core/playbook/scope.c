@@ -60,7 +60,7 @@ static bool may_have_run(const struct scope *scope, const struct step_info *step
     return scope->all_before && (!scope->at || step->number < scope->at->number) && is_list_around(scope, step->list);
 }
 
-#define sentence(scope, ...) ft_arena_printf((scope)->ld->mem, __VA_ARGS__)
+#define sentence(scope, ...) ((scope)->quiet ? NULL : ft_arena_printf((scope)->ld->mem, __VA_ARGS__))
 
 /* Why a step that there is gives nothing here. */
 static const char *why_not_step(const struct scope *scope, const struct step_info *step, const char *name)
@@ -108,15 +108,17 @@ static bool find_step(const struct scope *scope, const struct name *name, struct
     return true;
 }
 
+/* The type is known where only one step can have set it. */
 static bool find_set(const struct scope *scope, const struct name *name, struct ft_name_type *ret, const char **ret_why)
 {
+    unsigned found = 0;
+
     for (const struct setter *s = name->setters; s; s = s->next)
-        if (may_have_run(scope, s->step)) {
-            *ret = name->type;
-            return true;
-        }
-    *ret_why = why_not_set(scope, name);
-    return false;
+        if (may_have_run(scope, s->step))
+            *ret = found++ ? (struct ft_name_type){ 0 } : s->type;
+    if (found == 0)
+        *ret_why = why_not_set(scope, name);
+    return found > 0;
 }
 
 static bool find_declared(const struct scope *scope, const struct name *name, struct ft_name_type *ret, const char **ret_why)
@@ -135,7 +137,7 @@ static bool find_declared(const struct scope *scope, const struct name *name, st
     case NAME_AS:
         for (const struct setter *s = name->setters; s && scope->at; s = s->next)
             if (pb_is_inside(scope->at, s->step)) {
-                *ret = s->step->item;
+                *ret = s->type;
                 return true;
             }
         *ret_why = sentence(scope, "'%s' is the item of a for_each, and is not known outside of it", name->text);
@@ -213,18 +215,21 @@ bool pb_scope_lookup(void *arg, const char *name, struct ft_name_type *ret, cons
 const char *const *pb_scope_all(void *arg)
 {
     static const char *const ours[] = { "event", "run", "result", "error" };
-    struct scope *scope = arg;
-    const struct loader *ld = scope->ld;
-    const char **all = ft_arena_alloc(ld->mem, (ld->name_count + ARRAY_LEN(ours) + 1) * sizeof(*all));
+    struct scope scope = *(const struct scope *)arg;
+    struct loader *ld = scope.ld;
+    size_t enough = ft_diags_count(ld->rd.diags) < FT_SUGGEST_UNTIL ? ld->name_count : 0, n = 0;
     struct ft_name_type type;
-    size_t n = 0;
+    const char **all;
 
+    scope.quiet = true;
+    all = ld->visible = ft_realloc(ld->visible, (ld->name_count + ARRAY_LEN(ours) + 1) * sizeof(*all));
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-        if (pb_scope_lookup(scope, ours[i], &type, NULL))
+        if (pb_scope_lookup(&scope, ours[i], &type, NULL))
             all[n++] = ours[i];
-    for (size_t i = 0; i < ld->name_count; i++)
-        if (pb_scope_lookup(scope, ld->name_list[i]->text, &type, NULL))
+    for (size_t i = 0; i < enough; i++)
+        if (pb_scope_lookup(&scope, ld->name_list[i]->text, &type, NULL))
             all[n++] = ld->name_list[i]->text;
+    all[n] = NULL;
     return all;
 }
 

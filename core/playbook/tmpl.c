@@ -396,6 +396,31 @@ json_t *pb_tmpl_sketch(const struct ft_tmpl *tmpl)
     }
 }
 
+json_t *pb_tmpl_schema(struct scope *scope, const struct ft_tmpl *tmpl)
+{
+    struct ft_name_type type;
+    json_t *properties;
+
+    switch (tmpl->kind) {
+    case TMPL_CONSTANT:
+        return pb_schema_of(tmpl->value);
+    case TMPL_TEXT:
+        return json_pack("{s:s}", "type", "string");
+    case TMPL_LIST:
+        return json_pack("{s:s}", "type", "array");
+    case TMPL_OBJECT:
+        properties = json_object();
+        for (size_t i = 0; i < tmpl->count; i++)
+            json_object_set_new(properties, tmpl->keys[i], pb_tmpl_schema(scope, tmpl->items[i]));
+        return json_pack("{s:s, s:o, s:b}", "type", "object", "properties", properties, "additionalProperties", 0);
+    case TMPL_EXPRESSION:
+        if (pb_scope_path_type(scope, tmpl->expression, strlen(tmpl->expression), &type))
+            return pb_schema_inside(&type);
+        break;
+    }
+    return json_object();
+}
+
 bool pb_tmpl_is_constant(const struct ft_tmpl *tmpl)
 {
     return tmpl->kind == TMPL_CONSTANT;

@@ -69,6 +69,27 @@ static bool fit(unsigned have, unsigned want)
     return have == 0 || (have & want) != 0;
 }
 
+/* A schema with references only means something inside its own document. */
+static bool has_reference(const json_t *schema)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach((json_t *)schema, key, member)
+        if (strcmp(key, "$ref") == 0 || has_reference(member))
+            return true;
+    json_array_foreach((json_t *)schema, i, member)
+        if (has_reference(member))
+            return true;
+    return false;
+}
+
+json_t *pb_schema_inside(const struct ft_name_type *type)
+{
+    return type->schema && !has_reference(type->schema) ? json_incref((json_t *)type->schema) : json_object();
+}
+
 bool pb_may_be_list(const json_t *schema)
 {
     return (types_of(schema) & T_LIST) != 0;
