@@ -15,6 +15,8 @@ struct ft_ssh *ft_ssh_new(struct ft_loop *loop, const char *library);
 struct ft_ssh *ft_ssh_free(struct ft_ssh *ssh);
 int ft_ssh_open(struct ft_ssh *ssh, const struct ft_ssh_req *req, const struct ft_stream_handler *handler, void *arg,
                 struct ft_stream **ret, struct ft_err *reterr);
+/* While > 0 sessions without a channel stay open: a run holds the pool, so that its steps share sessions however long it waits between. */
+void ft_ssh_hold(struct ft_ssh *ssh, int by);
 void ft_ssh_stats(const struct ft_ssh *ssh, struct ft_ssh_stats *ret);
 /* "libssh2 1.10.0" or why it cannot be used; for `fettle doctor`. malloced */
 char *ft_ssh_describe(struct ft_ssh *ssh, const char *library);
