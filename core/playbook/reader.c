@@ -321,7 +321,7 @@ bool rd_one_of(const struct reader *rd, const struct ft_node *node, const char *
     add_list(&all, names);
     if (node->text && node->kind != FT_NODE_NULL)
         rd_error(rd, node->mark, NULL, "%s, not '%s'%s", ft_buf_str(&all), node->text,
-                 rd_did_you_mean(meant_value(names, node->text), near, sizeof(near)));
+                 rd_did_you_mean(names[1] ? meant_value(names, node->text) : NULL, near, sizeof(near)));
     else
         rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s", ft_buf_str(&all));
     ft_buf_done(&all);

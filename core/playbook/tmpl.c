@@ -347,8 +347,12 @@ static const struct ft_chunk *compile_code(struct scope *scope, const struct ft_
         rd_error(&ld->rd, comment, "quote the whole expression", "to YAML this # begins a comment, so %s ends here", what);
         return NULL;
     }
+    if (node->kind == FT_NODE_NULL) {
+        rd_error(&ld->rd, rd_mark(node), NULL, "%s is empty", what);
+        return NULL;
+    }
     if (node->kind != FT_NODE_STRING && node->kind != FT_NODE_BOOL) {
-        rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes an expression, not %s", what, rd_kind(node));
+        rd_error(&ld->rd, node->mark, NULL, "%s takes an expression, not %s", what, rd_kind(node));
         return NULL;
     }
     if (kind == FT_CHUNK_EXPRESSION)

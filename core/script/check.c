@@ -193,6 +193,18 @@ static void report_missing_field(struct ft_check *c, const struct ft_lua_node *n
     free(all);
 }
 
+/* `error.text` where there is no error: not Lua's function of that name was meant. */
+static bool meant_own_name(struct ft_check *c, const struct ft_lua_node *of)
+{
+    struct ft_type type;
+    const char *why = NULL;
+
+    if (of->kind != FT_LUA_NAME || is_own_name(c, of->text, &type, &why) || !why)
+        return false;
+    report(c, of, NULL, "%s", why);
+    return true;
+}
+
 /* of.field, where `of` has that type. */
 static struct ft_type check_field(struct ft_check *c, const struct ft_lua_node *n, const struct ft_lua_node *of, struct ft_type type,
                                   const char *field)
@@ -206,6 +218,8 @@ static struct ft_type check_field(struct ft_check *c, const struct ft_lua_node *
     if (!(kinds & FT_KIND_OBJECT)) {
         const char *hint = kinds == FT_KIND_LIST ? "its members are [1], [2] …, their number is #" : NULL;
 
+        if (meant_own_name(c, of))
+            return anything;
         report(c, n, hint, "'%s' is %s and has no field '%.80s'", QUOTE(of), SAY(type.kinds), field);
         return anything;
     }

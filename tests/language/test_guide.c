@@ -1,10 +1,12 @@
 /* Every example of schemas/LANGUAGE.md is loaded, with the real plugins, and accepted by the schema. An example that is no whole playbook is put
- * into one: a list becomes steps between others, keys become its top level. */
+ * into one: a list becomes steps between others, keys become its top level. The configuration of schemas/README.md as well. */
 #include <criterion/criterion.h>
+#include <unistd.h>
 #include "base/buf.h"
 #include "base/util.h"
 #include "data/schema.h"
 #include "data/yaml.h"
+#include "playbook/config.h"
 #include "playbook/playbook.h"
 #include "plugin/registry.h"
 
@@ -49,7 +51,7 @@ static const char after[] =
 
 static struct ft_registry *registry;
 static struct ft_playbook_world world;
-static struct ft_schema *schema;
+static struct ft_schema *schema, *config_schema;
 
 static int find_action(void *arg, const char *full, const struct ft_action_info **ret, struct ft_err *reterr) { return ft_registry_action(arg, full, ret, reterr); }
 static const json_t *params_of(const struct ft_action_info *info) { return info->params_json; }
@@ -72,23 +74,31 @@ static char *read_source(const char *name)
     return ft_buf_take(&text);
 }
 
+static struct ft_schema *read_schema(const char *name)
+{
+    char *text = read_source(name);
+    json_t *json = json_loads(text, 0, NULL);
+    struct ft_schema *compiled = NULL;
+    struct ft_err err = { 0 };
+
+    cr_assert_eq(ft_schema_compile(json, &compiled, &err), 0, "%s: %s", name, err.text);
+    json_decref(json);
+    free(text);
+    return compiled;
+}
+
 static void set_up(void)
 {
-    char *lua = ft_asprintf("%s/lua", getenv("FETTLE_SOURCE")), *plugins = ft_asprintf("%s/plugins", getenv("FETTLE_BUILD")), *text;
+    char *lua = ft_asprintf("%s/lua", getenv("FETTLE_SOURCE")), *plugins = ft_asprintf("%s/plugins", getenv("FETTLE_BUILD"));
     struct ft_registry_opts opts = { .dir = plugins };
-    struct ft_err err = { 0 };
-    json_t *json;
 
     registry = ft_registry_new(&opts);
     world = (struct ft_playbook_world){
         .script = ft_script_new(lua), .action = find_action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of, .has_undo = undo_of,
         .full_name = name_of, .arg = registry,
     };
-    text = read_source("schemas/playbook.schema.json");
-    json = json_loads(text, 0, NULL);
-    cr_assert_eq(ft_schema_compile(json, &schema, &err), 0, "%s", err.text);
-    json_decref(json);
-    free(text);
+    schema = read_schema("schemas/playbook.schema.json");
+    config_schema = read_schema("schemas/config.schema.json");
     free(lua);
     free(plugins);
 }
@@ -98,6 +108,7 @@ static void tear_down(void)
     ft_script_free(world.script);
     ft_registry_free(registry);
     ft_schema_free(schema);
+    ft_schema_free(config_schema);
 }
 
 TestSuite(guide, .init = set_up, .fini = tear_down);
@@ -153,14 +164,14 @@ static void say_schema_error(void *arg, const struct ft_schema_error *error)
     cr_expect(false, "the example on line %u: the schema refuses %s: it %s", *(unsigned *)arg, error->pointer, error->text);
 }
 
-static void check_schema(const char *text, unsigned line)
+static void check_schema(const struct ft_schema *by, const char *text, unsigned line)
 {
     struct ft_diags *diags = ft_diags_new();
     struct ft_doc *doc = ft_doc_parse("example", text, strlen(text), diags);
     json_t *json = doc ? ft_node_json(ft_doc_root(doc)) : NULL;
 
     if (json)
-        ft_schema_check(schema, json, say_schema_error, &line);
+        ft_schema_check(by, json, say_schema_error, &line);
     json_decref(json);
     ft_doc_free(doc);
     ft_diags_free(diags);
@@ -188,11 +199,36 @@ Test(guide, every_example_loads)
         cr_assert(end, "line %u: the example does not end", line_of(guide, example));
         whole = whole_of(example, (size_t)(end + 1 - example));
         check_loader(whole, line_of(guide, example));
-        check_schema(whole, line_of(guide, example));
+        check_schema(schema, whole, line_of(guide, example));
         free(whole);
         count++;
         at = end;
     }
     cr_expect_geq(count, 20, "only %u examples were found", count);
     free(guide);
+}
+
+Test(guide, the_configuration_loads)
+{
+    static const char fence[] = "\n```yaml\n# fettle.yaml\n";
+    char *readme = read_source("schemas/README.md"), path[] = "/tmp/fettle-guide-XXXXXX", *example = strstr(readme, fence), *end;
+    struct ft_diags *diags = ft_diags_new();
+    struct ft_config *config;
+    bool found;
+    int fd = mkstemp(path);
+
+    cr_assert(example && fd >= 0);
+    example += strlen("\n```yaml\n");
+    end = strstr(example, "\n```");
+    cr_assert(end);
+    end[1] = '\0';
+    cr_assert_eq(write(fd, example, strlen(example)), (ssize_t)strlen(example));
+    close(fd);
+    config = ft_config_load(path, &found, diags);
+    cr_expect(config != NULL, "%s", ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "");
+    check_schema(config_schema, example, line_of(readme, example));
+    ft_config_free(config);
+    ft_diags_free(diags);
+    unlink(path);
+    free(readme);
 }
