@@ -478,10 +478,11 @@ static void load_end(struct lab_session *s, struct ft_buf *out)
 
 static void edit(struct lab_session *s, const char *rest)
 {
-    char path[256];
+    char path[700];
 
     full_path(s, rest, path, sizeof(path));
-    snprintf(s->edit, sizeof(s->edit), "%s", path);
+    if (strlen(path) < sizeof(s->edit))
+        memcpy(s->edit, path, strlen(path) + 1);
 }
 
 static void up(struct lab_session *s)

@@ -94,7 +94,7 @@ static void port_mac(const struct show *v, int port, char ret[18])
 {
     char mac[13];
 
-    snprintf(mac, sizeof(mac), "%.10s%02x", v->s->mac, (unsigned)port + 3);
+    snprintf(mac, sizeof(mac), "%.10s%02x", v->s->mac, ((unsigned)port + 3) & 255);
     lab_colons(mac, ':', false, ret);
 }
 

@@ -699,26 +699,21 @@ void lab_config_confirm(struct lab *lab, int sw, const char *user, const char *c
 void lab_config_push(struct lab *lab, int sw, const char *const *set, const char *const *del, const char *by)
 {
     struct lab_config *config = lab->switches[sw].config;
-    struct lines before = { 0 };
+    struct lines wanted = { 0 };
 
-    lines_copy(&before, &config->active);
+    lines_copy(&wanted, &config->active);
     for (; del && *del; del++)
-        lines_remove(&config->active, *del);
+        lines_remove(&wanted, *del);
     for (; set && *set; set++)
-        set_line(&config->active, *set);
-    if (!lines_equal(&before, &config->active)) {
-        struct lines after = config->active;
-
-        config->active = before;
+        set_line(&wanted, *set);
+    if (!lines_equal(&wanted, &config->active)) {
         keep_revision(config);
-        config->active = after;
-        before = (struct lines){ 0 };
+        lines_copy(&config->active, &wanted);
         note_head(lab, config, by, "netconf", "", 0);
         lab_device_event(lab, "switch", lab->switches[sw].mac, "SW_CONFIGURED", NULL);
         lab_switch_changed(lab, sw);
-        return;
     }
-    lines_clear(&before);
+    lines_clear(&wanted);
 }
 
 /* ---- show system commit ---- */

@@ -46,7 +46,7 @@ struct lab_site {
 };
 
 struct lab_port {
-    char name[16];
+    char name[24];
     int ap;                       /* index of the AP behind it, -1 */
     int peer;                     /* index of the switch behind it, -1 */
     const char *peer_port;

@@ -94,7 +94,7 @@ static json_t *switch_stats(const struct lab *lab, int n)
         aps += lab->aps[i].sw == n && lab->aps[i].state == AP_UP;
     for (int p = 0; p < s->n_ports; p++) {
         bool up = lab_port_up(lab, n, p);
-        char unit[24];
+        char unit[32];
 
         ports_up += up;
         snprintf(unit, sizeof(unit), "%s.0", s->ports[p].name);

@@ -114,13 +114,13 @@ struct lab_subnet *lab_subnet_of_vlan(struct lab *lab, int vlan)
 
 /* ---- sites, switches, access points ---- */
 
-static void add_site(struct lab *lab, const char *name, const char *address, const char *timezone, double lat, double lng)
+static void add_site(struct lab *lab, const char *name, const char *address, const char *zone, double lat, double lng)
 {
     struct lab_site *site = &lab->sites[lab->n_sites++];
 
     site->name = name;
     site->address = address;
-    site->timezone = timezone;
+    site->timezone = zone;
     site->country = "DE";
     site->lat = lat;
     site->lng = lng;
