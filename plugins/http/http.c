@@ -86,7 +86,7 @@ static bool has_scheme(const char *url)
 static int pick_url(struct ft_call *call, const json_t *api, struct query *q, struct ft_err *reterr)
 {
     const json_t *params = host->params(call);
-    const char *url = text_of(params, "url");
+    const char *url = text_of(params, "url") ?: "";
     const char *base = text_of(api, "url");
 
     if (!api && !has_scheme(url))
@@ -298,7 +298,7 @@ static int request_plan(struct ft_call *call, struct ft_err *reterr)
 
 #define COMMON_PARAMS \
     JSON("api": {"type": "string", "description": "name of an API in the configuration (plugins.http.apis): its address and credentials are used"}, \
-         "url": {"type": "string", "minLength": 1, "description": "absolute URL; with `api` a path below the API's url"}, \
+         "url": {"type": "string", "description": "absolute URL; with `api` a path below the API's url, or nothing"}, \
          "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "further request headers by name"}, \
          "query": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "array"]}, \
                    "description": "query parameters, percent-encoded here; a list repeats the name"}, \
@@ -308,10 +308,10 @@ static int request_plan(struct ft_call *call, struct ft_err *reterr)
          "max_kib": {"type": "integer", "minimum": 1, "maximum": 8192, "description": "largest answer accepted, in KiB (1024)"})
 
 static const char get_params[] =
-    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"url\"], \"properties\": {" COMMON_PARAMS "}}";
+    "{\"type\": \"object\", \"additionalProperties\": false, \"anyOf\": [{\"required\": [\"url\"]}, {\"required\": [\"api\"]}], \"properties\": {" COMMON_PARAMS "}}";
 
 static const char request_params[] =
-    "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"url\"], \"not\": {\"required\": [\"json\", \"body\"]},"
+    "{\"type\": \"object\", \"additionalProperties\": false, \"anyOf\": [{\"required\": [\"url\"]}, {\"required\": [\"api\"]}], \"not\": {\"required\": [\"json\", \"body\"]},"
     " \"properties\": {" COMMON_PARAMS ", "
     JSON("method": {"enum": ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"], "default": "POST", "description": "HTTP method"},
          "json": {"description": "request body, sent as JSON; not together with body"},

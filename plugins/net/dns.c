@@ -306,7 +306,8 @@ static void dns_after(struct ft_call *call, void *arg)
     else if (json_array_size(answers) == 0)
         error = "the name has no such record";
     host->done(call, json_pack("{s:b, s:b, s:s?, s:o, s:o, s:f, s:o, s:s?}", "answered", json_array_size(answers) > 0, "responded", job->reply_len > 0,
-                               "rcode", job->reply_len ? rcode_name(rcode) : NULL, "answers", answers, "records", records, "ms", job->ms,
+                               "rcode", job->reply_len ? rcode_name(rcode) : NULL, "answers", answers, "records", records,
+                               "ms", (double)(long)(job->ms * 1000 + 0.5) / 1000,
                                "server", server_text(job), "error", error));
 }
 

@@ -101,18 +101,25 @@ static const char *switching_path(struct ft_call *call, const char *port, const 
     return host->printf(call, "interfaces %s unit 0 family ethernet-switching%s%s", port, *what ? " " : "", what);
 }
 
+static bool has_under(const char *config, const char *path)
+{
+    char rest[8];
+
+    return set_value(config, path, rest, sizeof(rest));
+}
+
 /* config: of the port, vlans: all, both as set lines. Fills vlan, vlan_name, mode, lag, and description where it is not known. */
 static void read_config(struct ft_call *call, json_t *port, const char *config, const char *vlans)
 {
     const char *name = json_string_value(json_object_get(port, "name"));
     char mode[32] = "access", member[128] = "", value[256], vlan[128];
-    bool switched = strstr(config, "family ethernet-switching") != NULL, known;
+    bool switched = has_under(config, switching_path(call, name, "")), known;
 
     if (!set_value(config, switching_path(call, name, "interface-mode"), mode, sizeof(mode)))
         set_value(config, switching_path(call, name, "port-mode"), mode, sizeof(mode));
     known = set_value(config, switching_path(call, name, "vlan members"), member, sizeof(member))
          || vlan_by_member(vlans, name, member, sizeof(member));
-    if (strstr(config, "family inet"))
+    if (has_under(config, host->printf(call, "interfaces %s unit 0 family inet", name)))
         set_text(port, "mode", "routed");
     else if (switched || known)
         set_text(port, "mode", mode);

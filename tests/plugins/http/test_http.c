@@ -25,6 +25,8 @@ static const struct { const char *params, *url; } urls[] = {
     { "{'api': 'netbox', 'url': 'dcim/devices/'}", "https://netbox.test/api/dcim/devices/" },
     { "{'api': 'netbox', 'url': '/dcim/devices/'}", "https://netbox.test/api/dcim/devices/" },
     { "{'api': 'basic', 'url': '?a=1'}", "https://b.test?a=1" },
+    { "{'api': 'netbox'}", "https://netbox.test/api" },
+    { "{'api': 'netbox', 'url': ''}", "https://netbox.test/api" },
 };
 
 Test(http, urls_are_made_from_api_path_and_query)

@@ -203,7 +203,7 @@ Test(switch, lldp_poe_facts_interfaces_of_junos)
     answers_file(f, "show version", "version.json");
     answers_file(f, "show system uptime", "uptime.json");
     answers_file(f, "show interfaces terse", "terse.json");
-    answers_file(f, "show configuration interfaces", "port.set");
+    answers_file(f, "show configuration interfaces", "ports.set");
     answers_file(f, "show configuration vlans", "vlans.set");
     r = fake_run(f, "lldp_neighbors", "run", "{'device': 'sw-3'}", NULL);
     cr_assert(r->ok, "%s", r->error);
@@ -219,6 +219,7 @@ Test(switch, lldp_poe_facts_interfaces_of_junos)
     cr_assert(r->ok, "%s", r->error);
     cr_expect_eq(fake_int(r->result, "count"), 2);
     cr_expect_eq(fake_int(r->result, "interfaces.0.vlan"), 120);
+    cr_expect_str_eq(fake_str(r->result, "interfaces.0.mode"), "access", "another port is routed, not this one");
     cr_expect(json_is_false(fake_at(r->result, "interfaces.1.admin_up")));
     cr_expect(json_is_null(fake_at(r->result, "interfaces.1.vlan")));
     fake_host_free(f);
