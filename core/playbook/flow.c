@@ -89,7 +89,9 @@ static void unknown_target(struct loader *ld, const struct step_info *info, cons
     const char *near = ft_suggest(node->text, names);
     char mean[128];
 
-    if (ld->outcomes_known || near)
+    if (info->list->owner)
+        rd_error(&ld->rd, node->mark, NULL, "there is no later step '%s' in this for_each%s", node->text, rd_did_you_mean(near, mean, sizeof(mean)));
+    else if (ld->outcomes_known || near)
         rd_error(&ld->rd, node->mark, NULL, "there is no later step and no outcome '%s'%s", node->text, rd_did_you_mean(near, mean, sizeof(mean)));
     if (!near || !find_target(ld, info, near, ret))          /* go on as if the nearest had been written */
         ld->flow_broken = true;

@@ -98,6 +98,22 @@ Test(config, the_nearest_file_is_taken)
     ft_config_free(config);
 }
 
+Test(config, without_xdg_it_lies_in_the_home_folder)
+{
+    bool found = false;
+    struct ft_config *config;
+
+    unsetenv("XDG_CONFIG_HOME");
+    setenv("HOME", folder, 1);
+    cr_assert_eq(mkdir(".config", 0700), 0);
+    cr_assert_eq(mkdir(".config/fettle", 0700), 0);
+    write_file(".config/fettle/fettle.yaml", "fettle: 1\nstore: /s/home.db\n");
+    config = load(NULL, &found);
+    cr_assert(config);
+    cr_expect_str_eq(ft_config_store(config), "/s/home.db");
+    ft_config_free(config);
+}
+
 Test(config, a_file_that_was_asked_for_must_be_there)
 {
     struct ft_diags *diags = ft_diags_new();

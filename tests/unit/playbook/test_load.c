@@ -313,6 +313,22 @@ Test(load, a_near_file_is_suggested)
     ft_diags_free(diags);
 }
 
+Test(load, a_called_file_has_its_ceiling_too)
+{
+    struct ft_diags *diags = ft_diags_new();
+    FILE *file = fopen("b.yaml", "w");
+
+    cr_assert(file);
+    for (int i = 0; i < 70000; i++)
+        fputs("# a comment that takes room, and says nothing, line after line\n", file);
+    fclose(file);
+    write_calling("a.yaml", "b");
+    cr_expect_null(load("a.yaml", diags));
+    cr_expect_eq(ft_diags_count(diags), 1);
+    cr_expect_str_eq(ft_diags_get(diags, 0)->text, "'b.yaml' is larger than 4 MiB");
+    ft_diags_free(diags);
+}
+
 /* ---- odd files --------------------------------------------------------------------------------------------------- */
 
 Test(load, what_cannot_be_read_is_one_sentence)
