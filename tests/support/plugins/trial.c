@@ -102,9 +102,10 @@ static void heard(struct ft_call *call, struct ft_stream *stream, const char *by
         struct ft_err err = { 0 };
 
         host->stream_close(stream);
-        if (host->stream_write(stream, "x", 1, &err) != -EPIPE)
-            late++;
-        host->stream_close(stream);
+        if (str(call, "mode")) {                     /* "hard": go on with a stream that is closed */
+            late += host->stream_write(stream, "x", 1, &err) != -EPIPE;
+            host->stream_close(stream);
+        }
         end(call, json_pack("{s:s}", "text", st->text));
     }
 }

@@ -494,7 +494,7 @@ Test(host, a_lost_answer_to_a_write_is_ambiguous)
 Test(host, tcp_streams_belong_to_the_call)
 {
     int port = serve("pong!");
-    char *params = ft_asprintf("{\"what\": \"tcp\", \"n\": %d, \"text\": \"ping\"}", port);
+    char *params = ft_asprintf("{\"what\": \"tcp\", \"n\": %d, \"text\": \"ping\", \"mode\": \"hard\"}", port);
 
     call_do("trial.read", params);
     cr_expect_str_eq(ft_json_str(out.result, "text"), "pong!");
@@ -503,7 +503,7 @@ Test(host, tcp_streams_belong_to_the_call)
     expect_fail("nobody listens", FT_UNREACHABLE, "127.0.0.1");
     free(params);
     port = serve(NULL);
-    params = ft_asprintf("{\"what\": \"tcp\", \"n\": %d, \"text\": \"ping\"}", port);
+    params = ft_asprintf("{\"what\": \"tcp\", \"n\": %d, \"text\": \"ping\", \"mode\": \"hard\"}", port);
     struct ft_err err = { 0 };
 
     cr_assert_eq(start_with(&handler, "trial.read", FT_ENTRY_RUN, params, false, &err), 0);
