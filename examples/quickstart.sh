@@ -30,46 +30,41 @@ fettle=build/release/bin/fettle
 "$fettle" --version
 
 say "a simulated network with a fault in it: $fault"
-dir=$(mktemp -d "${TMPDIR:-/tmp}/fettle-quickstart.XXXXXX")
-ready=$dir/ready
-mkfifo "$ready"
-build/release/bin/fettle-lab "$scenario" --port 0 --dir "$dir/lab" --ready-fd 3 3>"$ready" >"$dir/lab.log" 2>&1 &
+dir=$PWD/build/quickstart
+rm -rf "$dir"
+mkdir -p "$dir"
+mkfifo "$dir/ready"
+build/release/bin/fettle-lab "$scenario" --port 0 --dir "$dir/lab" --keep --ready-fd 3 3>"$dir/ready" >"$dir/lab.log" 2>&1 &
 lab=$!
-cleanup() {
-    kill "$lab" 2>/dev/null && wait "$lab" 2>/dev/null || true
-    rm -rf "$dir"
-}
+cleanup() { kill "$lab" 2>/dev/null && wait "$lab" 2>/dev/null || true; }
 trap cleanup EXIT
-if ! read -r -t 30 line <"$ready"; then
+if ! read -r -t 30 _ <"$dir/ready"; then
     cat "$dir/lab.log" >&2
     fail "the lab did not start; its words stand above"
 fi
+head -n 2 "$dir/lab.log"
 export FETTLE_CONFIG=$dir/lab/fettle.yaml
-echo "$line"
 
 say "fettle run client-connectivity client=$client --yes"
 status=0
 "$fettle" run client-connectivity "client=$client" --yes --text || status=$?
-
 run=$("$fettle" runs --json --limit 1 | sed -n 's/.*"run":"\([0-9a-f]*\)".*/\1/p')
-say "what reached the network"
-curl -s "$(sed -n 's/.*\(http:[^ ]*\).*/\1/p' <<<"$line" | head -n 1)/lab/writes" 2>/dev/null | head -c 2000 || true
-echo
 
-if [ -t 0 ] && [ -t 1 ] && [ -z "${CI:-}" ]; then
-    say "the lab is still running; three things to try in another terminal"
-else
-    say "three things to try next"
-fi
+say "every write that reached the network, as the lab recorded it"
+sed -e 's/"from":.*//' -e 's/^{"n":\([0-9]*\),"t":"[^"]*",/\1  /' -e 's/"[a-z]*"://g' "$dir/lab/writes.jsonl" | cut -c1-150
+
+say "three things to try next"
 cat <<EOF
-  1. See why it went that way:        $fettle why ${run:-RUN}
-  2. See what it would do, untouched:  $fettle lab examples/lab/scenarios/ap_hung.yaml
-                                       and then, with the configuration it names: $fettle run client-connectivity client=$client --dry-run
-  3. Read the playbook, and draw it:   $fettle graph client-connectivity -o flowchart.svg
+  export FETTLE_CONFIG=build/quickstart/lab/fettle.yaml
+
+  1. Why did it go that way?               $fettle why $run
+     The drawn way, for the ticket:        $fettle show $run --html > report.html
+  2. Another fault, and nothing changed:   $fettle lab examples/lab/scenarios/ap_hung.yaml --dir build/quickstart/two
+     then, in another terminal:            $fettle run client-connectivity client=$client --dry-run --config build/quickstart/two/fettle.yaml
+  3. The playbook as a flowchart:          $fettle graph client-connectivity -o flowchart.svg
 EOF
 if [ -t 0 ] && [ -t 1 ] && [ -z "${CI:-}" ]; then
     echo
-    echo "  (for 1, first: export FETTLE_CONFIG=$FETTLE_CONFIG)"
-    read -r -p "Enter ends the lab. " _ || true
+    read -r -p "The lab is still running. Enter ends it. " _ || true
 fi
 exit "$status"

@@ -44,7 +44,7 @@ function M.events(e)
   add(e.dns_failures, "DNS failures")
   add(e.arp_failures, "ARP failures")
   add(e.roam_failures, "failed roams")
-  if #parts == 0 then return string.format("no failures in %d events", math.floor(e.total or 0)) end
+  if #parts == 0 then return string.format("nothing bad in %d events", math.floor(e.total or 0)) end
   return table.concat(parts, ", ")
 end
 
