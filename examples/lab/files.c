@@ -19,7 +19,7 @@ int lab_write_file(const char *path, const char *text, unsigned mode, struct ft_
 
 static int secret(struct lab *lab, const char *name, const char *value, struct ft_err *reterr)
 {
-    char path[600], line[64];
+    char path[600], line[200];
 
     snprintf(path, sizeof(path), "%s/%s", lab->dir, name);
     snprintf(line, sizeof(line), "%s\n", value);
@@ -51,7 +51,7 @@ static void switch_section(const struct lab *lab, struct ft_buf *out)
 int lab_files_write(struct lab *lab, struct ft_err *reterr)
 {
     struct ft_buf text = FT_BUF_INIT(0);
-    char path[600], pid[16];
+    char path[600], pid[16], hook[160];
     int r = secret(lab, "mist.token", lab->mist_token, reterr);
 
     if (r == 0)
@@ -60,10 +60,13 @@ int lab_files_write(struct lab *lab, struct ft_err *reterr)
         r = secret(lab, "kea.password", lab->kea_password, reterr);
     if (r == 0)
         r = secret(lab, "servicenow.password", lab->snow_password, reterr);
+    snprintf(hook, sizeof(hook), "%s/hook/noc", lab->url);
+    if (r == 0)
+        r = secret(lab, "noc.webhook", hook, reterr);
     ft_buf_addf(&text, "# A configuration of fettle for the lab that runs on %s.\nfettle: 1\nstore: \"%s/fettle.db\"\nplugins:\n", lab->url, lab->dir);
     cloud_sections(lab, &text);
     switch_section(lab, &text);
-    ft_buf_addf(&text, "  notify:\n    webhooks:\n      noc: {url: %s/hook/noc}\n", lab->url);
+    ft_buf_addf(&text, "  notify:\n    webhooks:\n      noc: {url: {file: \"%s/noc.webhook\"}}\n", lab->dir);
     ft_buf_addf(&text, "  http:\n    apis:\n      internet: {url: %s/internet}\n      lab: {url: %s/lab}\n", lab->url, lab->url);
     ft_buf_addf(&text, "# What playbooks need to know of this network.\nvars:\n  dns_server: \"127.0.0.1:%d\"\n  lookup_name: intranet.corp.example\n  internet_check: %s/internet\n", lab->dns_port, lab->url);
     snprintf(path, sizeof(path), "%s/fettle.yaml", lab->dir);
@@ -86,7 +89,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 /* A directory that the user named may hold more than the lab's own files: those stay. */
 void lab_files_remove(struct lab *lab, bool own_dir)
 {
-    static const char *const made[] = { "fettle.yaml", "mist.token", "ise.password", "kea.password", "servicenow.password", "writes.jsonl", "lab.pid",
+    static const char *const made[] = { "fettle.yaml", "mist.token", "ise.password", "kea.password", "servicenow.password", "noc.webhook", "writes.jsonl", "lab.pid",
                                         "cli.sock", "known_hosts" };
     char path[600];
 
