@@ -93,6 +93,15 @@ static int check_plan(const json_t *plan, struct ft_err *reterr)
     return r;
 }
 
+static int check_probe(const struct ft_call *call, struct ft_err *reterr)
+{
+    const json_t *result = json_object_get(call->result, "result");
+
+    if (!json_is_boolean(json_object_get(call->result, "happened")))
+        return ft_err_set(reterr, -EINVAL, "'happened' is not true or false");
+    return result ? ft_schema_require(call->info->result, result, "'result'", reterr) : 0;
+}
+
 static int check_shape(const struct ft_call *call, struct ft_err *reterr)
 {
     size_t left = MAX_RESULT;
@@ -102,7 +111,7 @@ static int check_shape(const struct ft_call *call, struct ft_err *reterr)
     switch (call->entry) {
     case FT_ENTRY_RUN: return ft_schema_require(call->info->result, call->result, "it", reterr);
     case FT_ENTRY_PLAN: return check_plan(call->result, reterr);
-    case FT_ENTRY_PROBE: return json_is_boolean(json_object_get(call->result, "happened")) ? 0 : ft_err_set(reterr, -EINVAL, "'happened' is not true or false");
+    case FT_ENTRY_PROBE: return check_probe(call, reterr);
     case FT_ENTRY_UNDO: return 0;
     }
     return 0;

@@ -23,7 +23,7 @@
  *   ask.opened    text, fields, until ask.answered    values, by
  *   wait.opened   until               wait.over
  *   each.batch    from, to, of
- *   doubt.opened  action, params, plan, why   doubt.answered  happened, by
+ *   doubt.opened  action, params, plan, why   doubt.answered  happened, by, seen, result
  *   rollback.started why   undo.intended undo   undo.done   undo.failed class, error
  *   run.parked    waiting [questions], why
  *   run.planned   plan (of a dry run; dry.c says what is in it)

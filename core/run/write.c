@@ -358,6 +358,11 @@ static void note_look(struct step_run *step, bool ok, const json_t *reads)
     run_ride(step->run, event);
 }
 
+static void done_as_known(struct step_run *step)
+{
+    step_done(step, step->result ? json_incref(step->result) : json_null());
+}
+
 static void proven(struct step_run *step)
 {
     if (step->for_doubt) {
@@ -369,7 +374,7 @@ static void proven(struct step_run *step)
         step->recovered = true;
     }
     if (step->run->state != RUN_ENDED)
-        step_done(step, step->result ? json_incref(step->result) : json_null());
+        done_as_known(step);
 }
 
 static void looked(void *arg, json_t *result)
@@ -486,14 +491,20 @@ static void doubt_person(struct step_run *step)
         run_broken(step->run, &err);
 }
 
-static void happened(struct step_run *step, const char *by, json_t *seen)
+/* What the probe knows of the result is the result: the steps behind this one may need it. */
+static void happened(struct step_run *step, const char *by, const json_t *answer)
 {
+    const json_t *seen = json_object_get(answer, "seen"), *result = json_object_get(answer, "result");
     json_t *event = ev("doubt.answered", step->path);
 
     json_object_set_new(event, "happened", json_true());
     json_object_set_new(event, "by", json_string(by));
     if (seen)
-        json_object_set(event, "seen", seen);
+        json_object_set(event, "seen", (json_t *)seen);
+    if (result)
+        json_object_set(event, "result", (json_t *)result);
+    json_decref(step->result);
+    step->result = json_incref((json_t *)result);
     run_ride(step->run, event);
     step->recovered = true;
     if (step->run->state == RUN_ENDED)
@@ -501,7 +512,7 @@ static void happened(struct step_run *step, const char *by, json_t *seen)
     if (step->step->verify)
         verify_start(step, false);
     else
-        step_done(step, json_null());
+        done_as_known(step);
 }
 
 static void did_not_happen(struct step_run *step, const char *by)
@@ -531,7 +542,7 @@ static void probed(void *arg, json_t *answer)
 
     step->call = NULL;
     if (json_is_true(json_object_get(answer, "happened")))
-        happened(step, "probe", json_object_get(answer, "seen"));
+        happened(step, "probe", answer);
     else if (json_is_false(json_object_get(answer, "happened")))
         did_not_happen(step, "probe");
     else
@@ -577,7 +588,7 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
         run_ride(step->run, event);
         step->recovered = true;
         if (step->run->state != RUN_ENDED)
-            step_done(step, step->result ? json_incref(step->result) : json_null());
+            done_as_known(step);
     } else {
         did_not_happen(step, who);
     }
@@ -612,10 +623,11 @@ void write_resume(struct step_run *step)
         verify_start(step, false);
     } else if ((answer = past_event(step, "doubt.answered")) != NULL && json_is_true(json_object_get(answer, "happened"))) {
         step->recovered = true;
+        step->result = json_incref(json_object_get(answer, "result"));
         if (step->step->verify && ft_streq(ft_json_str(answer, "by"), "probe"))
             verify_start(step, false);
         else
-            step_done(step, json_null());
+            done_as_known(step);
     } else if (answer) {
         did_not_happen(step, ft_json_str(answer, "by"));
     } else if (past_event(step, "doubt.opened")) {

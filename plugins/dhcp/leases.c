@@ -338,6 +338,16 @@ static bool is_same(const json_t *a, const json_t *b)
         && int_of(a, "cltt") == int_of(b, "cltt") && int_of(a, "state") == int_of(b, "state");
 }
 
+static json_t *freed(const json_t *leases, size_t done, size_t skipped, bool truncated)
+{
+    json_t *ips = json_array(), *lease;
+    size_t i;
+
+    json_array_foreach(leases, i, lease)
+        json_array_append(ips, json_object_get(lease, "ip-address"));
+    return json_pack("{s:i, s:i, s:b, s:o}", "freed", (int)done, "skipped", (int)skipped, "truncated", truncated, "addresses", ips);
+}
+
 static void delete_next(struct ft_call *call);
 
 static void lease_deleted(struct ft_call *call, const struct kea_reply *reply)
@@ -380,8 +390,6 @@ static void lease_checked(struct ft_call *call, const struct kea_reply *reply)
 static void delete_next(struct ft_call *call)
 {
     struct dhcp *st = host->state(call);
-    json_t *ips;
-    size_t i;
 
     if (st->at < json_array_size(st->leases)) {
         const json_t *lease = json_array_get(st->leases, st->at);
@@ -389,11 +397,7 @@ static void delete_next(struct ft_call *call)
         kea_ask(call, "lease4-get", json_pack("{s:O}", "ip-address", json_object_get(lease, "ip-address")), lease_checked);
         return;
     }
-    ips = json_array();
-    for (i = 0; i < st->at; i++)
-        json_array_append(ips, json_object_get(json_array_get(st->leases, i), "ip-address"));
-    dhcp_done(call, json_pack("{s:i, s:i, s:b, s:o}", "freed", (int)st->done, "skipped", (int)st->skipped, "truncated", st->truncated,
-                              "addresses", ips));
+    dhcp_done(call, freed(st->leases, st->done, st->skipped, st->truncated));
 }
 
 /* What was chosen is in st->leases: show it, or delete it. */
@@ -404,7 +408,10 @@ static void chosen(struct ft_call *call)
     size_t i, n = json_array_size(st->leases);
 
     if (st->phase == PHASE_PROBE) {
-        dhcp_done(call, json_pack("{s:b, s:{s:i}}", "happened", n == 0, "seen", "leases_left", (int)n));
+        const json_t *was = json_object_get(host->receipt(call), "leases");
+
+        dhcp_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", n == 0, "seen", "leases_left", (int)n, "result",
+                                  freed(was, json_array_size(was) - n, 0, json_is_true(json_object_get(host->receipt(call), "truncated")))));
         return;
     }
     receipt = json_pack("{s:O, s:b}", "leases", st->leases, "truncated", st->truncated);

@@ -504,20 +504,20 @@ static json_t *open_receipt(struct ft_call *call, const json_t *record, bool exi
                      "number", text_of(record, "number"));
 }
 
-static void open_result(struct ft_call *call, const json_t *record, bool created)
+static json_t *open_result(struct ft_call *call, const json_t *record, const json_t *receipt)
 {
     json_t *result = facts(call, record);
 
-    json_object_set_new(result, "created", json_boolean(created));
+    json_object_set_new(result, "created", json_boolean(!json_is_true(json_object_get(receipt, "existed"))));
     json_object_set_new(result, "correlation_id", json_string(correlation(call)));
-    end_done(call, result);
+    return result;
 }
 
 static void open_recorded(struct ft_call *call)
 {
     const struct ticket *st = host->state(call);
 
-    open_result(call, st->record, !json_is_true(json_object_get(st->receipt, "existed")));
+    end_done(call, open_result(call, st->record, st->receipt));
 }
 
 static void opened(struct ft_call *call, struct ticket *st, const json_t *record)
@@ -543,7 +543,8 @@ static void open_located(struct ft_call *call, struct ticket *st)
         st->record = NULL;                            /* of an earlier occurrence, resolved since */
     st->receipt = hold(call, open_receipt(call, st->record, st->record != NULL));
     if (st->phase == PHASE_PROBE) {
-        end_done(call, json_pack("{s:b, s:o*}", "happened", st->record != NULL, "seen", st->record ? facts(call, st->record) : NULL));
+        end_done(call, json_pack("{s:b, s:o*, s:o*}", "happened", st->record != NULL, "seen", st->record ? facts(call, st->record) : NULL,
+                                 "result", st->record ? open_result(call, st->record, host->receipt(call)) : NULL));
         return;
     }
     build_open(call, st);
@@ -722,7 +723,8 @@ static void close_located(struct ft_call *call, struct ticket *st, const char *w
         return;
     patch_receipt(call, st);
     if (st->phase == PHASE_PROBE) {
-        end_done(call, json_pack("{s:b, s:o}", "happened", is_resolved(call, st->record, wanted), "seen", facts(call, st->record)));
+        end_done(call, json_pack("{s:b, s:o, s:o}", "happened", is_resolved(call, st->record, wanted), "seen", facts(call, st->record),
+                                 "result", facts(call, st->record)));
         return;
     }
     if (is_resolved(call, st->record, wanted)) {

@@ -223,7 +223,8 @@ struct ft_entry {
  *   nothing_to_do  true: the state wanted is the state there is (optional)
  *   receipt   any: what run, undo and probe will be given (optional); journalled before run starts
  * It may look, and must not touch. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
- * "seen": …}) or fails when it cannot tell. */
+ * "seen": …, "result": …}) or fails when it cannot tell; with `result` (optional: what run would have given) the steps behind it
+ * find what they need. */
 struct ft_action {
     size_t size;
     const char *name, *summary;
