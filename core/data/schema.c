@@ -253,14 +253,13 @@ static int add_type(struct compiler *c, const json_t *name)
 
     if (!json_is_string(name))
         return refuse(c, "must be the name of a type or an array of them");
+    c->at->types |= type;
+    if (type)
+        return 0;
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         names[i] = types[i].name;
     near = ft_suggest(json_string_value(name), names);
-    if (!type)
-        return refuse(c, "there is no type '%s'%s%s%s", json_string_value(name), near ? "; did you mean '" : "", near ? near : "",
-                      near ? "'?" : "");
-    c->at->types |= type;
-    return 0;
+    return refuse(c, "there is no type '%s'%s%s%s", json_string_value(name), near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 static int set_type(struct compiler *c, const struct keyword *keyword, json_t *value)

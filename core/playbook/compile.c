@@ -109,7 +109,7 @@ static const struct ft_tmpl *compile_with(struct scope *scope, const struct ft_n
     if ((with && !tmpl) || (!with && rd_has(map, keys, "with")))
         return call->with;                                /* no map, or misspelt: said */
     if (call->action)
-        pb_check_value(scope, with, tmpl ? tmpl : call->with, ld->world->params_schema(call->action), pb_schemas(ld, call->action)->params, call->name,
+        pb_check_value(scope, with, tmpl ? tmpl : call->with, ld->world->params_schema(call->action), pb_params_schema(ld, call->action), call->name,
                        with ? with->key_mark : pb_value_mark(map, "run"));
     return tmpl ? tmpl : call->with;
 }

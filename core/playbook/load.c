@@ -59,25 +59,21 @@ struct ft_playbook *ft_playbook_unref(struct ft_playbook *playbook)
 
 /* ---- schemas of actions, compiled once a load -------------------------------------------------------------------- */
 
-const struct action_schemas *pb_schemas(struct loader *ld, const struct ft_action_info *info)
+const struct ft_schema *pb_params_schema(struct loader *ld, const struct ft_action_info *info)
 {
     struct session *s = ld->session;
     const char *name = ld->world->full_name(info);
     json_t *index = json_object_get(s->schemas, name);
-    struct action_schemas *entry;
 
     if (index)
-        return &s->compiled[json_integer_value(index)];
-    s->compiled = ft_realloc(s->compiled, (s->compiled_count + 1) * sizeof(*s->compiled));
-    entry = &s->compiled[s->compiled_count];
-    *entry = (struct action_schemas){ 0 };
+        return s->compiled[json_integer_value(index)];
+    s->compiled = ft_realloc(s->compiled, (s->compiled_count + 1) * sizeof(struct ft_schema *));
+    s->compiled[s->compiled_count] = NULL;
     /* A schema that does not compile is the registry's to say; here the action just goes unchecked. */
     if (ld->world->params_schema(info))
-        ft_schema_compile(ld->world->params_schema(info), &entry->params, NULL);
-    if (ld->world->result_schema(info))
-        ft_schema_compile(ld->world->result_schema(info), &entry->result, NULL);
-    json_object_set_new(s->schemas, name, json_integer((json_int_t)s->compiled_count++));
-    return entry;
+        ft_schema_compile(ld->world->params_schema(info), &s->compiled[s->compiled_count], NULL);
+    json_object_set_new(s->schemas, name, json_integer((json_int_t)s->compiled_count));
+    return s->compiled[s->compiled_count++];
 }
 
 /* ---- where called playbooks are ---------------------------------------------------------------------------------- */
@@ -410,10 +406,8 @@ static void session_done(struct session *s)
     for (size_t i = 0; i < s->count; i++)
         ft_playbook_unref(s->playbooks[i]);
     free(s->playbooks);
-    for (size_t i = 0; i < s->compiled_count; i++) {
-        ft_schema_free(s->compiled[i].params);
-        ft_schema_free(s->compiled[i].result);
-    }
+    for (size_t i = 0; i < s->compiled_count; i++)
+        ft_schema_free(s->compiled[i]);
     free(s->compiled);
     json_decref(s->loaded);
     json_decref(s->schemas);

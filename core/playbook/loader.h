@@ -44,7 +44,7 @@ struct session {
     size_t count;
     unsigned depth;
     json_t *schemas;                      /* action's name → index in compiled */
-    struct action_schemas { struct ft_schema *params, *result; } *compiled;
+    struct ft_schema **compiled;          /* of their parameters */
     size_t compiled_count;
 };
 
@@ -118,7 +118,7 @@ struct loader {
 json_t *pb_own(struct loader *ld, json_t *value);                  /* takes the reference; dies with the playbook */
 struct ft_chunk *pb_own_chunk(struct loader *ld, struct ft_chunk *chunk);
 const struct ft_playbook *pb_callee(struct loader *ld, const struct ft_node *node, const char *name);
-const struct action_schemas *pb_schemas(struct loader *ld, const struct ft_action_info *info);
+const struct ft_schema *pb_params_schema(struct loader *ld, const struct ft_action_info *info);
 
 /* params.c: parameters and the fields of an `ask` */
 json_t *pb_specs(struct loader *ld, const struct ft_node *node, const char *what, bool fields);   /* {name: spec}, mistakes said; owned by the playbook */
