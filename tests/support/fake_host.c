@@ -1065,6 +1065,11 @@ static void check_result(struct ft_call *call)
     if (schema)
         r = check(schema, call->result, "result", NULL, &err);
     json_decref(schema);
+    if (r == 0 && call->entry == &call->action->probe && json_object_get(call->result, "result")) {
+        schema = parse(call->action->result_schema, "result_schema");
+        r = check(schema, json_object_get(call->result, "result"), "the probe's result", NULL, &err);
+        json_decref(schema);
+    }
     if (r < 0)
         fail_text(call, FT_INVALID, err.text);
 }
