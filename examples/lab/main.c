@@ -152,8 +152,8 @@ static void say_ready(struct lab *lab, const char *title)
     char mac[18];
 
     lab_colons(LAB_TROUBLED, ':', false, mac);
-    printf("%s%slab on %s, files in %s\nclient %s; try: fettle --config %s/fettle.yaml run client-connectivity client=%s\n", title, *title ? "\n" : "",
-           lab->url, lab->dir, mac, lab->dir, mac);
+    printf("%s%slab on %s, files in %s\nclient %s; try: fettle run client-connectivity client=%s --config %s/fettle.yaml\n", title, *title ? "\n" : "",
+           lab->url, lab->dir, mac, mac, lab->dir);
     fflush(stdout);
     if (options.ready_fd >= 0) {
         dprintf(options.ready_fd, "{\"url\": \"%s\", \"dir\": \"%s\", \"ise_url\": \"%s\", \"dns_port\": %d}\n", lab->url, lab->dir, lab->ise_url, lab->dns_port);

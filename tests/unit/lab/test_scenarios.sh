@@ -8,7 +8,7 @@ for file in "$scenarios"/*.yaml; do
     like "$name: said what is wrong" "$(head -1 "$scratch/out")" "^$(sed -n 's/^title: //p' "$file" | tr -d '"' | cut -c1-20)"
     is "$name: in the README" "$(grep -c "\`$name\`" "$scenarios/../README.md")" 1
 done
-like "says what to try" "$(cat "$scratch/out")" "client a4:83:e7:12:34:56; try: fettle --config .*/fettle.yaml run client-connectivity client=a4:83:e7:12:34:56"
+like "says what to try" "$(cat "$scratch/out")" "client a4:83:e7:12:34:56; try: fettle run client-connectivity client=a4:83:e7:12:34:56 --config .*/fettle.yaml"
 
 # --- mistakes: each line of the table is a file's text and what must be said of it
 mistake() {                           # what, text, expected line

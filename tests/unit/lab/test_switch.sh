@@ -46,7 +46,7 @@ like "several in one" "$(ssh_to sw-2 'configure; set poe interface ge-0/0/3 disa
 is "another key is refused" "$(ssh-keygen -q -t ed25519 -N '' -f "$scratch/stranger" && ssh -F none -o BatchMode=yes -o IdentitiesOnly=yes -o LogLevel=ERROR \
     -o "UserKnownHostsFile=$dir/known_hosts" -i "$scratch/stranger" -p "$(port_of sw-2)" 127.0.0.1 true 2>&1 | grep -c 'Permission denied')" 1
 is "each switch has its own host key" "$(cut -d' ' -f3 "$dir/known_hosts" | sort -u | wc -l)" 3
-is "secrets are for the owner only" "$(stat -c %a "$dir/mist.token" "$dir/ise.password" "$dir/kea.password" "$dir/servicenow.password" "$dir/fettle.yaml" "$dir/ssh/client_key" "$dir/ssh" | tr '\n' ' ')" "600 600 600 600 600 600 700 "
+is "secrets are for the owner only" "$(stat -c %a "$dir/mist.token" "$dir/ise.password" "$dir/kea.password" "$dir/servicenow.password" "$dir/noc.webhook" "$dir/fettle.yaml" "$dir/ssh/client_key" "$dir/ssh" | tr '\n' ' ')" "600 600 600 600 600 600 600 700 "
 
 # --- the terminal
 seen=$(typed 'show version')
