@@ -118,18 +118,17 @@ static json_t *pool_texts(const json_t *subnet)
     return list;
 }
 
-/* Kea counts declined addresses among the assigned ones. */
+/* Kea's stat-lease4-get counts declined addresses beside the assigned ones; neither can be given out. (Its statistic of the same name counts them in.) */
 static json_t *use_of(const json_t *row, const struct columns *at, const json_t *dhcp4)
 {
     json_int_t id = json_integer_value(json_array_get(row, at->id)), total = json_integer_value(json_array_get(row, at->total));
     json_int_t assigned = json_integer_value(json_array_get(row, at->assigned)), declined = json_integer_value(json_array_get(row, at->declined));
     const json_t *subnet = subnet_by_id(dhcp4, id);
-    json_int_t tenths = total ? (assigned * 1000 + total / 2) / total : 0;
+    json_int_t used = assigned + declined < total ? assigned + declined : total, tenths = total ? (used * 1000 + total / 2) / total : 0;
 
     return json_pack("{s:I, s:s?, s:o, s:I, s:I, s:I, s:I, s:f, s:b}", "subnet_id", id, "subnet", text_of(subnet, "subnet"),
                      "pools", pool_texts(subnet), "total", total, "assigned", assigned, "declined", declined,
-                     "free", total > assigned ? total - assigned : 0, "utilisation_pct", (double)tenths / 10,
-                     "exhausted", assigned >= total);
+                     "free", total - used, "utilisation_pct", (double)tenths / 10, "exhausted", used >= total);
 }
 
 static bool is_fuller(const json_t *use, const json_t *than)
@@ -203,10 +202,10 @@ static const char use_params[] =
          "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"}, \
          "pools": {"type": "array", "items": {"type": "string"}, "description": "its address ranges"}, \
          "total": {"type": "integer", "description": "addresses in its pools"}, \
-         "assigned": {"type": "integer", "description": "addresses in use, declined ones included"}, \
+         "assigned": {"type": "integer", "description": "addresses that clients have"}, \
          "declined": {"type": "integer", "description": "addresses that clients found in use by somebody else"}, \
          "free": {"type": "integer", "description": "addresses that can still be given out"}, \
-         "utilisation_pct": {"type": "number", "description": "assigned of total, in per cent"}, \
+         "utilisation_pct": {"type": "number", "description": "assigned and declined of total, in per cent"}, \
          "exhausted": {"type": "boolean", "description": "no address is free: new clients get none"})
 
 static const char use_result[] =

@@ -231,7 +231,10 @@ Test(dhcp, server_status_fails_on_wrong_credentials)
     "'assigned-addresses', 'declined-addresses'], 'rows': [" rows "], 'timestamp': 'x'}}}]"
 
 static const struct { const char *params, *rows, *subnet; json_int_t asked, total, free; double pct; bool exhausted; } uses[] = {
+    { "{'vlan': 110}", STAT("[1, 90, 500, 90, 0]"), "10.11.0.0/24", 1, 90, 0, 100, true },
+    { "{'vlan': 110}", STAT("[1, 90, 500, 88, 2]"), "10.11.0.0/24", 1, 90, 0, 100, true },
     { "{'vlan': 110}", STAT("[1, 90, 500, 90, 2]"), "10.11.0.0/24", 1, 90, 0, 100, true },
+    { "{'vlan': 110}", STAT("[1, 90, 500, 43, 2]"), "10.11.0.0/24", 1, 90, 45, 50, false },
     { "{'vlan': 120}", STAT("[7, 128, 10, 1, 0]"), "10.12.0.0/24", 7, 128, 127, 0.8, false },
     { "{'ip': '10.13.2.9'}", STAT("[30, 1000, 0, 333, 0]"), "10.13.0.0/22", 30, 1000, 667, 33.3, false },
     { "{'subnet': '10.11.0.0/24'}", STAT("[1, 90, 0, 0, 0]"), "10.11.0.0/24", 1, 90, 90, 0, false },
