@@ -43,7 +43,7 @@ static bool is_plain(const char *text)
         if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
             return false;
     }
-    return strstr(text, "=?") == NULL && strlen(text) < 900;
+    return strstr(text, "=?") == NULL;
 }
 
 static size_t character_len(const char *p)
@@ -55,18 +55,18 @@ static size_t character_len(const char *p)
     return n;
 }
 
-/* =?utf-8?B?…?= in pieces of at most 75 characters, never within a character: 45 bytes are 60 of base64. */
-static void encoded_words(struct out *o, const char *text)
+/* =?utf-8?B?…?= in pieces that keep every line within 76 characters, never parted within a character. */
+static void encoded_words(struct out *o, const char *text, size_t column)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
     while (*text) {
-        size_t n = 0;
+        size_t n = 0, room = (LINE - column - strlen("=?utf-8?B?" "?=")) / 4 * 3;
 
-        while (text[n] && n + character_len(text + n) <= 45)
+        while (text[n] && n + character_len(text + n) <= room)
             n += character_len(text + n);
         if (n == 0)
-            n = 45 < strlen(text) ? 45 : strlen(text);     /* not UTF-8 at all */
+            n = room < strlen(text) ? room : strlen(text);     /* not UTF-8 at all */
         puts_to(o, "=?utf-8?B?");
         for (size_t i = 0; i < n; i += 3) {
             unsigned a = (unsigned char)text[i], b = i + 1 < n ? (unsigned char)text[i + 1] : 0, c = i + 2 < n ? (unsigned char)text[i + 2] : 0;
@@ -77,9 +77,19 @@ static void encoded_words(struct out *o, const char *text)
         }
         puts_to(o, "?=");
         text += n;
+        column = 1;
         if (*text)
             puts_to(o, "\r\n ");
     }
+}
+
+/* Of values that are checked: addresses, ids, the date. They are never encoded. */
+static void raw_header(struct out *o, const char *name, const char *value)
+{
+    puts_to(o, name);
+    puts_to(o, ": ");
+    puts_to(o, value);
+    puts_to(o, "\r\n");
 }
 
 /* A line break in a value would begin a header of somebody else's making: it becomes a blank. */
@@ -97,10 +107,10 @@ static void header(struct out *o, const char *name, const char *value)
     }
     puts_to(o, name);
     puts_to(o, ": ");
-    if (is_plain(clean))
+    if (is_plain(clean) && strlen(name) + 2 + strlen(clean) <= LINE)
         puts_to(o, clean);
     else
-        encoded_words(o, clean);
+        encoded_words(o, clean, strlen(name) + 2);
     puts_to(o, "\r\n");
     free(clean);
 }
@@ -163,15 +173,15 @@ char *mail_compose(const struct mail *m)
 {
     struct out o = { 0 };
 
-    header(&o, "From", m->from);
+    raw_header(&o, "From", m->from);
     addresses(&o, "To", m->to);
     addresses(&o, "Cc", m->cc);
     header(&o, "Subject", m->subject);
-    header(&o, "Date", m->date);
-    header(&o, "Message-ID", m->message_id);
+    raw_header(&o, "Date", m->date);
+    raw_header(&o, "Message-ID", m->message_id);
     if (m->in_reply_to) {
-        header(&o, "In-Reply-To", m->in_reply_to);
-        header(&o, "References", m->in_reply_to);
+        raw_header(&o, "In-Reply-To", m->in_reply_to);
+        raw_header(&o, "References", m->in_reply_to);
     }
     puts_to(&o, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
                 "Content-Transfer-Encoding: quoted-printable\r\n\r\n");

@@ -189,7 +189,8 @@ static const struct { const char *subject, *line; } subjects[] = {
     { "plain", "Subject: plain\r\n" },
     { "a\\r\\nBcc: evil@x.test", "Subject: a  Bcc: evil@x.test\r\n" },
     { "=?utf-8?Q?x?=", "Subject: =?utf-8?B?PT91dGYtOD9RP3g/PQ==?=\r\n" },
-    { "äöüäöüäöüäöüäöüäöüäöüäöü", "Subject: =?utf-8?B?w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6Q=?=\r\n =?utf-8?B?w7bDvA==?=\r\n" },
+    { "äöüäöüäöüäöüäöüäöüäöüäöü", "Subject: =?utf-8?B?w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6TDtsO8w6Q=?=\r\n =?utf-8?B?w7bDvMOkw7bDvA==?=\r\n" },
+    { "AP-3F-12 is away, and so are AP-3F-13, AP-3F-14, AP-3F-15 and AP-3F-16", "Subject: =?utf-8?B?QVAtM0YtMTIgaXMgYXdheSwgYW5kIHNvIGFyZSBBUC0zRi0xMywg?=\r\n =?utf-8?B?QVAtM0YtMTQsIEFQLTNGLTE1IGFuZCBBUC0zRi0xNg==?=\r\n" },
 };
 
 Test(notify, subjects_cannot_begin_a_header_and_are_encoded_by_characters)
