@@ -113,8 +113,10 @@ static void read_from(struct lab *lab, int i)
 {
     struct connection *c = &connections[i];
     char buf[8192], *eol;
-    ssize_t n = recv(c->fd, buf, sizeof(buf), 0);
+    ssize_t n = recv(c->fd, buf, sizeof(buf), MSG_DONTWAIT);
 
+    if (n < 0 && errno == EAGAIN)
+        return;
     if (n <= 0) {
         drop(i);
         return;

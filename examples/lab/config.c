@@ -241,11 +241,6 @@ json_t *lab_config_json(const struct lab_config *config)
     return list;
 }
 
-double lab_config_changed_at(const struct lab_config *config)
-{
-    return config->head.wall;
-}
-
 bool lab_config_lock(struct lab_config *config, int owner)
 {
     if (config->lock_owner && config->lock_owner != owner)

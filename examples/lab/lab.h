@@ -229,7 +229,6 @@ void lab_iso(double wall, char *ret, size_t len);          /* 2026-11-21T02:13:0
 /* ---- network.c ---- */
 void lab_network_build(struct lab *lab);
 void lab_network_free(struct lab *lab);
-int lab_find_site(const struct lab *lab, const char *id);               /* -1: none. Also by name where `id` is one */
 int lab_find_ap(const struct lab *lab, const char *mac_or_id_or_name);
 int lab_find_switch(const struct lab *lab, const char *mac_or_id_or_name);
 int lab_find_client(const struct lab *lab, const char *mac);            /* any notation */
@@ -285,7 +284,6 @@ const char *lab_ise_authenticate(struct lab *lab, struct lab_client *c);
 void lab_snow_init(struct lab *lab);
 
 /* ---- faults.c ---- */
-struct ft_node;
 /* One entry of `faults:`, a name or {name: parameters}. -EINVAL with a sentence. */
 int lab_fault(struct lab *lab, const json_t *entry, struct ft_err *reterr);
 const char *const *lab_fault_names(void);                               /* ends with NULL */
@@ -325,7 +323,6 @@ void lab_config_show(const struct lab_config *config, const struct lab_candidate
 void lab_config_history(const struct lab_config *config, struct ft_buf *out);        /* show system commit */
 bool lab_config_lock(struct lab_config *config, int owner);                          /* exclusive; false: somebody has it */
 void lab_config_unlock(struct lab_config *config, int owner);
-double lab_config_changed_at(const struct lab_config *config);                       /* wall */
 json_t *lab_config_json(const struct lab_config *config);                            /* ["set …"] */
 
 /* ---- cli.c: one session of a switch's CLI; cli_show.c: what it shows ---- */

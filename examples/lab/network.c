@@ -64,14 +64,6 @@ static bool mac_is(const char *mac12, const char *text)
     return strcmp(norm, mine) == 0;
 }
 
-int lab_find_site(const struct lab *lab, const char *id)
-{
-    for (int i = 0; i < lab->n_sites; i++)
-        if (strcmp(lab->sites[i].id, id) == 0 || strcmp(lab->sites[i].name, id) == 0)
-            return i;
-    return -1;
-}
-
 int lab_find_ap(const struct lab *lab, const char *what)
 {
     for (int i = 0; i < lab->n_aps; i++)
