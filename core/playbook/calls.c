@@ -12,6 +12,12 @@ static unsigned effect_of(const struct ft_call_spec *call)
     return call->effects & FT_EFFECT_MASK;
 }
 
+/* Whether only the step can say what the action does. */
+static bool is_unknown(const struct loader *ld, const struct ft_action_info *action)
+{
+    return (ld->world->effects(action) & FT_EFFECT_MASK) == FT_EFFECT_UNKNOWN;
+}
+
 /* The plugin's action whose name is nearest, as plugin.action, in buf; NULL when there is none. */
 static const char *nearest_action(const struct ft_playbook_world *world, const char *full, char *buf, size_t len)
 {
@@ -98,7 +104,7 @@ static void read_verify(struct loader *ld, struct step_info *info, const struct 
         return;
     if (pb_read_call(ld, node, &verify->call) && effect_of(&verify->call) != FT_EFFECT_READ)
         rd_error(&ld->rd, pb_value_mark(node, "run"), NULL, "`verify` must only look, and %s %s", verify->call.name,
-                 (ld->world->effects(verify->call.action) & FT_EFFECT_MASK) == FT_EFFECT_UNKNOWN ? "may write: say `effect: read` beside it if this call does not" : "writes");
+                 is_unknown(ld, verify->call.action) ? "may write: say `effect: read` beside it if this call does not" : "writes");
     rd_duration(&ld->rd, ft_node_get(node, "every"), "`every`", &verify->every_ms);
     if (rd_duration(&ld->rd, ft_node_get(node, "within"), "`within`", &verify->within_ms) && verify->within_ms < verify->every_ms)
         rd_error(&ld->rd, pb_value_mark(node, "within"), NULL, "`within` is shorter than `every` (%s): there would be one look only",
@@ -130,7 +136,7 @@ static void read_undo(struct loader *ld, struct step_info *info, const struct ft
     for (n = 0; n < 2 && !(node->kind == FT_NODE_STRING && strcmp(node->text, words[n]) == 0); n++)
         ;
     if (n == 2) {
-        rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "`undo` takes `none`, `auto`, or an action that takes it back (`run:` and `with:`)");
+        rd_error(&ld->rd, rd_at(node), NULL, "`undo` takes `none`, `auto`, or an action that takes it back (`run:` and `with:`)");
         return;
     }
     step->undo = n == 0 ? FT_UNDO_NONE : FT_UNDO_AUTO;
@@ -148,7 +154,7 @@ static void refuse_on_read(struct loader *ld, const struct step_info *info, cons
 static void no_undo(struct loader *ld, const struct step_info *info)
 {
     const struct ft_call_spec *call = &info->step->call;
-    bool unknown = (ld->world->effects(call->action) & FT_EFFECT_MASK) == FT_EFFECT_UNKNOWN;
+    bool unknown = is_unknown(ld, call->action);
     const char *hint = unknown ? "add `effect: read` if it only reads, else `undo:`" : "add `undo:` with an action, `undo: auto`, or `undo: none`";
 
     if (pb_has(info, "undo"))

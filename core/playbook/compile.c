@@ -47,8 +47,9 @@ static json_t *call_schema(const struct ft_playbook *callee)
 
     for (size_t i = 0; i < count; i++)
         json_array_append_new(outcomes, json_string(o[i].name));
-    return closed_object(json_pack("{s:{s:s, s:o}, s:{s:s, s:[s, s, s]}, s:{s:s}, s:{s:s}}", "outcome", "type", "string", "enum", outcomes, "status", "type", "string",
-                                   "enum", "ok", "attention", "failed", "title", "type", "string", "diagnosis", "type", "string"));
+    return closed_object(json_pack("{s:{s:s, s:o}, s:{s:s, s:[s, s, s]}, s:{s:s}, s:{s:s}}", "outcome", "type", "string", "enum", outcomes,
+                                   "status", "type", "string", "enum", "ok", "attention", "failed", "title", "type", "string",
+                                   "diagnosis", "type", "string"));
 }
 
 

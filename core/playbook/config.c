@@ -153,7 +153,7 @@ static void check(const struct reader *rd, const struct ft_node *root)
     if (root->kind != FT_NODE_MAP)
         return;
     if (version && (version->kind != FT_NODE_INT || strcmp(version->text, "1") != 0))
-        rd_error(rd, version->kind == FT_NODE_NULL ? rd_mark(version) : version->mark, NULL, "`fettle` is the version of the configuration: write 1");
+        rd_error(rd, rd_at(version), NULL, "`fettle` is the version of the configuration: write 1");
     rd_constant(rd, ft_node_get(root, "store"), "`store`");
     check_small(rd, root);
     check_vars(rd, ft_node_get(root, "vars"), "`vars`");

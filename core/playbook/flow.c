@@ -321,11 +321,11 @@ void pb_flow(struct loader *ld)
     for (size_t i = 0; i < ld->step_count; i++)
         read_targets(ld, ld->steps[i]);
     for (size_t i = 0; i < ld->pb->outcome_count; i++) {
-        const struct step_info *step = step_by_id(ld, ld->pb->outcomes[i].name);
+        const char *name = ld->pb->outcomes[i].name;
+        const struct step_info *step = step_by_id(ld, name);
 
         if (step)
-            rd_error(&ld->rd, step->mark, NULL, "'%s' is an outcome's name too (line %u); a target could mean either", step->id_text ? step->id_text : ld->pb->outcomes[i].name,
-                     ld->ends[i].node->key_mark.line);
+            rd_error(&ld->rd, step->mark, NULL, "'%s' is an outcome's name too (line %u); a target could mean either", name, ld->ends[i].node->key_mark.line);
     }
     walk(ld, ld->main);
     for (size_t i = 0; i < ld->pb->outcome_count; i++)

@@ -208,7 +208,7 @@ static const char *const categories[] = { "incident", "change", "check", NULL };
 static void read_version(struct loader *ld, const struct ft_node *node)
 {
     if (node && (node->kind != FT_NODE_INT || strcmp(node->text, "1") != 0))
-        rd_error(&ld->rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "`fettle` is the version of the language: write 1");
+        rd_error(&ld->rd, rd_at(node), NULL, "`fettle` is the version of the language: write 1");
 }
 
 /* Letters, digits, - and _: it is a file's name and a word of the command line. */
@@ -414,7 +414,8 @@ static void session_done(struct session *s)
 }
 
 /* Takes doc, which may be NULL. */
-static struct ft_playbook *load(const char *path, struct ft_doc *doc, size_t before, const json_t *stored, const struct ft_playbook_world *world, struct ft_diags *diags)
+static struct ft_playbook *load(const char *path, struct ft_doc *doc, size_t before, const json_t *stored, const struct ft_playbook_world *world,
+                                struct ft_diags *diags)
 {
     struct session s = { .world = world, .diags = diags, .stored = stored, .loaded = json_object(), .schemas = json_object() };
     char *plain = ft_strdup(path);

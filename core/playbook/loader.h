@@ -194,11 +194,13 @@ bool pb_tmpl_is_text(const struct ft_tmpl *tmpl);         /* a text with ${…} 
 const struct ft_tmpl *pb_tmpl_part(const struct ft_tmpl *tmpl, size_t i);       /* member or item; NULL when it is neither list nor object */
 
 /* types.c: values against JSON Schemas and against the parameters of a called playbook */
-void pb_check_value(struct scope *scope, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *root, const struct ft_schema *schema, const char *what,
-                    struct ft_mark where);        /* node NULL: nothing was written; where: for what is missing */
+/* node NULL: nothing was written; where: for what is missing. */
+void pb_check_value(struct scope *scope, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *root, const struct ft_schema *schema,
+                    const char *what, struct ft_mark where);
 /* Fields that a result cannot have: its schema is closed for names where it lists any. */
 void pb_check_names(const struct scope *scope, const struct ft_node *node, const json_t *root, const json_t *schema, const char *what);
-void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what, struct ft_mark where);
+void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what,
+                        struct ft_mark where);
 json_t *pb_schema_inside(const struct ft_name_type *type);         /* to be a part of another schema; new reference, {} when it cannot be one */
 bool pb_may_be_list(const json_t *schema);
 

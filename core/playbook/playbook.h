@@ -2,7 +2,8 @@
  *
  * Words: a *step* has a verb; a *list* is steps run in order (the playbook's own, or the inner steps of a for_each); a *target* is where
  * a branch, `then` or `on_error` leads: a later step of the same list, an outcome (from the playbook's own list only), or `end` (the
- * end of this item, inside for_each). Every text with ${…} is compiled into an ft_tmpl. All pointers below belong to the playbook.
+ * end of this item, inside for_each; inside parallel only `on_error: end`). A step that is skipped leads to the next one, whatever it says.
+ * Every text with ${…} is compiled into an ft_tmpl. All pointers below belong to the playbook.
  */
 #pragma once
 #include <jansson.h>
@@ -140,7 +141,8 @@ const char *ft_playbook_severity(const struct ft_playbook *playbook);    /* "P3"
 const char *ft_playbook_category(const struct ft_playbook *playbook);    /* incident, change, check */
 const char *ft_playbook_path(const struct ft_playbook *playbook);        /* file name as given */
 const char *ft_playbook_digest(const struct ft_playbook *playbook);      /* SHA-256 over its source and all sources it calls */
-json_t *ft_playbook_sources(const struct ft_playbook *playbook);         /* {"main": path, "files": {path: text}}: enough to load it again; new reference */
+/* {"main": path, "files": {path: text}, "calls": {path: {name: path}}}: enough to load it again; new reference. */
+json_t *ft_playbook_sources(const struct ft_playbook *playbook);
 const struct ft_list_of_steps *ft_playbook_steps(const struct ft_playbook *playbook);
 const struct ft_outcome *ft_playbook_outcomes(const struct ft_playbook *playbook, size_t *ret_count);
 const struct ft_param *ft_playbook_params(const struct ft_playbook *playbook, size_t *ret_count);

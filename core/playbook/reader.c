@@ -61,6 +61,11 @@ struct ft_mark rd_mark(const struct ft_node *node)
     return node->key ? node->key_mark : node->mark;
 }
 
+struct ft_mark rd_at(const struct ft_node *node)
+{
+    return node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark;
+}
+
 /* ---- maps -------------------------------------------------------------------------------------------------------- */
 
 /* What people write who come from elsewhere. Only said where the right word is a key of the map at hand. */
@@ -73,9 +78,9 @@ static const struct { const char *wrong, *right; } habits[] = {
     { "attempts", "times" }, { "rollback", "undo" }, { "expect", "assume" }, { "choices", "one_of" }, { "enum", "one_of" }, { "items", "of" },
     { "switch", "branch" }, { "tasks", "steps" }, { "results", "outcomes" }, { "message", "say" }, { "sleep", "wait" }, { "prompt", "ask" },
     { "minimum", "min" }, { "maximum", "max" }, { "regex", "pattern" }, { "condition", "until" }, { "deadline", "within" }, { "timeout", "within" },
-    { "elseif", "if" }, { "elif", "if" }, { "default", "else" }, { "count", "times" }, { "times", "count" }, { "to", "then" }, { "input", "params" }, { "text", "say" },
-    { "print", "say" }, { "fail", "on_error" }, { "on_failure", "on_error" }, { "parallelism", "at_once" }, { "concurrency", "at_once" }, { "batch", "batches" },
-    { "mail", "email" }, { "library", "ssh" }, { "uuid", "id" },
+    { "elseif", "if" }, { "elif", "if" }, { "default", "else" }, { "count", "times" }, { "times", "count" }, { "to", "then" }, { "input", "params" },
+    { "text", "say" }, { "print", "say" }, { "fail", "on_error" }, { "on_failure", "on_error" }, { "parallelism", "at_once" },
+    { "concurrency", "at_once" }, { "batch", "batches" }, { "mail", "email" }, { "library", "ssh" }, { "uuid", "id" },
 };
 
 bool rd_is_key(const struct rd_key *keys, const char *name)
@@ -213,7 +218,7 @@ bool rd_bool(const struct reader *rd, const struct ft_node *node, const char *wh
     if (!node)
         return false;
     if (node->kind != FT_NODE_BOOL) {
-        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes true or false", what);
+        rd_error(rd, rd_at(node), NULL, "%s takes true or false", what);
         return false;
     }
     *ret = strcmp(node->text, "true") == 0;
@@ -229,7 +234,7 @@ bool rd_uint(const struct reader *rd, const struct ft_node *node, const char *wh
     errno = 0;
     value = node->kind == FT_NODE_INT ? strtoll(node->text, NULL, 10) : -1;
     if (node->kind != FT_NODE_INT || errno || value < (long long)min || value > (long long)max) {
-        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a whole number from %u to %u", what, min, max);
+        rd_error(rd, rd_at(node), NULL, "%s takes a whole number from %u to %u", what, min, max);
         return false;
     }
     *ret = (unsigned)value;
@@ -245,9 +250,9 @@ bool rd_real(const struct reader *rd, const struct ft_node *node, const char *wh
     value = node->kind == FT_NODE_INT || node->kind == FT_NODE_REAL ? strtod(node->text, NULL) : min - 1;
     if (!(value >= min && value <= max)) {
         if (min < -1e9)
-            rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a number", what);
+            rd_error(rd, rd_at(node), NULL, "%s takes a number", what);
         else
-            rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a number from %g to %g", what, min, max);
+            rd_error(rd, rd_at(node), NULL, "%s takes a number from %g to %g", what, min, max);
         return false;
     }
     *ret = value;
@@ -265,7 +270,7 @@ bool rd_duration(const struct reader *rd, const struct ft_node *node, const char
         return false;
     }
     if (node->kind != FT_NODE_STRING) {
-        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s takes a duration: 30s, 5m, 1.5h, 2d", what);
+        rd_error(rd, rd_at(node), NULL, "%s takes a duration: 30s, 5m, 1.5h, 2d", what);
         return false;
     }
     r = ft_duration_parse(node->text, ret_ms);
@@ -323,7 +328,7 @@ bool rd_one_of(const struct reader *rd, const struct ft_node *node, const char *
         rd_error(rd, node->mark, NULL, "%s, not '%s'%s", ft_buf_str(&all), node->text,
                  rd_did_you_mean(names[1] ? meant_value(names, node->text) : NULL, near, sizeof(near)));
     else
-        rd_error(rd, node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark, NULL, "%s", ft_buf_str(&all));
+        rd_error(rd, rd_at(node), NULL, "%s", ft_buf_str(&all));
     ft_buf_done(&all);
     return false;
 }

@@ -46,3 +46,5 @@ const char *rd_kind(const struct ft_node *node);
 const char *rd_did_you_mean(const char *suggestion, char *buf, size_t len);
 /* Where a map or list is spoken of: its key, or its own place when it has none. */
 struct ft_mark rd_mark(const struct ft_node *node);
+/* Where a value stands: its own place, or that of its key when nothing was written. */
+struct ft_mark rd_at(const struct ft_node *node);

@@ -28,7 +28,8 @@ static void set_type(struct ft_name_type *ret, const json_t *schema, const char 
 struct scope pb_scope_of(struct loader *ld, const struct step_info *at)
 {
     return (struct scope){
-        .ld = ld, .at = at, .before = at ? at->before : NULL, .tried = at ? at->tried : NULL, .after_error = at && at->after_error, .all_before = at && ld->flow_broken,
+        .ld = ld, .at = at, .before = at ? at->before : NULL, .tried = at ? at->tried : NULL,
+        .after_error = at && at->after_error, .all_before = at && ld->flow_broken,
     };
 }
 

@@ -48,7 +48,7 @@ struct ft_mark pb_value_mark(const struct ft_node *map, const char *key)
 {
     const struct ft_node *node = ft_node_get(map, key);
 
-    return node ? (node->kind == FT_NODE_NULL ? rd_mark(node) : node->mark) : rd_mark(map);
+    return node ? rd_at(node) : rd_mark(map);
 }
 
 /* ---- which verb -------------------------------------------------------------------------------------------------- */
@@ -313,7 +313,7 @@ static void read_for_each(struct loader *ld, struct step_info *info)
     struct name *name;
 
     if (list->kind != FT_NODE_LIST && !(list->kind == FT_NODE_STRING && pb_has_expression(list->text)))
-        rd_error(&ld->rd, list->kind == FT_NODE_NULL ? rd_mark(list) : list->mark, NULL, "`for_each` takes a list, or one expression that gives a list: \"${aps.items}\"");
+        rd_error(&ld->rd, rd_at(list), NULL, "`for_each` takes a list, or one expression that gives a list: \"${aps.items}\"");
     step->as = rd_constant(&ld->rd, as, "`as`");
     if (step->as && (name = pb_name_add(ld, NAME_AS, step->as, as->mark)) != NULL) {
         for (const struct setter *s = name->setters; s; s = s->next)

@@ -211,7 +211,8 @@ static void refuse_secret(struct scope *scope, const struct ft_node *node, size_
     struct ft_name_type type;
 
     if (pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret")))
-        rd_error(&scope->ld->rd, ft_node_mark_at(scope->ld->rd.doc, node, open, 2), NULL, "'%s' is a secret, which is only ever passed on alone: \"${%s}\"", expr, expr);
+        rd_error(&scope->ld->rd, ft_node_mark_at(scope->ld->rd.doc, node, open, 2), NULL,
+                 "'%s' is a secret, which is only ever passed on alone: \"${%s}\"", expr, expr);
 }
 
 static void compile_parts(struct scope *scope, const struct ft_node *node, struct ft_tmpl *tmpl, size_t expressions)

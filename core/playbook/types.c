@@ -198,7 +198,7 @@ static void say(void *arg, const struct ft_schema_error *error)
 static void check_types(const struct check *c, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *schema)
 {
     struct loader *ld = c->scope->ld;
-    const char *expr = pb_tmpl_expression(tmpl);
+    const char *expr = pb_tmpl_expression(tmpl), *name = node->key ? node->key : "the item";
     unsigned want = types_of(schema);
     struct ft_name_type type;
     char wanted[120], had[120];
@@ -206,11 +206,12 @@ static void check_types(const struct check *c, const struct ft_node *node, const
     if (json_object_get(schema, "$ref") || json_object_get(schema, "anyOf") || json_object_get(schema, "oneOf") || json_object_get(schema, "allOf"))
         return;
     if (pb_tmpl_is_text(tmpl) && !(want & T_STRING))
-        rd_error(&ld->rd, node->mark, NULL, "%s: '%s' takes %s, and a text with ${…} in it is always a text", c->what, node->key ? node->key : "the item", spoken(want, wanted, sizeof(wanted)));
+        rd_error(&ld->rd, node->mark, NULL, "%s: '%s' takes %s, and a text with ${…} in it is always a text", c->what, name,
+                 spoken(want, wanted, sizeof(wanted)));
     if (!expr || !pb_scope_path_type(c->scope, expr, strlen(expr), &type))
         return;
     if (!fit(types_of(type.schema), want))
-        rd_error(&ld->rd, node->mark, NULL, "%s: '%s' takes %s, and %s is %s", c->what, node->key ? node->key : "the item", spoken(want, wanted, sizeof(wanted)), expr,
+        rd_error(&ld->rd, node->mark, NULL, "%s: '%s' takes %s, and %s is %s", c->what, name, spoken(want, wanted, sizeof(wanted)), expr,
                  spoken(types_of(type.schema), had, sizeof(had)));
 }
 
@@ -256,7 +257,8 @@ void pb_check_names(const struct scope *scope, const struct ft_node *node, const
         const char **names = child->key && !inner && !open ? ft_schema_names(root, schema) : NULL;
 
         if (names)
-            rd_error(&scope->ld->rd, child->key_mark, NULL, "%s has no field '%s'%s", what, child->key, rd_did_you_mean(ft_suggest(child->key, names), near, sizeof(near)));
+            rd_error(&scope->ld->rd, child->key_mark, NULL, "%s has no field '%s'%s", what, child->key,
+                     rd_did_you_mean(ft_suggest(child->key, names), near, sizeof(near)));
         else if (inner)
             pb_check_names(scope, child, root, inner, what);
         free(names);
@@ -294,7 +296,8 @@ static void check_argument(struct scope *scope, const struct ft_node *node, cons
         return;
     value = pb_tmpl_sketch(tmpl);
     if (ft_streq(ft_json_str(spec, "type"), "duration") && json_is_number(value))
-        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' is a duration, and %s has no unit: write %ss or %sm", what, node->key, node->text, node->text, node->text);
+        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' is a duration, and %s has no unit: write %ss or %sm", what, node->key, node->text, node->text,
+                 node->text);
     else if (pb_bind_value(spec, value, &bound, &err) < 0)
         rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s': %s", what, node->key, err.text);
     json_decref(bound);
@@ -329,7 +332,8 @@ static bool is_given(const struct ft_playbook *pb, const struct ft_node *with, c
     return false;
 }
 
-void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what, struct ft_mark where)
+void pb_check_arguments(struct scope *scope, const struct ft_node *with, const struct ft_tmpl *tmpl, const struct ft_playbook *pb, const char *what,
+                        struct ft_mark where)
 {
     struct loader *ld = scope->ld;
     char near[128];
