@@ -99,7 +99,8 @@ static void line(struct live *live, const char *mark, enum ft_tone tone, const c
         if (*took)
             fputs("  ", live->to);
     }
-    term_put(live->to, live->colour, TONE_DIM, took);
+    if (*took)
+        term_put(live->to, live->colour, TONE_DIM, took);
     fputc('\n', live->to);
     fflush(live->to);
 }
