@@ -264,6 +264,11 @@ static int pool_fits(const json_t *subnet, const char *text, struct range *wante
     return 1;
 }
 
+static const char *range_text(struct ft_call *call, const struct range *r)
+{
+    return host->printf(call, "%s-%s", ip_text(call, r->first), ip_text(call, r->last));
+}
+
 static int pool_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
 {
     const char *text = text_of(host->params(call), "pool"), *canonical;
@@ -274,7 +279,7 @@ static int pool_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr
 
     if (r < 0)
         return r;
-    canonical = host->printf(call, "%s-%s", ip_text(call, wanted.first), ip_text(call, wanted.last));
+    canonical = range_text(call, &wanted);
     st->summary = host->printf(call, "add %u addresses (%s) to subnet %s", wanted.last - wanted.first + 1, canonical, text_of(subnet, "subnet"));
     json_object_update_new(st->result, json_pack("{s:O, s:O, s:s, s:I}", "subnet_id", json_object_get(subnet, "id"),
                                                  "subnet", json_object_get(subnet, "subnet"), "pool", canonical,
@@ -321,12 +326,19 @@ static void pool_looked_for(struct ft_call *call, const struct kea_reply *reply)
     struct ft_err err = { 0 };
     const json_t *subnet;
     struct range wanted;
+    json_t *answer;
+    bool there;
 
     if (!kea_accept(call, reply))
         return;
     subnet = subnet_chosen(call, dhcp4, &err);
-    dhcp_done(call, json_pack("{s:b, s:o*}", "happened", subnet && pool_fits(subnet, text_of(host->params(call), "pool"), &wanted, &err) == 0,
-                              "seen", json_deep_copy(json_object_get(subnet, "pools"))));
+    there = subnet && pool_fits(subnet, text_of(host->params(call), "pool"), &wanted, &err) == 0;
+    answer = json_pack("{s:b, s:o*}", "happened", there, "seen", json_deep_copy(json_object_get(subnet, "pools")));
+    if (there)
+        json_object_set_new(answer, "result", json_pack("{s:b, s:O, s:O, s:s, s:I}", "changed", 1, "subnet_id", json_object_get(subnet, "id"),
+                                                        "subnet", json_object_get(subnet, "subnet"), "pool", range_text(call, &wanted),
+                                                        "added", (json_int_t)(wanted.last - wanted.first + 1)));
+    dhcp_done(call, answer);
 }
 
 static int extend_probe(struct ft_call *call, struct ft_err *reterr)
@@ -524,7 +536,8 @@ static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
     if (st->phase == PHASE_PROBE) {
         bool as_added = entry && same_mac(text_of(entry, "hw-address"), w.mac) && strcmp(text_of(entry, "ip-address") ?: "", w.ip ? w.ip : "") == 0;
 
-        dhcp_done(call, json_pack("{s:b, s:O?}", "happened", adds ? as_added : !entry, "seen", entry));
+        dhcp_done(call, json_pack("{s:b, s:O?, s:{s:b, s:s?, s:s?}}", "happened", adds ? as_added : !entry, "seen", entry,
+                                  "result", "changed", adds ? as_added : !entry, "mac", w.mac, "ip", w.ip));
         return;
     }
     dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?}", "found", entry != NULL, "ip", text_of(entry, "ip-address"),

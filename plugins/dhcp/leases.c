@@ -547,7 +547,8 @@ static void single_seen(struct ft_call *call, const struct kea_reply *reply)
     if (st->phase == PHASE_PROBE) {
         bool gone = !is_left(call, reply->arguments);
 
-        dhcp_done(call, json_pack("{s:b, s:{s:b}}", "happened", gone, "seen", "lease_found", reply->result == KEA_OK));
+        dhcp_done(call, json_pack("{s:b, s:{s:b}, s:o}", "happened", gone, "seen", "lease_found", reply->result == KEA_OK,
+                                  "result", freed(json_object_get(host->receipt(call), "leases"), gone, 0, false)));
         return;
     }
     if (reply->result == KEA_OK) {

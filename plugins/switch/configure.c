@@ -202,7 +202,8 @@ static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *c
     json_t *plan;
 
     if (st->phase == PHASE_PROBE) {
-        sw_done(call, json_pack("{s:b, s:{s:O}}", "happened", nothing, "seen", "still_to_change", changes));
+        sw_done(call, json_pack("{s:b, s:{s:O}, s:{s:b, s:s, s:s}}", "happened", nothing, "seen", "still_to_change", changes,
+                                "result", "changed", nothing, "device", st->name, "diff", ""));
         return;
     }
     if (st->phase == PHASE_RUN) {

@@ -214,14 +214,27 @@ static void plan_done(struct ft_call *call, struct sw *st)
     sw_done(call, plan);
 }
 
+static json_t *change_result(const struct sw *st, bool changed, const json_t *from)
+{
+    return json_pack("{s:b, s:s, s:s, s:O?, s:O?, s:s}", "changed", changed, "device", st->name, "port", st->port, "from", from,
+                     "to", st->change.to, "diff", st->diff ? st->diff : "");
+}
+
 static void change_done(struct ft_call *call)
 {
     const struct sw *st = host->state(call);
-    const struct change *c = &st->change;
-    bool changed = st->phase == PHASE_UNDO ? st->diff && *st->diff : !c->nothing;
+    bool changed = st->phase == PHASE_UNDO ? st->diff && *st->diff : !st->change.nothing;
 
-    sw_done(call, json_pack("{s:b, s:s, s:s, s:O?, s:O?, s:s}", "changed", changed, "device", st->name, "port", st->port, "from", c->from,
-                            "to", c->to, "diff", st->diff ? st->diff : ""));
+    sw_done(call, change_result(st, changed, st->change.from));
+}
+
+/* What run would have given comes with it, as far as it is known: the switch's own account of the change is not. */
+static void probe_done(struct ft_call *call, bool happened, json_t *seen)
+{
+    const struct sw *st = host->state(call);
+    const json_t *from = json_object_get(host->receipt(call), "from");
+
+    sw_done(call, json_pack("{s:b, s:o, s:o}", "happened", happened, "seen", seen, "result", change_result(st, happened, from ? from : st->change.from)));
 }
 
 static void change_kept(struct ft_call *call)
@@ -268,7 +281,7 @@ static void commits_seen(struct ft_call *call)
     const char *comment = host->printf(call, "fettle run %s: %s %s", host->run_id(call), st->op->words, st->port);
     bool done = strstr(st->answers[0], comment) != NULL;
 
-    sw_done(call, json_pack("{s:b, s:{s:b}}", "happened", done, "seen", "commit_with_our_comment", done));
+    probe_done(call, done, json_pack("{s:b}", "commit_with_our_comment", done));
 }
 
 /* A bounce leaves no trace in the state of the port: the comment of its commit is the trace. */
@@ -277,11 +290,11 @@ static void probe_ready(struct ft_call *call, struct sw *st)
     static const char *const commits[] = { "show system commit | no-more" };
 
     if (!st->op->bounces)
-        sw_done(call, json_pack("{s:b, s:o}", "happened", st->change.nothing, "seen", facts_shown(st->facts)));
+        probe_done(call, st->change.nothing, facts_shown(st->facts));
     else if (!st->vendor->commits)
         sw_fail(call, FT_INVALID, "%s keeps no record that tells whether port %s was turned off and on", st->vendor->name, st->port);
     else if (!json_is_true(json_object_get(st->facts, "admin_up")))
-        sw_done(call, json_pack("{s:b, s:o}", "happened", 0, "seen", facts_shown(st->facts)));
+        probe_done(call, false, facts_shown(st->facts));
     else
         sw_commands(call, commits, 1, commits_seen);
 }

@@ -674,6 +674,7 @@ static int update_start(struct ft_call *call, enum phase phase, struct ft_err *r
 
 static void journal_seen(struct ft_call *call, const struct ft_http_res *res, void *arg)
 {
+    const struct ticket *st = host->state(call);
     const json_t *list = json_object_get(res->json, "result");
     const char *mark = note_mark(call, param(call, "note"));
     bool there = false;
@@ -687,7 +688,7 @@ static void journal_seen(struct ft_call *call, const struct ft_http_res *res, vo
     }
     json_array_foreach(list, i, entry)
         there = there || strstr(text_of(entry, "value") ?: "", mark) != NULL;
-    end_done(call, json_pack("{s:b, s:{s:i}}", "happened", there, "seen", "notes", (int)json_array_size(list)));
+    end_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", there, "seen", "notes", (int)json_array_size(list), "result", facts(call, st->record)));
 }
 
 static void probe_located(struct ft_call *call, struct ticket *st)
@@ -779,20 +780,20 @@ static int reopen_undo(struct ft_call *call, struct ft_err *e) { return close_st
 
 /* ---- attach ---- */
 
-static void attach_done(struct ft_call *call, struct ticket *st, const json_t *record)
+static json_t *attachment_facts(struct ft_call *call, const struct ticket *st, const json_t *record)
 {
     json_t *result = facts(call, st->record);
 
     json_object_update_new(result, json_pack("{s:s?, s:s?, s:I}", "attachment_id", text_of(record, "sys_id"), "file_name", text_of(record, "file_name"),
-                                             "size_bytes", (json_int_t)st->raw_len));
-    end_done(call, result);
+                                             "size_bytes", (json_int_t)strlen(param(call, "text"))));
+    return result;
 }
 
 static void attachment_kept(struct ft_call *call)
 {
     struct ticket *st = host->state(call);
 
-    attach_done(call, st, st->changes);                  /* the attachment's record */
+    end_done(call, attachment_facts(call, st, st->changes));      /* the attachment's record */
 }
 
 static void attached(struct ft_call *call, struct ticket *st, const json_t *record)
@@ -856,8 +857,7 @@ static int attach_undo(struct ft_call *call, struct ft_err *reterr)
 static void attachments_seen(struct ft_call *call, const struct ft_http_res *res, void *arg)
 {
     const struct ticket *st = host->state(call);
-    const json_t *list = json_object_get(res->json, "result");
-    bool there = false;
+    const json_t *list = json_object_get(res->json, "result"), *ours = NULL;
     json_t *item;
     size_t i;
 
@@ -866,10 +866,13 @@ static void attachments_seen(struct ft_call *call, const struct ft_http_res *res
         fail_with(call, res);
         return;
     }
-    json_array_foreach(list, i, item)
-        there = there || (strcmp(text_of(item, "file_name") ?: "", param(call, "file_name")) == 0
-                          && strcmp(text_of(item, "table_sys_id") ?: "", text_of(st->record, "sys_id")) == 0);
-    end_done(call, json_pack("{s:b, s:{s:i}}", "happened", there, "seen", "attachments", (int)json_array_size(list)));
+    json_array_foreach(list, i, item) {
+        if (strcmp(text_of(item, "file_name") ?: "", param(call, "file_name")) == 0
+            && strcmp(text_of(item, "table_sys_id") ?: "", text_of(st->record, "sys_id")) == 0)
+            ours = item;
+    }
+    end_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", ours != NULL, "seen", "attachments", (int)json_array_size(list), "result",
+                             attachment_facts(call, st, ours)));
 }
 
 static void attachments_located(struct ft_call *call, struct ticket *st)
@@ -924,7 +927,8 @@ static void other_seen(struct ft_call *call, const struct ft_http_res *res, void
     note_change(call, st, links[k].field);
     st->summary = host->printf(call, "link %s to %s", text_of(st->record, "number"), wanted);
     if (st->phase == PHASE_PROBE)
-        end_done(call, json_pack("{s:b, s:o}", "happened", strcmp(text_of(st->record, links[k].field) ?: "", id) == 0, "seen", facts(call, st->record)));
+        end_done(call, json_pack("{s:b, s:o, s:o}", "happened", strcmp(text_of(st->record, links[k].field) ?: "", id) == 0, "seen", facts(call, st->record),
+                                 "result", facts(call, st->record)));
     else
         patch_ready(call, st);
 }

@@ -810,6 +810,22 @@ static const struct { const char *action, *params; bool happened; } host_probes[
     { "pool_extend", "{'vlan': 110, 'pool': '10.11.0.100-10.11.0.149'}", false },
 };
 
+Test(dhcp, probe_of_lease_delete_tells_what_went)
+{
+    struct fake_host *f = kea_host();
+    const struct fake_result *r;
+    char receipt[1000];
+
+    snprintf(receipt, sizeof(receipt), "{\"leases\":[%s]}", lease(40, 9 * 3600, MAC1, 0));
+    kea(f, "lease4-get", NO_LEASE);
+    r = fake_run(f, "lease_delete", "probe", "{'ip': '10.11.0.40'}", receipt);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(json_is_true(fake_at(r->result, "happened")));
+    cr_expect_eq(fake_int(r->result, "result.freed"), 1);
+    cr_expect_str_eq(fake_str(r->result, "result.addresses.0"), "10.11.0.40");
+    fake_host_free(f);
+}
+
 Test(dhcp, probes_of_configuration)
 {
     for (size_t i = 0; i < sizeof(host_probes) / sizeof(host_probes[0]); i++) {

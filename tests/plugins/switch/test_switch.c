@@ -427,6 +427,8 @@ Test(switch, set_vlan_that_is_so_already_types_nothing)
     cr_expect_null(typed(r));
     r = fake_run(f, "set_vlan", "probe", "{'device': 'sw-3', 'port': 'ge-0/0/7', 'vlan': 120}", NULL);
     cr_expect(json_is_true(fake_at(r->result, "happened")), "%s", r->error);
+    r = fake_run(f, "set_vlan", "probe", "{'device': 'sw-3', 'port': 'ge-0/0/7', 'vlan': 120}", "{'from': 'voice'}");
+    cr_expect(fake_equals(fake_at(r->result, "result"), "{'changed': true, 'device': 'sw-3', 'port': 'ge-0/0/7', 'from': 'voice', 'to': 'guests', 'diff': ''}"));
     r = fake_run(f, "set_vlan", "probe", SET_VLAN, NULL);
     cr_expect(json_is_false(fake_at(r->result, "happened")), "%s", r->error);
     fake_host_free(f);

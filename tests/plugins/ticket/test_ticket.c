@@ -381,6 +381,13 @@ Test(ticket, probe_of_attach_looks_for_the_file)
     cr_assert(r->ok, "%s", r->error);
     cr_expect(json_is_false(fake_at(r->result, "happened")), "it is another incident's");
     fake_host_free(f);
+    f = snow();
+    found(f, MINE);
+    FAKE_HTTP(f, .method = "GET", .status = 200, .body = "{'result': [{'file_name': 'evidence.txt', 'table_sys_id': '" ID "', 'sys_id': '" OTHER_ID "'}]}");
+    r = fake_run(f, "attach", "probe", FILE_PARAMS, NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_str_eq(fake_str(r->result, "result.attachment_id"), OTHER_ID);
+    fake_host_free(f);
 }
 
 Test(ticket, link_to_a_parent_and_back)
