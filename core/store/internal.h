@@ -27,6 +27,7 @@ struct chain {
     unsigned queued;                  /* operations on their way */
     bool known, over;                 /* it has a row, or one is queued; its status is final */
     struct ft_err *failed;            /* why nothing more is taken */
+    bool told;                        /* somebody knows of it */
     /* the writer's */
     int64_t row;                      /* 0: not inserted yet */
     bool broken;                      /* an earlier event could not be written */

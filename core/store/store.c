@@ -289,6 +289,15 @@ static void chain_release(struct ft_store *store, struct chain *chain)
 
 /* ---- what is done */
 
+/* For when nobody waits to be told. */
+static void say_lost(const struct op *op)
+{
+    if (op->kind == OP_EVENT)
+        ft_log(FT_LOG_ERROR, "event %llu of run %s is lost: %s", (unsigned long long)op->seq, op->chain->id, op->err->text);
+    else
+        ft_log(FT_LOG_ERROR, "run %s is not noted in the store: %s", op->chain->id, op->err->text);
+}
+
 static void settle(struct ft_store *store, struct op *op)
 {
     struct chain *chain = op->chain;
@@ -297,9 +306,13 @@ static void settle(struct ft_store *store, struct op *op)
         chain->failed = ft_calloc(1, sizeof(*chain->failed));
         *chain->failed = *op->err;
     }
+    if (chain && op->err && !op->written && chain->queued == 1 && !chain->told)
+        say_lost(op);
     if (op->written) {
         void (*written)(void *arg, int code, const struct ft_err *err) = op->written;
 
+        if (chain && op->err)
+            chain->told = true;
         let_go(store, op);
         written(op->arg, op->err ? op->err->code : 0, op->err);
     }
@@ -643,8 +656,8 @@ static void free_ops(struct ft_store *store, struct op *op)
     for (struct op *next; op; op = next) {
         next = op->next;
         let_go(store, op);
-        if (op->err && op->kind == OP_EVENT)
-            ft_log(FT_LOG_ERROR, "event %llu of run %s is lost: %s", (unsigned long long)op->seq, op->chain->id, op->err->text);
+        if (op->err && op->chain)
+            say_lost(op);
         op_free(op);
     }
 }

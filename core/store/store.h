@@ -1,4 +1,4 @@
-/* store.h: where runs live. A small interface; SQLite below it (store/sqlite.c). SQL stays in here.
+/* store.h: where runs live. A small interface; SQLite below it (store/sqlite_*.c). SQL stays in here.
  *
  * A run is the sequence of its events (numbered from 1, chained by hash). Events are queued on the loop thread and written by one
  * writer thread, many runs in one transaction (group commit). How durable an event must be is said when it is appended:
@@ -8,6 +8,9 @@
  *   FT_DURABLE  flushed (fsync) before `written` is called, with everything appended before it
  *
  * A failed commit (full disk, read-only file) is told to every waiting caller; nothing is lost in silence, and later appends of the run fail too.
+ *
+ * N durable appends of a process flush at most N + 1 times, wherever the log stands: give the run's final ft_store_run_put (with ended_ms) in the
+ * same turn as its last durable event, as that is when the log is moved into the database.
  */
 #pragma once
 #include <jansson.h>
@@ -35,7 +38,7 @@ struct ft_run_info {
     const char *outcome;          /* its name, "" before the end */
     uint64_t started_ms, ended_ms;
     const char *summary;          /* one line: the diagnosis, or what it waits for */
-    const char *owner;            /* "pid:boot id" of the process that runs it now, "" for none */
+    const char *owner;            /* the process that runs it now: "pid:start:boot id"; "" for none. Put as NULL: this one until the run is over */
     const json_t *params;
 };
 /* Reserves an id that is not taken. ret of at least 9 bytes. */
