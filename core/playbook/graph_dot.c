@@ -2,7 +2,7 @@
 #include "playbook/graph_model.h"
 #include "base/util.h"
 
-enum { TITLE_COLUMNS = 28, TITLE_LINES = 6, LINE_COLUMNS = 36, LINE_LINES = 3, CASE_COLUMNS = 28, CASE_LINES = 5 };
+enum { TITLE_COLUMNS = 28, TITLE_LINES = 6, LINE_COLUMNS = 36, LINE_LINES = 3, CASE_COLUMNS = 28, CASE_LINES = 5, LARGE = 120 };
 
 /* Graphviz reads entities and backslashes in labels. */
 static void add_escaped(struct ft_buf *to, const char *text, size_t len)
@@ -39,7 +39,7 @@ static void add_small(struct ft_buf *to, const char *text, size_t len, size_t nu
 
 static void write_label(const struct gr_model *m, const struct gr_node *n, struct ft_buf *to)
 {
-    const char *status = n->shape == GR_DECISION || n->shape == GR_JOIN || n->shape == GR_START ? "" : gr_status_words(n->status);
+    const char *status = gr_says_status(n) ? gr_status_words(n->status) : "";
     gr_add_line *add = m->marked ? add_small : add_further;
 
     gr_wrap(to, n->title, TITLE_COLUMNS, TITLE_LINES, add_line);
@@ -59,7 +59,7 @@ static void write_colours(const struct gr_node *n, struct ft_buf *to)
 
     if (n->shape == GR_OUTCOME)
         ft_buf_addf(to, ", fillcolor=\"%s\"", ends[n->end]);
-    else if (n->shape == GR_START || n->shape == GR_DECISION)
+    else if (n->shape == GR_START || n->shape == GR_DECISION || n->shape == GR_CONNECTOR)
         ft_buf_adds(to, ", fillcolor=\"#ffffff\"");
     else if (n->shape == GR_JOIN)
         ft_buf_adds(to, ", fillcolor=\"#3e4c59\"");
@@ -71,7 +71,7 @@ static void write_class(const struct gr_node *n, struct ft_buf *to)
 {
     static const char *const shapes[] = {
         [GR_START] = "start", [GR_STEP] = "step", [GR_CALL] = "step", [GR_PERSON] = "person", [GR_DECISION] = "decision",
-        [GR_OUTCOME] = "outcome", [GR_JOIN] = "join",
+        [GR_OUTCOME] = "outcome", [GR_JOIN] = "join", [GR_CONNECTOR] = "connector",
     };
     static const char *const writes[] = { "", " writes", " disrupts" }, *const ends[] = { " ok", " attention", " bad" };
 
@@ -84,7 +84,7 @@ static void write_shape(const struct gr_node *n, struct ft_buf *to)
     static const char *const shapes[] = {
         [GR_START] = "box, style=\"filled,rounded,bold\"", [GR_STEP] = "box, style=\"filled%s\"", [GR_CALL] = "box, peripheries=2, style=\"filled%s\"",
         [GR_PERSON] = "box, style=\"filled,diagonals%s\"", [GR_DECISION] = "diamond, style=\"filled%s\", width=0.5, height=0.5, margin=\"0.02,0.02\"",
-        [GR_OUTCOME] = "box, style=\"filled,rounded%s\"", [GR_JOIN] = "point, width=0.12",
+        [GR_OUTCOME] = "box, style=\"filled,rounded%s\"", [GR_JOIN] = "point, width=0.12", [GR_CONNECTOR] = "cds, style=\"filled%s\"",
     };
     const char *more = n->status == GR_NOT_REACHED ? ",dashed" : "", *cut = strstr(shapes[n->shape], "%s");
 
@@ -151,8 +151,10 @@ static void write_members(const struct gr_model *m, int group, const char *inden
 
 void gr_write_dot(const struct gr_model *m, struct ft_buf *to)
 {
-    ft_buf_adds(to, "digraph playbook {\n"
-                    "  graph [bgcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=11, nodesep=0.22, ranksep=0.32, pad=0.2];\n"
+    ft_buf_adds(to, "digraph playbook {\n");
+    if (m->node_count > LARGE)                       /* a good layout now is better than the best one in minutes */
+        ft_buf_adds(to, "  graph [nslimit=2, nslimit1=2, mclimit=0.5];\n");
+    ft_buf_adds(to, "  graph [bgcolor=\"#ffffff\", fontname=\"Helvetica\", fontsize=11, nodesep=0.22, ranksep=0.32, pad=0.2];\n"
                     "  node [fontname=\"Helvetica\", fontsize=12, color=\"#3e4c59\", margin=\"0.15,0.08\"];\n"
                     "  edge [fontname=\"Helvetica\", fontsize=10, color=\"#3e4c59\", arrowsize=0.8];\n");
     write_members(m, GR_TOP, "  ", to);

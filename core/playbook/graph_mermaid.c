@@ -34,7 +34,7 @@ static void add_further(struct ft_buf *to, const char *text, size_t len, size_t 
 
 static void write_label(const struct gr_node *n, struct ft_buf *to)
 {
-    const char *status = n->shape == GR_DECISION || n->shape == GR_JOIN || n->shape == GR_START ? "" : gr_status_words(n->status);
+    const char *status = gr_says_status(n) ? gr_status_words(n->status) : "";
 
     gr_wrap(to, n->title, TITLE_COLUMNS, TITLE_LINES, add_line);
     for (size_t i = 0; i < n->line_count; i++)
@@ -61,6 +61,7 @@ static void write_node(const struct gr_node *n, const char *indent, struct ft_bu
     static const struct { const char *open, *close; } shapes[] = {
         [GR_START] = { "([\"", "\"])" }, [GR_STEP] = { "[\"", "\"]" }, [GR_CALL] = { "[[\"", "\"]]" }, [GR_PERSON] = { "[/\"", "\"/]" },
         [GR_DECISION] = { "{\"", "\"}" }, [GR_OUTCOME] = { "(\"", "\")" }, [GR_JOIN] = { "((\"", "\"))" },
+        [GR_CONNECTOR] = { ">\"", "\"]" },
     };
 
     ft_buf_addf(to, "%s%s%s", indent, n->name, shapes[n->shape].open);

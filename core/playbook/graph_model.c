@@ -446,6 +446,11 @@ const char *gr_status_class(enum gr_status status)
     return classes[status];
 }
 
+bool gr_says_status(const struct gr_node *n)
+{
+    return n->shape == GR_STEP || n->shape == GR_CALL || n->shape == GR_PERSON || n->shape == GR_OUTCOME;
+}
+
 static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 static size_t char_len(const char *text)

@@ -8,6 +8,7 @@ enum gr_shape {
     GR_START, GR_STEP, GR_CALL, GR_PERSON,      /* boxes: a step; another playbook; where people are asked */
     GR_DECISION, GR_OUTCOME,
     GR_JOIN,                                    /* where a parallel or a for_each comes together again */
+    GR_CONNECTOR,                               /* stands for a node that is drawn elsewhere */
 };
 
 /* What became of a step in the run that is drawn. */
@@ -52,11 +53,13 @@ struct gr_model {
 #define GR_SMALL "\x7f"
 
 void gr_build(struct gr_model *model, const struct ft_playbook *playbook, const json_t *way);
+void gr_shorten(struct gr_model *model);        /* graph_short.c */
 void gr_done(struct gr_model *model);
 
 /* "✓ done"; "" without a run. In words and signs, so that no colour is needed. */
 const char *gr_status_words(enum gr_status status);
 const char *gr_status_class(enum gr_status status);
+bool gr_says_status(const struct gr_node *node);
 /* The text in lines of at most `columns`, at most `lines` of them, the rest as "…". For each line: add(to, text, len, number). */
 typedef void gr_add_line(struct ft_buf *to, const char *text, size_t len, size_t number);
 void gr_wrap(struct ft_buf *to, const char *text, size_t columns, size_t lines, gr_add_line *add);

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <fettle/plugin.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
@@ -335,4 +336,49 @@ Test(graph, is_the_same_every_time, .init = start, .fini = stop)
         free(first);
         free(again);
     }
+}
+
+/* Every step leads to one outcome on error: without connectors dot needs minutes for it. */
+static char *long_playbook(unsigned steps)
+{
+    struct ft_buf text = FT_BUF_INIT(0);
+
+    ft_buf_adds(&text, "fettle: 1\nname: long\ntitle: Long\nsteps:\n");
+    for (unsigned i = 0; i < steps; i++) {
+        ft_buf_addf(&text, "  - id: s%u\n    run: sim.look\n    on_error: bad\n    branch:\n      - if: result.n == %u\n", i, i);
+        ft_buf_addf(&text, i + 1 < steps ? "        then: s%u\n      - else: bad\n" : "        then: good\n      - else: bad\n", i + 1);
+    }
+    ft_buf_adds(&text, "outcomes:\n  good: {title: Good}\n  bad: {title: It is bad, status: failed}\n");
+    return ft_buf_take(&text);
+}
+
+Test(graph, many_long_arrows_become_connectors, .init = start, .fini = stop)
+{
+    static const char *const parts[] = {
+        "shape=cds", "class=\"connector unreached\"", "label=\"→ It is bad\"", "class=\"connector done\"", "s0 -> to_", "-> outcome_bad [", NULL,
+    };
+    char *text = long_playbook(60), *svg, *dot;
+
+    svg = draw(text, FT_GRAPH_SVG, NULL);
+    expect_svg(svg);
+    dot = draw(text, FT_GRAPH_DOT, "{\"steps\": {\"s0\": {\"status\": \"failed\"}}, \"edges\": [[\"s0\", \"bad\"]], \"outcome\": \"bad\"}");
+    expect_parts(dot, parts);
+    free(text);
+    free(svg);
+    free(dot);
+}
+
+Test(graph, too_much_for_a_drawing_says_so, .init = start, .fini = stop)
+{
+    char *text = long_playbook(500), *drawn = NULL;
+    struct ft_playbook *playbook = load(text);
+    struct ft_err err = { 0 };
+
+    cr_expect_eq(ft_graph(playbook, FT_GRAPH_SVG, NULL, &drawn, &err), -E2BIG);
+    cr_expect(strstr(err.text, "boxes are too many to lay out; take --format dot or mermaid"), "%s", err.text);
+    cr_expect_null(drawn);
+    cr_expect_eq(ft_graph(playbook, FT_GRAPH_DOT, NULL, &drawn, &err), 0);
+    free(drawn);
+    ft_playbook_unref(playbook);
+    free(text);
 }
