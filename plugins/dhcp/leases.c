@@ -496,10 +496,10 @@ static int free_probe(struct ft_call *call, struct ft_err *e) { return free_star
 static const char stale_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, "
     "\"anyOf\": [{\"required\": [\"subnet_id\"]}, {\"required\": [\"vlan\"]}, {\"required\": [\"subnet\"]}], \"properties\": {"
+    SUBNET_PARAMS ", "
     JSON("older_than_h": {"type": "number", "minimum": 0.01, "default": 8,
                           "description": "hours since the client's last transaction; a lease is only taken when it also missed its renewal (half its lifetime)"},
-         "max": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 200, "description": "free at most so many leases"})
-    ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
+         "max": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 200, "description": "free at most so many leases"}) ", " SERVER_PARAM "}}";
 
 static const char declined_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, "

@@ -24,6 +24,14 @@ static const char *clock_text(struct ft_call *call, uint64_t wall_ms)
     return host->printf(call, "%s", text);
 }
 
+/* A time as people write it, or as a run has it: milliseconds since 1970. */
+static const char *when(struct ft_call *call, const char *key)
+{
+    const json_t *value = json_object_get(host->params(call), key);
+
+    return json_is_integer(value) ? clock_text(call, (uint64_t)json_integer_value(value)) : json_string_value(value);
+}
+
 static const char *next_update(struct ft_call *call)
 {
     json_int_t minutes = json_integer_value(json_object_get(host->params(call), "next_update_min"));
@@ -57,7 +65,7 @@ static int initial_run(struct ft_call *call, struct ft_err *reterr)
 
     (void)reterr;
     text = line(call, text, "Impact:", param(call, "impact"));
-    text = line(call, text, "Began:", param(call, "started"));
+    text = line(call, text, "Began:", when(call, "started"));
     text = line(call, text, "Now:", param(call, "status"));
     text = line(call, text, "Ticket:", param(call, "ticket"));
     text = line(call, text, "Next update:", next_update(call));
@@ -86,7 +94,7 @@ static int resolved_run(struct ft_call *call, struct ft_err *reterr)
     char *text = host->printf(call, "The network fault at %s is over. Affected were: %s.\n\n", param(call, "system"), param(call, "affected"));
 
     (void)reterr;
-    text = line(call, text, "Resolved:", param(call, "resolved") ?: clock_text(call, host->wall_ms(call)));
+    text = line(call, text, "Resolved:", when(call, "resolved") ?: clock_text(call, host->wall_ms(call)));
     text = line(call, text, "Cause:", param(call, "cause"));
     text = line(call, text, "What helped:", param(call, "resolution"));
     text = line(call, text, "To follow:", param(call, "next_steps"));
@@ -106,7 +114,7 @@ static int resolved_run(struct ft_call *call, struct ft_err *reterr)
 static const char initial_params[] = OBJECT("[\"system\", \"affected\", \"impact\", \"started\", \"status\", \"commander\"]",
     JSON("affected": {"type": "string", "minLength": 1, "description": "who or what is affected"},
          "impact": {"type": "string", "minLength": 1, "description": "what it means for the business"},
-         "started": {"type": "string", "minLength": 1, "description": "when it began"},
+         "started": {"type": ["string", "integer"], "minLength": 1, "minimum": 0, "description": "when it began: a text, or milliseconds since 1970 as run.started_at"},
          "status": {"type": "string", "minLength": 1, "description": "how it stands and what is being done"}) ", " NEXT ", " COMMON);
 static const char update_params[] = OBJECT("[\"system\", \"number\", \"status\", \"actions\", \"next_steps\", \"commander\"]",
     JSON("number": {"type": "integer", "minimum": 1, "description": "which update it is: 1, 2, 3 …"},
@@ -116,7 +124,7 @@ static const char update_params[] = OBJECT("[\"system\", \"number\", \"status\",
          "eta": {"type": "string", "description": "when it should be over, if known"}) ", " NEXT ", " COMMON);
 static const char resolved_params[] = OBJECT("[\"system\", \"affected\", \"cause\", \"resolution\", \"commander\"]",
     JSON("affected": {"type": "string", "minLength": 1, "description": "who or what was affected"},
-         "resolved": {"type": "string", "description": "when it ended; now when left out"},
+         "resolved": {"type": ["string", "integer"], "minimum": 0, "description": "when it ended, text or milliseconds since 1970; now when left out"},
          "cause": {"type": "string", "minLength": 1, "description": "the root cause, in a sentence"},
          "resolution": {"type": "string", "minLength": 1, "description": "what was done to end it"},
          "next_steps": {"type": "string", "description": "what follows"}) ", " COMMON);

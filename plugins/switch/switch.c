@@ -365,11 +365,11 @@ static const char device_port_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"device\"], \"properties\": {" DEVICE_PARAM ", " PORT_PARAM "}}";
 static const char mac_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"device\"], \"properties\": {"
-    JSON("mac": {"type": "string", "format": "mac", "description": "only this hardware address, in any notation"}) ", " DEVICE_PARAM ", " PORT_PARAM "}}";
+    DEVICE_PARAM ", " JSON("mac": {"type": "string", "format": "mac", "description": "only this hardware address, in any notation"}) ", " PORT_PARAM "}}";
 static const char show_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"device\", \"command\"], \"properties\": {"
-    JSON("command": {"type": "string", "minLength": 6, "maxLength": 500, "description": "a show command, with filters behind | where wanted"},
-         "format": {"enum": ["text", "json"], "default": "text", "description": "json: as structure, where the vendor gives it"}) ", " DEVICE_PARAM "}}";
+    DEVICE_PARAM ", " JSON("command": {"type": "string", "minLength": 6, "maxLength": 500, "description": "a show command, with filters behind | where wanted"},
+         "format": {"enum": ["text", "json"], "default": "text", "description": "json: as structure, where the vendor gives it"}) "}}";
 
 #define CONFIRM_PARAM \
     JSON("confirm_within": {"type": "integer", "minimum": 0, "maximum": 60, "default": 5, \
@@ -380,13 +380,13 @@ static const char change_params[] =
     DEVICE_PARAM ", " PORT_PARAM ", " FORCE_PARAM ", " CONFIRM_PARAM "}}";
 static const char vlan_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"device\", \"port\", \"vlan\"], \"properties\": {"
+    DEVICE_PARAM ", " PORT_PARAM ", "
     JSON("vlan": {"type": ["integer", "string"], "minimum": 1, "maximum": 4094, "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$",
-                  "description": "the VLAN, by id or by its name on the switch"})
-    ", " DEVICE_PARAM ", " PORT_PARAM ", " FORCE_PARAM ", " CONFIRM_PARAM "}}";
+                  "description": "the VLAN, by id or by its name on the switch"}) ", " FORCE_PARAM ", " CONFIRM_PARAM "}}";
 static const char bounce_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"device\", \"port\"], \"properties\": {"
-    JSON("off_s": {"type": "integer", "minimum": 1, "maximum": 120, "default": 5, "description": "seconds that it stays off"})
-    ", " DEVICE_PARAM ", " PORT_PARAM ", " FORCE_PARAM "}}";
+    DEVICE_PARAM ", " PORT_PARAM ", " JSON("off_s": {"type": "integer", "minimum": 1, "maximum": 120, "default": 5, "description": "seconds that it stays off"})
+    ", " FORCE_PARAM "}}";
 
 #define PORT_PROPERTIES \
     JSON("name": {"type": "string", "description": "the port, as the switch calls it"}, \
