@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "store/internal.h"
 
 #define PAGE_SIZE 4096
@@ -154,8 +155,10 @@ static int make_file(const char *path, struct ft_err *reterr)
  * throw the log away as not belonging to an empty file; one page of zeros makes it read the log. */
 static void lost_database(const char *path)
 {
-    if (size_of(path, "") == 0 && size_of(path, "-wal") > 0 && truncate(path, PAGE_SIZE) < 0)
-        return;                            /* opening it will say why */
+    if (size_of(path, "") != 0 || size_of(path, "-wal") <= 0)
+        return;
+    if (truncate(path, PAGE_SIZE) < 0)
+        ft_log(FT_LOG_WARN, "the store '%s' is empty though its log is not, and cannot be mended: %s", path, strerror(errno));
 }
 
 /* ---- the directory's flush */
