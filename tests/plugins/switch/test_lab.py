@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""The switch plugin through `fettle run`, against the lab's switches behind a real sshd: what is typed, what is in force, what is taken back."""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.environ["FETTLE_SOURCE"], "tests", "support"))
+from lab import Lab, last  # noqa: E402
+
+failures = []
+
+
+def check(what, holds, seen=""):
+    if not holds:
+        failures.append(what)
+        print(f"FAILED {what}: {str(seen)[:800]}", flush=True)
+
+
+class World:
+    def __init__(self, lab):
+        self.lab = lab
+        self.number = 0
+
+    def run(self, action, params, write=False, rollback=False, dry=False, config=None):
+        """One step; gives (its result or None, the event that ended it, all events)."""
+        self.number += 1
+        step = {"id": "it", "run": f"switch.{action}", "with": params, "then": "back" if rollback else "fine"}
+        if write:
+            step["undo"] = "auto"
+            step["verify"] = {"run": "switch.facts", "with": {"device": params["device"]}, "until": "result.members >= 1", "every": "1s", "within": "10s"}
+        playbook = {"fettle": 1, "name": f"switch-{self.number}", "title": "one step", "category": "change", "severity": "P4", "steps": [step],
+                    "outcomes": {"back": {"title": "taken back", "rollback": True}} if rollback else {"fine": {"title": "done"}}}
+        path = f"{self.lab.dir}/p{self.number}.yaml"
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(playbook, f)
+        status, events, errors = self.lab.fettle("run", path, "--json", "--yes", *(["--dry-run"] if dry else []), config=config)
+        if errors:
+            print(errors, end="", file=sys.stderr)
+        end = last(events, "step.done") or last(events, "step.failed") or {"type": "none", "error": (status, events[-3:])}
+        return end.get("result"), end, events
+
+    def commits(self):
+        return self.lab.writes("switch")
+
+    def lines(self, path):
+        r, end, _ = self.run("show", {"device": "sw-2", "command": f"show configuration {path} | display set"})
+        check(f"the configuration of {path} can be read", r, end)
+        return sorted(r["text"].split("\n")) if r else []
+
+
+def reads(w):
+    r, end, _ = w.run("facts", {"device": "sw-2"})
+    check("facts", r and r["hostname"] == "sw-2" and r["uptime_s"] > 0, end)
+    r, end, _ = w.run("facts", {"device": "sw-1"})
+    check("facts of a virtual chassis", r and r["members"] == 2, end)
+    r, end, _ = w.run("interface", {"device": "sw-2", "port": "ge-0/0/12"})
+    check("the port of an access point", r and r["oper_up"] and r["speed_mbps"] == 1000 and r["mode"] == "trunk" and r["mac_count"] > 0 and r["flaps_s"] > 0, end)
+    r, end, _ = w.run("interfaces", {"device": "sw-2"})
+    check("all ports", r and r["count"] > 10 and {p["mode"] for p in r["interfaces"]} >= {"access", "trunk"}, end)
+    r, end, _ = w.run("mac_table", {"device": "sw-2", "mac": "A483.E712.3456"})
+    check("where the client is", r and r["found"] and r["port"] == "ge-0/0/12" and r["vlan"] == "staff", end)
+    r, end, _ = w.run("lldp_neighbors", {"device": "sw-2", "port": "ge-0/0/12"})
+    check("its access point", r and [n["name"] for n in r["neighbors"]] == ["AP-3F-12"], end)
+    r, end, _ = w.run("poe", {"device": "sw-2", "port": "ge-0/0/12"})
+    check("its power", r and r["status"] == "on" and r["power_w"] > 0, end)
+    r, end, _ = w.run("show", {"device": "sw-2", "command": "show chassis alarms", "format": "json"})
+    check("structure", r and r["json"], end)
+    _, end, _ = w.run("interface", {"device": "sw-2", "port": "ge-0/0/99"})
+    check("no such port", end.get("class") == "not_found", end)
+    _, end, _ = w.run("show", {"device": "sw-2", "command": "show bogus"})
+    check("no such command", end.get("class") == "invalid", end)
+    check("reading commits nothing", w.commits() == [], w.commits())
+
+
+def planned(events):
+    """The commands of the one write in a dry run's plan, or in the intention of a run."""
+    for event in events:
+        plan = event.get("plan") or {}
+        for node in [plan] + [n.get("write", {}).get("plan", {}) for n in plan.get("nodes", [])]:
+            if node.get("requests"):
+                return node["requests"][0]["commands"]
+    return []
+
+
+def changes(w):
+    port = {"device": "sw-2", "port": "ge-0/0/5"}
+    _, _, events = w.run("set_vlan", {**port, "vlan": 120}, write=True, dry=True)
+    dry = planned(events)
+    check("a dry run shows the lines", any("vlan members guest" in c for c in dry), events)
+    check("and commits nothing", w.commits() == [])
+    r, end, events = w.run("set_vlan", {**port, "vlan": 120}, write=True)
+    check("another VLAN", r and r["changed"] and r["to"] == "guest" and "+" in r["diff"], end)
+    without = [c for c in planned(events) if not c.startswith("commit confirmed")]
+    check("what was planned is what ran", without == [c for c in dry if not c.startswith("commit confirmed")], (dry, planned(events)))
+    commits = w.commits()
+    check("committed on trial, then confirmed", [c["method"] for c in commits] == ["commit confirmed", "commit"], commits)
+    check("with the lines of the plan", commits[0]["commands"] == [c for c in dry if c.startswith(("set ", "delete "))], commits)
+    check("and the run's name", commits[0]["body"]["comment"].startswith("fettle run ") and "set_vlan ge-0/0/5" in commits[0]["body"]["comment"], commits)
+    r, end, _ = w.run("set_vlan", {**port, "vlan": "guest"}, write=True)
+    check("twice is once", r and r["changed"] is False and len(w.commits()) == 2, end)
+    r, end, _ = w.run("vlan_of_port", port)
+    check("it is so", r and r["vlan"] == 120, end)
+    for action, params in (("set_vlan", {**port, "vlan": 130}), ("port_disable", port), ("poe_disable", port), ("port_bounce", {**port, "off_s": 1}), ("poe_cycle", {**port, "off_s": 1}),
+                           ("configure", {"device": "sw-2", "lines": ["set interfaces ge-0/0/5 description \"by a test\"", "set vlans guest description visitors"]})):
+        had, vlans, poe, n = w.lines("interfaces ge-0/0/5"), w.lines("vlans"), w.lines("poe"), len(w.commits())
+        r, end, events = w.run(action, params, write=True, rollback=True)
+        check(f"{action}: it changed something", r and r["changed"] and len(w.commits()) > n, end)
+        check(f"{action}: all as before", (had, vlans, poe) == (w.lines("interfaces ge-0/0/5"), w.lines("vlans"), w.lines("poe")), (had, w.lines("interfaces ge-0/0/5"), events[-1]))
+
+
+def refusals(w):
+    n = len(w.commits())
+    r, end, _ = w.run("lldp_neighbors", {"device": "sw-2"})
+    uplink = next((x["port"] for x in r["neighbors"] if x["name"].startswith("sw-")), None) if r else None
+    check("sw-2 has an uplink", uplink, end)
+    for action in ("port_bounce", "port_disable", "poe_cycle"):
+        _, end, _ = w.run(action, {"device": "sw-2", "port": uplink}, write=True)
+        check(f"{action}: not on an uplink", end.get("class") == "refused", end)
+    _, end, _ = w.run("set_vlan", {"device": "sw-2", "port": "ge-0/0/12", "vlan": 110}, write=True)
+    check("no access VLAN on a trunk", end.get("class") == "refused", end)
+    _, end, _ = w.run("set_vlan", {"device": "sw-2", "port": "ge-0/0/5", "vlan": 4000}, write=True)
+    check("no VLAN that is not there", end.get("class") == "not_found", end)
+    _, end, _ = w.run("configure", {"device": "sw-2", "lines": ["set nonsense everywhere"]}, write=True)
+    check("no line that the switch does not know", end.get("class") == "invalid", end)
+    _, end, _ = w.run("configure", {"device": "sw-2", "lines": ["set interfaces ge-0/0/5 unit 0 family ethernet-switching vlan members nowhere"]}, write=True)
+    check("no configuration that does not hold together", end.get("class") == "refused", end)
+    check("nothing was committed", len(w.commits()) == n, w.commits()[n:])
+
+
+def strangers(w):
+    with open(w.lab.config, encoding="utf-8") as f:
+        config = f.read()
+    for what, old, new, wanted in (("an unknown host key", "/known_hosts\"", "/no_such_file\"", ("unreachable",)),
+                                   ("nobody listens", None, None, ("unreachable",)), ("a wrong user", "      user: ", "      user: nobody-", ("denied",))):
+        path = f"{w.lab.dir}/other.yaml"
+        text = config.replace(old, new) if old else "\n".join(("      sw-2: {host: 127.0.0.1, port: 1}" if line.strip().startswith("sw-2:") else line) for line in config.split("\n"))
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        _, end, _ = w.run("facts", {"device": "sw-2"}, config=path)
+        check(f"{what}: {'/'.join(wanted)}", end.get("class") in wanted and "sw-2" in end.get("error", ""), end)
+
+
+def main():
+    with Lab("healthy") as lab:
+        w = World(lab)
+        reads(w)
+        changes(w)
+        refusals(w)
+        strangers(w)
+    print(f"{len(failures)} of the checks failed" if failures else "all checks passed")
+    return 1 if failures else 0
+
+
+sys.exit(main())
