@@ -89,7 +89,8 @@ static int open_config(struct app *app)
 
 static void open_world(struct app *app, bool calls)
 {
-    struct ft_registry_opts opts = { .loop = calls ? app->loop : NULL, .secrets = app->secrets, .config = ft_config_json(app->config) };
+    struct ft_registry_opts opts = { .loop = calls ? app->loop : NULL, .secrets = app->secrets, .config = ft_config_json(app->config),
+                                      .config_path = *ft_config_path(app->config) ? ft_config_path(app->config) : NULL };
 
     app->script = ft_script_new(ft_path_lua());
     app->registry = ft_registry_new(&opts);

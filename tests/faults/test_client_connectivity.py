@@ -86,6 +86,16 @@ def one(fault):
     return bad
 
 
+def without_ticket():
+    """ticket=false: the same end, and the ticket system hears nothing."""
+    with Lab("dhcp_pool_exhausted") as lab:
+        got, events, err = lab.fettle("run", "client-connectivity", f"client={CLIENT}", "ticket=false", "--yes")
+        end = last(events, "run.finished") or {}
+        if got != 0 or end.get("outcome") != "fixed" or lab.writes("servicenow"):
+            return [f"ended with {got} {end.get('outcome')!r}, {len(lab.writes('servicenow'))} writes at the ticket system: {' '.join(way(events))} {err[-300:]}"]
+    return []
+
+
 def main():
     wanted = sys.argv[1:] or list(TABLE)
     failed = 0
@@ -95,9 +105,12 @@ def main():
             for text in bad:
                 print(f"        {text}")
             failed += bool(bad)
+    for text in [] if sys.argv[1:] else without_ticket():
+        print(f"FAILED  without a ticket: {text}")
+        failed += 1
     if not sys.argv[1:] and len(TABLE) < 22:
         sys.exit("FAILED: the table has lost rows")
-    print(f"{len(wanted) - failed} of {len(wanted)} faults")
+    print(f"{len(wanted)} faults, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
