@@ -24,7 +24,7 @@
 
 #define FUNCTIONS(X) \
     X(init) X(version) X(session_init_ex) X(session_free) X(session_set_blocking) X(session_callback_set) X(session_handshake) X(session_disconnect_ex) \
-    X(session_last_error) X(session_last_errno) X(session_block_directions) X(session_hostkey) X(session_method_pref) X(hostkey_hash) \
+    X(session_last_error) X(session_last_errno) X(session_block_directions) X(session_hostkey) X(session_method_pref) X(session_supported_algs) X(hostkey_hash) \
     X(userauth_list) X(userauth_authenticated) X(userauth_password_ex) X(userauth_publickey_fromfile_ex) \
     X(userauth_keyboard_interactive_ex) X(agent_init) X(agent_connect) X(agent_list_identities) X(agent_get_identity) X(agent_userauth) \
     X(agent_disconnect) X(agent_free) X(knownhost_init) X(knownhost_free) X(knownhost_readline) X(knownhost_checkp) \
@@ -160,16 +160,31 @@ static bool knows_type(struct ssh_session *s, LIBSSH2_KNOWNHOSTS *hosts, size_t 
     return look_up(s, hosts, "QQ==", 4, LIBSSH2_KNOWNHOST_KEYENC_BASE64 | key_types[i].known) == LIBSSH2_KNOWNHOST_CHECK_MISMATCH;
 }
 
-/* Ask the server first for a key of a type that is known here; else a key of another type would look like a stranger's. */
+static bool is_known_name(struct ssh_session *s, LIBSSH2_KNOWNHOSTS *hosts, const char *name)
+{
+    if (strncmp(name, "rsa-sha2-", 9) == 0)
+        name = "ssh-rsa";             /* the same keys, other signatures */
+    for (size_t i = 0; i < ARRAY_LEN(key_types); i++)
+        if (strcmp(key_types[i].name, name) == 0)
+            return knows_type(s, hosts, i);
+    return false;
+}
+
+/* Ask the server first for a key of a type that is known here; else a key of another type would look like a stranger's. Only names that the library
+ * supports: 1.10 writes wildly while it leaves out others. */
 static void prefer_known_types(struct ssh_session *s, struct ft_buf *names)
 {
+    struct impl *impl = s->impl;
     LIBSSH2_KNOWNHOSTS *hosts = read_known_hosts(s);
+    const char **supported = NULL;
+    int n = lib.session_supported_algs(impl->ssh, LIBSSH2_METHOD_HOSTKEY, &supported);
 
     for (int wanted = 1; hosts && wanted >= 0; wanted--)
-        for (size_t i = 0; i < ARRAY_LEN(key_types); i++)
-            if (knows_type(s, hosts, i) == wanted)
-                ft_buf_addf(names, "%s%s%s", names->len ? "," : "", key_types[i].hostkey == LIBSSH2_HOSTKEY_TYPE_RSA ? "rsa-sha2-512,rsa-sha2-256," : "",
-                            key_types[i].name);
+        for (int i = 0; i < n; i++)
+            if (is_known_name(s, hosts, supported[i]) == wanted)
+                ft_buf_addf(names, "%s%s", names->len ? "," : "", supported[i]);
+    if (n > 0)
+        lib.free(impl->ssh, supported);
     if (hosts)
         lib.knownhost_free(hosts);
 }
