@@ -35,6 +35,23 @@ static void stop_everything(struct ft_call *call)
     call_drop_parts(call);
 }
 
+/* What a plugin says may hold what a device said, or be cut within a character: the journal knows UTF-8 only. */
+char *call_utf8(char *text)
+{
+    for (char *p = text; *p;) {
+        size_t n = 1, most = strnlen(p, 4);
+
+        while (n < most && !ft_utf8_valid(p, n))
+            n++;
+        if (!ft_utf8_valid(p, n)) {
+            *p = '?';
+            n = 1;
+        }
+        p += n;
+    }
+    return text;
+}
+
 static char *redacted(struct ft_call *call, char *text)
 {
     char *clean = call->registry->o.secrets ? ft_secret_redact(call->registry->o.secrets, text) : NULL;
@@ -158,7 +175,7 @@ void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *t
     stop_everything(call);
     call->result = result;
     call->class = class;
-    call->text = text ? redacted(call, text) : NULL;
+    call->text = text ? redacted(call, call_utf8(text)) : NULL;
     check_result(call);
     ft_loop_defer(call->registry->o.loop, tell_end, call);
 }

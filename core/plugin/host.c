@@ -175,6 +175,7 @@ static void host_progress(struct ft_call *call, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    call_utf8(text);
     clean = call->registry->o.secrets ? ft_secret_redact(call->registry->o.secrets, text) : NULL;
     call->handler.progress(call->arg, clean ? clean : text);
     free(clean);

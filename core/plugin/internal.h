@@ -82,6 +82,7 @@ struct ft_call {
     void (*budget_go)(struct ft_call *call);
 };
 extern const struct ft_host plugin_host;
+char *call_utf8(char *text);                                                             /* bytes that are not UTF-8 become '?'; gives text back */
 void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *text);     /* takes result and text */
 void calls_free(struct ft_registry *registry);
 /* host.c */

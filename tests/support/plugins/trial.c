@@ -255,6 +255,9 @@ static int start(struct ft_call *call, struct ft_err *reterr)
                             (int)host->remaining_ms(call)));
     } else if (strcmp(what, "fail") == 0) {
         fail_as(call);
+    } else if (strcmp(what, "fail_cut") == 0) {
+        host->progress(call, "%.*s", (int)num(call, "n"), str(call, "text"));
+        host->fail(call, FT_REFUSED, "it said %.*s", (int)num(call, "n"), str(call, "text"));
     } else if (strcmp(what, "tick") == 0) {
         host->timer(call, (uint64_t)num(call, "ms"), tick);
     } else if (strcmp(what, "keep") == 0) {

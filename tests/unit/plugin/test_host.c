@@ -212,6 +212,21 @@ Test(host, every_way_to_fail_keeps_its_class)
     expect_fail("no class", FT_REFUSED, "it said x");
 }
 
+Test(host, what_a_plugin_says_is_utf8_however_it_was_cut)
+{
+    static const struct { int n; const char *text; } cuts[] = {
+        { 2, "it said \u00fc" }, { 1, "it said ?" }, { 5, "it said \u00fc\u20ac" }, { 4, "it said \u00fc??" }, { 3, "it said \u00fc?" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+        char *params = ft_asprintf("{\"what\": \"fail_cut\", \"n\": %d, \"text\": \"\u00fc\u20ac\"}", cuts[i].n);
+
+        call_do("trial.read", params);
+        expect_fail(params, FT_REFUSED, cuts[i].text);
+        free(params);
+    }
+}
+
 Test(host, a_call_ends_once_however_often_its_plugin_says_so)
 {
     call_do("trial.read", "{\"what\": \"twice\"}");
