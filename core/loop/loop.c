@@ -15,8 +15,9 @@ struct ft_loop *ft_loop_new(struct ft_clock *clock)
 {
     struct ft_loop *loop = ft_calloc(1, sizeof(*loop));
 
-    /* A peer that closes early is an error to report, not a reason to die. */
+    /* A peer that closes early, or a file that may not grow any more, is an error to report, not a reason to die. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     loop->clock = clock ? clock : ft_clock_system();
     loop->deferred_end = &loop->deferred;
     ft_list_init(&loop->children);

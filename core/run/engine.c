@@ -72,6 +72,19 @@ static int merge_vars(struct ft_run *run, const json_t *overrides, struct ft_err
     return 0;
 }
 
+/* The store says which key, which run and why; what to do about it is said here. */
+static int held_by(const char *holder, struct ft_err *reterr)
+{
+    char id[9] = "", text[sizeof(reterr->text)] = "";
+
+    if (reterr)
+        snprintf(text, sizeof(text), "%s", reterr->text);
+    if (sscanf(holder, "run %8[0-9a-f]", id) != 1)
+        return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s", text);
+    return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s; wait for it, or look with `fettle show %s`: `fettle resume %s` goes on with it where it is parked, `fettle cancel %s` ends it",
+                        text, id, id, id);
+}
+
 static int take_locks(struct ft_run *run, const json_t *env, struct ft_err *reterr)
 {
     const struct ft_tmpl *tmpl = ft_playbook_locks(run->playbook);
@@ -90,7 +103,7 @@ static int take_locks(struct ft_run *run, const json_t *env, struct ft_err *rete
     reason = ft_asprintf("%s, started by %s", ft_playbook_name(run->playbook), run->requester);
     code = ft_store_lock(run->engine->o.store, run->id, run->lock_keys, reason, &holder, reterr);
     if (code == -EBUSY && holder)
-        code = ft_err_class(reterr, FT_CONFLICT, -EBUSY, "locked: %s", holder);
+        code = held_by(holder, reterr);
     free(reason);
     free(holder);
     return code;
