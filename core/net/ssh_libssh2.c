@@ -798,6 +798,7 @@ static void end(struct ssh_session *s)
     if (!impl->stuck)
         lib.session_disconnect_ex(impl->ssh, SSH_DISCONNECT_BY_APPLICATION, "done", "");
     shutdown(s->fd, SHUT_RDWR);       /* so that freeing waits for nobody */
+    impl->end_told = true;
     if (impl->agent) {
         lib.agent_disconnect(impl->agent);
         lib.agent_free(impl->agent);
