@@ -160,7 +160,7 @@ def main():
         sys.exit(f"FAILED: only {deaths} of {len(chosen)} points killed the program: the test does not test")
     if doubts < 3:
         sys.exit(f"FAILED: only {doubts} writes were in doubt: the test does not test")
-    print(f"{len(chosen) - failed} of {len(chosen)} points, {deaths} deaths, {doubts} writes in doubt found out, {len(leases)} leases, 1 disconnect and 1 ticket each time")
+    print(f"{len(chosen) - failed} of {len(chosen)} points, {deaths} deaths, {doubts} writes in doubt found out, {len(leases)} leases, a disconnect and a ticket: no write seen twice")
     sys.exit(1 if failed else 0)
 
 
