@@ -1,7 +1,8 @@
 /* ssh_libssh2.c: SSH by libssh2. What is odd about it, and shapes this file:
  *  - When a packet could be sent in part only, the next thing sent must be the rest of it, by the same call: `stuck` is the channel
  *    whose call that is, and channel->op the call.
- *  - The state of opening a channel is the session's: one channel is opened at a time.
+ *  - The state of opening a channel is the session's, and 1.10 takes the answer to another channel's request for a failure of its own: one
+ *    channel is opened and gets its command at a time (`starting`).
  *  - Reading for one channel takes packets of all from the socket: nothing is quiet before all of them have been asked.
  *  - When the connection ends, it forgets what it has read and not handed over; devices that close right behind the last byte are common. So the
  *    end of the socket is kept from it (receive) until all is read.
@@ -48,7 +49,7 @@ struct impl {
     struct ft_buf tried;              /* and how it went */
     LIBSSH2_AGENT *agent;
     struct libssh2_agent_publickey *identity;
-    struct ssh_channel *opening, *stuck;
+    struct ssh_channel *starting, *stuck;
     int chunks_left;
     bool at_end, end_told;            /* the socket is; the library may know */
 };
@@ -458,36 +459,40 @@ static int open_channel(struct ssh_channel *ch, struct ft_err *reterr)
     struct impl *impl = ch->session->impl;
     int r;
 
-    if (impl->opening && impl->opening != ch)
+    if (impl->starting && impl->starting != ch)
         return 0;
     if (ch->at == CH_WAITING && ch->released) {
         ft_ssh_channel_gone(ch);
         return 1;
     }
-    impl->opening = ch;
+    impl->starting = ch;
     ch->at = CH_OPENING;
     ch->impl = lib.channel_open_ex(impl->ssh, "session", 7, WINDOW, LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0);
     r = ch->impl ? 1 : outcome(ch, lib.session_last_errno(impl->ssh), reterr);
     if (r <= 0)
         return r;
-    impl->opening = NULL;
-    if (!ch->impl)
+    if (!ch->impl) {
+        impl->starting = NULL;
         ft_ssh_refused(ch, "the server opens no further channel in this session");
-    else
+    } else {
         ch->at = ch->kind == FT_SSH_SHELL_PTY ? CH_PTY : CH_REQUEST;
+    }
     return 1;
 }
 
 static int request_pty(struct ssh_channel *ch, struct ft_err *reterr)
 {
+    struct impl *impl = ch->session->impl;
     int rc = lib.channel_request_pty_ex(ch->impl, SSH_TERM, sizeof(SSH_TERM) - 1, NULL, 0, SSH_COLUMNS, SSH_ROWS, 0, 0);
     int r = outcome(ch, rc, reterr);
 
     if (r <= 0)
         return r;
     ch->at = CH_REQUEST;
-    if (rc < 0)
+    if (rc < 0) {
+        impl->starting = NULL;
         ft_ssh_refused(ch, "the server gives no terminal");
+    }
     return 1;
 }
 
@@ -495,9 +500,11 @@ static int request(struct ssh_channel *ch, struct ft_err *reterr)
 {
     static const char *const kinds[] = { [FT_SSH_EXEC] = "exec", [FT_SSH_SHELL] = "shell", [FT_SSH_SHELL_PTY] = "shell", [FT_SSH_SUBSYSTEM] = "subsystem" };
     const char *kind = kinds[ch->kind], *command = ch->kind == FT_SSH_EXEC || ch->kind == FT_SSH_SUBSYSTEM ? ch->command : NULL;
+    struct impl *impl = ch->session->impl;
     int rc, r;
 
     if (ch->released && !ch->requested) {
+        impl->starting = NULL;
         ch->at = CH_CLOSING;          /* cancelled in time: the command is not sent */
         return 1;
     }
@@ -506,6 +513,7 @@ static int request(struct ssh_channel *ch, struct ft_err *reterr)
     r = outcome(ch, rc, reterr);
     if (r <= 0)
         return r;
+    impl->starting = NULL;
     if (rc < 0)
         ft_ssh_refused(ch, ch->kind == FT_SSH_EXEC ? "the server refuses to run the command" : ch->kind == FT_SSH_SUBSYSTEM
                        ? "the server has no such subsystem" : "the server gives no shell");
