@@ -2,6 +2,7 @@
  *
  * Junos:   configure exclusive ─► load set ─► show | compare ─► commit confirmed ─► still there on a new channel? ─► commit
  *                                                │ no difference: leave                └ no: rollback 1, commit at once
+ *          A commit of this run that was cut off before its confirmation shows as no difference: it is confirmed then.
  *          A bounce waits between the commit confirmed and the commit that turns on again: if we are cut off in between, the
  *          switch turns on again by itself.
  * Others:  configure terminal, line after line, end, save. They have no net under them, and the action's page says so. */
@@ -200,7 +201,10 @@ static void compared(struct ft_call *call)
     size_t n = 0;
 
     if (!differs(st->diff)) {
-        leave(call);
+        if (st->continues)
+            confirm(call, NULL);
+        else
+            leave(call);
         return;
     }
     more(call, &steps, &n, commit_command(call), "commit complete")->risky = true;

@@ -313,6 +313,20 @@ bool set_value(const char *config, const char *path, char *ret, size_t size)
     return false;
 }
 
+/* "0   2026-11-21 02:13:01 UTC by netop via cli commit confirmed, rollback in 5mins", then the comment, then "1   …". */
+bool commit_pending(const char *log, const char *comment, bool *ret_ours)
+{
+    const char *newest = log, *next;
+    size_t len;
+
+    while (*newest && !(newest[0] == '0' && newest[1] == ' '))
+        newest += strcspn(newest, "\n") + (newest[strcspn(newest, "\n")] == '\n');
+    next = strstr(newest, "\n1 ");
+    len = next ? (size_t)(next - newest) : strlen(newest);
+    *ret_ours = memmem(newest, len, comment, strlen(comment)) != NULL;
+    return memmem(newest, strcspn(newest, "\n"), "rollback in", strlen("rollback in")) != NULL;
+}
+
 /* ---- Numbers and words ---- */
 
 json_int_t cli_speed_mbps(const char *text)

@@ -35,6 +35,10 @@ bool set_under(const struct set_line *line, const char *path, char *rest, size_t
 /* The value behind the path in the first line that has it; false: none. */
 bool set_value(const char *config, const char *path, char *ret, size_t size);
 
+/* ---- Junos: show system commit ---- */
+/* Is the newest commit still waiting for its confirmation? *ret_ours: its comment has `comment` in it. */
+bool commit_pending(const char *log, const char *comment, bool *ret_ours);
+
 /* ---- numbers and words ---- */
 json_int_t cli_speed_mbps(const char *text);                  /* "1000mbps", "10Gbps", "a-1000", "a-10G"; 0: unknown */
 bool cli_mac(const char *text, char ret[18]);                 /* any notation, to lower case with colons */

@@ -9,6 +9,8 @@
 #include "cli.h"
 #include "op.h"
 
+#define MAX_PARTS (MAX_COMMANDS - 1)             /* and one command for the commits */
+
 /* ---- Which parts of the configuration the lines touch ---- */
 
 static bool is_verb(const char *line, const char *verb)
@@ -62,8 +64,8 @@ static int check_line(struct ft_call *call, const struct sw *st, const char *lin
         return sw_error(reterr, FT_INVALID, "'%.100s' does not name the part of the configuration that it changes", line);
     if (has_text(parts, part))
         return 0;
-    if (json_array_size(parts) == MAX_COMMANDS)
-        return sw_error(reterr, FT_INVALID, "the lines touch more than %d parts of the configuration: split them into several steps", MAX_COMMANDS);
+    if (json_array_size(parts) == MAX_PARTS)
+        return sw_error(reterr, FT_INVALID, "the lines touch more than %d parts of the configuration: split them into several steps", MAX_PARTS);
     json_array_append_new(parts, json_string(part));
     return 0;
 }
@@ -110,6 +112,7 @@ static void ask_parts(struct ft_call *call, const json_t *parts, void (*then)(st
 
     json_array_foreach(parts, i, part)
         commands[i] = host->printf(call, "show configuration %s | display set | no-more", json_string_value(part));
+    commands[i++] = "?show system commit | no-more";
     sw_commands(call, commands, i, then);
 }
 
@@ -185,7 +188,7 @@ static json_t *receipt_of(const struct sw *st, const json_t *parts)
 static void applied(struct ft_call *call)
 {
     const struct sw *st = host->state(call);
-    bool changed = st->diff && *st->diff;
+    bool changed = (st->diff && *st->diff) || st->continues;
 
     sw_done(call, json_pack("{s:b, s:s, s:s}", "changed", changed, "device", st->name, "diff", st->diff ? st->diff : ""));
 }
@@ -198,16 +201,21 @@ static void kept(struct ft_call *call)
 static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *changes)
 {
     struct ft_err err = { 0 };
-    bool nothing = parts && json_array_size(changes) == 0;
+    bool nothing = parts && json_array_size(changes) == 0 && !st->continues;
+    const json_t *saved = st->continues ? host->receipt(call) : NULL;
     json_t *plan;
 
+    if (st->foreign && st->phase != PHASE_PROBE) {
+        sw_fail(call, FT_CONFLICT, "a commit of somebody else waits for its confirmation on %s: a change now would confirm it. Try again when it is confirmed or taken back", st->name);
+        return;
+    }
     if (st->phase == PHASE_PROBE) {
         sw_done(call, json_pack("{s:b, s:{s:O}, s:{s:b, s:s, s:s}}", "happened", nothing, "seen", "still_to_change", changes,
                                 "result", "changed", nothing, "device", st->name, "diff", ""));
         return;
     }
     if (st->phase == PHASE_RUN) {
-        if (host->keep(call, receipt_of(st, parts), kept, &err) < 0)
+        if (host->keep(call, saved ? json_deep_copy(saved) : receipt_of(st, parts), kept, &err) < 0)
             sw_fail(call, err.class, "%s", err.text);
         return;
     }
@@ -225,6 +233,7 @@ static void parts_known(struct ft_call *call)
     struct sw *st = host->state(call);
     json_t *parts = sw_hold(call, parts_read(call, st->facts));
 
+    sw_note_commits(call, st->answers[json_array_size(st->facts)]);
     decide(call, st, parts, sw_hold(call, changes_of(st, st->change.first, parts)));
 }
 
@@ -288,6 +297,7 @@ static void parts_known_again(struct ft_call *call)
     const json_t *had = json_object_get(host->receipt(call), "parts");
     size_t i;
 
+    sw_note_commits(call, st->answers[json_array_size(st->facts)]);
     st->change.first = sw_hold(call, json_array());
     json_array_foreach(had, i, part)
         add_difference(call, st->change.first, json_object_get(part, "lines"), json_object_get(json_array_get(now, i), "lines"));

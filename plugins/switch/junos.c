@@ -399,6 +399,7 @@ static json_t *port_read(struct ft_call *call, struct sw *st, struct ft_err *ret
     json_object_set_new(port, "config", json_string(st->answers[1]));
     json_object_set_new(port, "vlans", json_string(st->answers[2]));
     json_object_set_new(port, "poe_config", json_string(st->answers[5]));
+    sw_note_commits(call, st->answers[6]);
     return port;
 }
 
@@ -487,9 +488,9 @@ static int bounce_lines(struct ft_call *call, struct sw *st, const char *config,
 {
     struct change *c = &st->change;
 
-    if (is_off && st->op->kind == OP_PORT_BOUNCE)
+    if (is_off && st->op->kind == OP_PORT_BOUNCE && !st->continues)
         return sw_error(reterr, FT_REFUSED, "port %s is disabled in the configuration: use switch.port_enable", st->port);
-    if (is_off) {                                   /* PoE that is off is turned on: there is nothing to cycle */
+    if (is_off) {                                   /* PoE that is off is turned on; a bounce that was cut off goes on */
         disable_lines(call, st, config, path, true, false);
         return 0;
     }
@@ -539,7 +540,7 @@ const struct vendor vendor_junos = {
         [ASK_POE] = { { "show poe interface {port} | display json | no-more", NULL }, poe_read },
         [ASK_FACTS] = { { "show version | display json | no-more", "?show system uptime | display json | no-more", NULL }, facts_read },
         [ASK_PORT] = { { PORT_COMMANDS, "?show lldp neighbors interface {port} | display json | no-more",
-                         "?show configuration poe | display set | no-more", NULL }, port_read },
+                         "?show configuration poe | display set | no-more", "?show system commit | no-more", NULL }, port_read },
     },
     .lines = junos_lines,
 };

@@ -106,6 +106,15 @@ int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
     return 0;
 }
 
+void sw_note_commits(struct ft_call *call, const char *log)
+{
+    struct sw *st = host->state(call);
+    bool ours, waits = commit_pending(log, host->printf(call, "fettle run %s", host->run_id(call)), &ours);
+
+    st->continues = waits && ours;
+    st->foreign = waits && !ours;
+}
+
 /* ---- Ends ---- */
 
 static void release(struct sw *st)
@@ -334,6 +343,24 @@ static const char *with_port(struct ft_call *call, const char *command, const ch
     return at ? host->printf(call, "%.*s%s%s", (int)(at - command), command, port, at + strlen("{port}")) : command;
 }
 
+/* '?' in front: an error is an answer too. */
+static void begin_asking(struct ft_call *call, const char *const *commands, size_t most, void (*then)(struct ft_call *call))
+{
+    struct sw *st = host->state(call);
+
+    st->tolerated = 0;
+    st->at = 0;
+    for (st->count = 0; st->count < most && commands[st->count]; st->count++) {
+        const char *command = commands[st->count];
+
+        if (*command == '?')
+            st->tolerated |= 1u << st->count;
+        st->commands[st->count] = with_port(call, command + (*command == '?'), st->port ? st->port : "");
+    }
+    st->asked = then;
+    ask_next(call);
+}
+
 int sw_ask(struct ft_call *call, enum question what, void (*then)(struct ft_call *call), struct ft_err *reterr)
 {
     static const char *const words[] = { "the state of a port", "the list of ports", "the MAC table", "LLDP neighbours", "PoE", "facts", "changing a port" };
@@ -342,17 +369,7 @@ int sw_ask(struct ft_call *call, enum question what, void (*then)(struct ft_call
     st->ask = &st->vendor->asks[what];
     if (!st->ask->commands[0])
         return sw_error(reterr, FT_INVALID, "%s is not supported on %s ('%s')", words[what], st->vendor->name, st->name);
-    st->tolerated = 0;
-    st->at = 0;
-    for (st->count = 0; st->ask->commands[st->count]; st->count++) {
-        const char *command = st->ask->commands[st->count];
-
-        if (*command == '?')
-            st->tolerated |= 1u << st->count;
-        st->commands[st->count] = with_port(call, command + (*command == '?'), st->port ? st->port : "");
-    }
-    st->asked = then;
-    ask_next(call);
+    begin_asking(call, st->ask->commands, MAX_COMMANDS, then);
     return 0;
 }
 
@@ -361,13 +378,7 @@ void sw_commands(struct ft_call *call, const char *const *commands, size_t count
     struct sw *st = host->state(call);
 
     st->ask = NULL;
-    st->tolerated = 0;
-    st->count = count;
-    st->at = 0;
-    st->asked = then;
-    for (size_t i = 0; i < count; i++)
-        st->commands[i] = commands[i];
-    ask_next(call);
+    begin_asking(call, commands, count, then);
 }
 
 json_t *sw_read(struct ft_call *call)

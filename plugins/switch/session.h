@@ -104,6 +104,8 @@ struct sw {
     json_t *facts;                                /* ASK_PORT's, lives in held */
     void (*applied)(struct ft_call *call);
     bool pending;                                 /* committed, and not confirmed yet */
+    bool continues;                               /* an earlier try of this run was cut off before it confirmed its commit */
+    bool foreign;                                 /* somebody else's commit waits for its confirmation */
     bool asking_alive;
 };
 
@@ -112,6 +114,9 @@ int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr);
 const char *sw_setting(struct ft_call *call, const char *key);            /* of the device, else of the defaults */
 __attribute__((format(printf, 3, 4)))
 int sw_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...);
+
+/* From `show system commit`: sets continues and foreign. */
+void sw_note_commits(struct ft_call *call, const char *log);
 
 /* ---- ends ---- */
 void sw_done(struct ft_call *call, json_t *result);

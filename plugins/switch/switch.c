@@ -250,18 +250,29 @@ static bool is_as_planned(struct ft_call *call, const struct sw *st)
     return !planned || !st->change.from || json_equal(planned, st->change.from);
 }
 
-static void change_ready(struct ft_call *call, struct sw *st)
+/* A call that goes on where an earlier one was cut off keeps what that one saved: what there is now is half the change. */
+static void keep_receipt(struct ft_call *call, struct sw *st)
 {
+    const json_t *saved = st->continues ? host->receipt(call) : NULL;
     struct ft_err err = { 0 };
 
+    if (host->keep(call, saved ? json_deep_copy(saved) : receipt_of(call, st), change_kept, &err) < 0)
+        sw_fail(call, err.class, "%s", err.text);
+}
+
+static void change_ready(struct ft_call *call, struct sw *st)
+{
     if (st->phase == PHASE_PLAN) {
         plan_done(call, st);
+    } else if (st->continues) {
+        st->change.nothing = false;                /* in force, but not for long: change_apply confirms it */
+        keep_receipt(call, st);
     } else if (st->change.nothing) {
         change_done(call);
     } else if (!is_as_planned(call, st)) {
         sw_fail(call, FT_CONFLICT, "%s of port %s on %s has changed since the plan was made: plan again", st->change.path, st->port, st->name);
-    } else if (host->keep(call, receipt_of(call, st), change_kept, &err) < 0) {
-        sw_fail(call, err.class, "%s", err.text);
+    } else {
+        keep_receipt(call, st);
     }
 }
 
@@ -290,7 +301,7 @@ static void probe_ready(struct ft_call *call, struct sw *st)
     static const char *const commits[] = { "show system commit | no-more" };
 
     if (!st->op->bounces)
-        probe_done(call, st->change.nothing, facts_shown(st->facts));
+        probe_done(call, st->change.nothing && !st->continues, facts_shown(st->facts));
     else if (!st->vendor->commits)
         sw_fail(call, FT_INVALID, "%s keeps no record that tells whether port %s was turned off and on", st->vendor->name, st->port);
     else if (!json_is_true(json_object_get(st->facts, "admin_up")))
@@ -307,6 +318,10 @@ static void port_known(struct ft_call *call)
     st->facts = sw_read(call);
     if (!st->facts || (st->phase != PHASE_PROBE && refuses(call, st)))
         return;
+    if (st->foreign && st->phase != PHASE_PROBE) {
+        sw_fail(call, FT_CONFLICT, "a commit of somebody else waits for its confirmation on %s: a change now would confirm it. Try again when it is confirmed or taken back", st->name);
+        return;
+    }
     change_begin(call, st, st->op);
     if (st->vendor->lines(call, st, st->op, st->facts, &err) < 0)
         sw_fail(call, err.class, "%s", err.text);

@@ -2,7 +2,9 @@
 """The switch plugin through `fettle run`, against the lab's switches behind a real sshd: what is typed, what is in force, what is taken back."""
 import json
 import os
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.environ["FETTLE_SOURCE"], "tests", "support"))
 from lab import Lab, last  # noqa: E402
@@ -127,6 +129,31 @@ def refusals(w):
     check("nothing was committed", len(w.commits()) == n, w.commits()[n:])
 
 
+def cut_off(w):
+    """Killed while the port is off: the run goes on where it was, and the port is on again before the switch has to do it."""
+    had, n = w.lines("interfaces ge-0/0/5"), len(w.commits())
+    path = f"{w.lab.dir}/cut.yaml"
+    step = {"id": "it", "run": "switch.port_bounce", "with": {"device": "sw-2", "port": "ge-0/0/5", "off_s": 60}, "undo": "auto", "then": "fine",
+            "verify": {"run": "switch.interface", "with": {"device": "sw-2", "port": "ge-0/0/5"}, "until": "result.admin_up", "every": "1s", "within": "10s"}}
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"fettle": 1, "name": "cut-off", "title": "one step", "category": "change", "severity": "P4", "steps": [step], "outcomes": {"fine": {"title": "done"}}}, f)
+    run = subprocess.Popen([f"{os.environ['FETTLE_BUILD']}/bin/fettle", "run", path, "--json", "--yes", "--config", w.lab.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           text=True, env={**os.environ, "HOME": w.lab.dir})
+    name = json.loads(run.stdout.readline())["run"]
+    until = time.monotonic() + 30
+    while len(w.commits()) == n and time.monotonic() < until:
+        pass
+    run.kill()
+    run.wait()
+    run.stdout.close()
+    check("the port is off", any(line.endswith("ge-0/0/5 disable") for line in w.lines("interfaces ge-0/0/5")), w.commits()[n:])
+    _, events, errors = w.lab.fettle("resume", name, "--json", "--yes")
+    end = last(events, "run.finished") or {}
+    check("the run went on to its end", end.get("status") == "finished", (events[-4:], errors))
+    check("the port is on", w.lines("interfaces ge-0/0/5") == had, w.commits()[n:])
+    check("confirmed", w.commits()[-1]["method"] == "commit" and len(w.commits()) - n == 3, w.commits()[n:])
+
+
 def strangers(w):
     with open(w.lab.config, encoding="utf-8") as f:
         config = f.read()
@@ -146,6 +173,7 @@ def main():
         reads(w)
         changes(w)
         refusals(w)
+        cut_off(w)
         strangers(w)
     print(f"{len(failures)} of the checks failed" if failures else "all checks passed")
     return 1 if failures else 0

@@ -22,6 +22,8 @@
 #define LEAVE J("exit configuration-mode", "Exiting configuration mode\r\n")
 #define END { NULL, NULL }
 
+#define QUIET_LOG "0   2026-11-20 22:00:00 UTC by ana via cli\n1   2026-11-19 10:00:00 UTC by ana via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: old\n"
+
 static char *file(const char *name)
 {
     char path[512], *text;
@@ -80,6 +82,7 @@ static void port_is(struct fake_host *f, const char *config, const char *lldp)
     else
         answers(f, "show lldp neighbors interface", "{\"lldp-neighbors-information\": [{}]}");
     answers(f, "show configuration poe", "set poe interface all\n");
+    answers(f, "show system commit", QUIET_LOG);
 }
 
 static void alive(struct fake_host *f)
@@ -475,6 +478,7 @@ Test(switch, many_addresses_and_no_neighbour_look_like_an_uplink)
     answers_file(f, "show configuration vlans", "vlans.set");
     answers(f, "show lldp neighbors interface", "{\"lldp-neighbors-information\": [{}]}");
     answers(f, "show configuration poe", "");
+    answers(f, "show system commit", QUIET_LOG);
     r = fake_run(f, "poe_cycle", "plan", PORT, NULL);
     cr_expect_not(r->ok);
     cr_expect_eq(r->class, FT_REFUSED);
@@ -683,6 +687,7 @@ Test(switch, poe_cycle_turns_on_what_was_off)
     answers_file(f, "show configuration vlans", "vlans.set");
     answers_file(f, "show ethernet-switching table", "macs.json");
     answers(f, "show lldp neighbors interface", "{}");
+    answers(f, "show system commit", QUIET_LOG);
     dialogue(f, lines);
     alive(f);
     r = fake_run(f, "poe_cycle", "run", PORT, NULL);
@@ -715,9 +720,84 @@ Test(switch, probe_of_a_bounce_looks_for_its_commit)
         if (i == 0)
             snprintf(log, sizeof(log), "0   2026-11-21 02:13:01 UTC by netop via cli\n    fettle run %s: port_bounce ge-0/0/7\n", id);
         answers(f, "show system commit", log);
+        answers(f, "show system commit", log);
         r = fake_run(f, "port_bounce", "probe", PORT, NULL);
         cr_assert(r->ok, "%s", r->error);
         cr_expect_eq(json_is_true(fake_at(r->result, "happened")), logs[i].happened, "%s", log);
+        fake_host_free(f);
+    }
+}
+
+/* ---- a run that was cut off between commit confirmed and commit goes on ---- */
+
+#define OUR_LOG "0   2026-11-21 02:12:01 UTC by netop via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: set_vlan ge-0/0/7\n1   2026-11-19 10:00:00 UTC by ana via cli\n"
+#define THEIR_LOG "0   2026-11-21 02:12:01 UTC by ana via cli commit confirmed, rollback in 10mins\n1   2026-11-19 10:00:00 UTC by ana via cli\n    fettle run 7f3c0a12: old\n"
+#define STAFF_PORT "set interfaces ge-0/0/7 unit 0 family ethernet-switching interface-mode access\nset interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members staff\n"
+
+static void port_and_log(struct fake_host *f, const char *config, const char *log)
+{
+    answers(f, "show system commit", log);
+    port_is(f, config, "lldp-ap.json");
+}
+
+static const struct fake_line confirming[] = { LOGIN, ENTER, LOAD_BEGIN, LOAD_END, C("show | compare", ""), C("commit", "commit complete\r\n"), LEAVE, END };
+
+Test(switch, a_change_that_is_not_confirmed_yet_has_not_happened)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    port_and_log(f, STAFF_PORT, OUR_LOG);
+    r = fake_run(f, "set_vlan", "probe", SET_VLAN, "{'from': 'guests'}");
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(json_is_false(fake_at(r->result, "happened")), "the switch will take it back");
+    fake_host_free(f);
+}
+
+Test(switch, a_change_that_is_not_confirmed_yet_is_confirmed_and_keeps_its_receipt)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    port_and_log(f, STAFF_PORT, OUR_LOG);
+    dialogue(f, confirming);
+    r = fake_run(f, "set_vlan", "run", SET_VLAN, "{'from': 'guests', 'undo': ['set interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members guests']}");
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(typed(r), "show | compare\ncommit\nexit configuration-mode\n"), "%s", typed(r));
+    cr_expect_str_eq(fake_str(r->kept, "undo.0"), "set interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members guests");
+    cr_expect(json_is_true(fake_at(r->result, "changed")));
+    fake_host_free(f);
+}
+
+Test(switch, a_bounce_that_was_cut_off_while_off_goes_on)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_line lines[] = { LOGIN, ENTER, LOAD_BEGIN, LOAD_END, C("show | compare", DIFF),
+        { "commit confirmed 2 comment", "commit confirmed 2 comment \"fettle run 7f3c0a12: port_bounce ge-0/0/7\"\r\n" COMMITTED(2) CONF }, C("commit", "commit complete\r\n"), LEAVE, END };
+    const struct fake_result *r;
+
+    port_and_log(f, "set interfaces ge-0/0/7 disable\n" STAFF_PORT, OUR_LOG);
+    dialogue(f, lines);
+    alive(f);
+    r = fake_run(f, "port_bounce", "run", PORT, "{'from': 'on', 'undo': ['delete interfaces ge-0/0/7 disable']}");
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(typed(r), "load set terminal\ndelete interfaces ge-0/0/7 disable\n\x04"), "%s", typed(r));
+    fake_host_free(f);
+}
+
+Test(switch, somebody_elses_unconfirmed_commit_is_not_confirmed_by_us)
+{
+    static const struct { const char *action, *params; } actions[] = { { "set_vlan", SET_VLAN }, { "port_bounce", PORT }, { "configure", "{'device': 'sw-3', 'lines': ['set interfaces ge-0/0/7 mtu 9000']}" } };
+
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+        struct fake_host *f = switch_host();
+        const struct fake_result *r;
+
+        port_and_log(f, "port.set", THEIR_LOG);
+        r = fake_run(f, actions[i].action, "run", actions[i].params, NULL);
+        cr_expect_not(r->ok, "%s", actions[i].action);
+        cr_expect_eq(r->class, FT_CONFLICT, "%s: %s", actions[i].action, r->error);
+        cr_expect_null(typed(r), "%s", actions[i].action);
         fake_host_free(f);
     }
 }
@@ -811,6 +891,7 @@ Test(switch, configure_tells_what_differs_and_undo_restores_the_parts)
 
     answers_file(f, "show configuration interfaces ge-0/0/7", "port.set");
     answers_file(f, "show configuration vlans guests", "vlans.set");
+    answers(f, "show system commit", QUIET_LOG);
     r = fake_run(f, "configure", "plan", configure_params(), NULL);
     cr_assert(r->ok, "%s", r->error);
     cr_expect_eq(json_array_size(fake_at(r->result, "changes")), 2, "the third line is there already");
@@ -819,6 +900,7 @@ Test(switch, configure_tells_what_differs_and_undo_restores_the_parts)
     receipt = json_dumps(fake_at(r->result, "receipt"), 0);
     answers_file(f, "show configuration interfaces ge-0/0/7", "port.set");
     answers_file(f, "show configuration vlans guests", "vlans.set");
+    answers(f, "show system commit", QUIET_LOG);
     dialogue(f, configure_dialogue);
     alive(f);
     r = fake_run(f, "configure", "run", configure_params(), receipt);
@@ -830,6 +912,7 @@ Test(switch, configure_tells_what_differs_and_undo_restores_the_parts)
     f = switch_host();
     answers(f, "show configuration interfaces ge-0/0/7", "set interfaces ge-0/0/7 description \"new AP\"\nset interfaces ge-0/0/7 unit 0 family ethernet-switching interface-mode access\n");
     answers_file(f, "show configuration vlans guests", "vlans.set");
+    answers(f, "show system commit", QUIET_LOG);
     dialogue(f, configure_dialogue);
     alive(f);
     r = fake_run(f, "configure", "undo", configure_params(), receipt);
@@ -870,6 +953,7 @@ Test(switch, configure_keeps_no_password)
     char *receipt;
 
     answers(f, "show configuration system login", "set system login user ana class super-user\nset system login user ana authentication encrypted-password \"$6$secret\"\n");
+    answers(f, "show system commit", "error: permission denied\n");
     r = fake_run(f, "configure", "plan", "{'device': 'sw-3', 'lines': ['set system login user ben class read-only']}", NULL);
     cr_assert(r->ok, "%s", r->error);
     receipt = json_dumps(fake_at(r->result, "receipt"), 0);
