@@ -191,7 +191,10 @@ static void no_such_playbook(const char *const *folders, const char *name)
         }
     }
     near = names ? ft_suggest(name, names) : NULL;
-    app_fail(2, "there is no playbook '%s'%s%s%s: name a file, or one of those in ./playbooks", name, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+    if (near)
+        app_fail(2, "there is no playbook '%s', did you mean '%s'?", name, near);
+    else
+        app_fail(2, "there is no playbook '%s': name a file, or one of those in ./playbooks", name);
     for (size_t i = 0; i < count; i++)
         free((char *)names[i]);
     free(names);

@@ -4,7 +4,7 @@ packages_build="build-essential cmake ninja-build pkg-config libcurl4-openssl-de
     libssh-dev libuv1-dev libsqlite3-dev libsodium-dev libmicrohttpd-dev libxml2-dev libgraphviz-dev libssl-dev"
 packages_lab="openssh-server openssh-client"
 packages_test="strace clang libclang-rt-14-dev libcriterion-dev json-schema-test-suite kea-dhcp4-server kea-ctrl-agent openssh-server openssh-client
-    python3 python3-aiosmtpd jq curl libxml2-utils procps"
+    python3 python3-aiosmtpd openssl jq curl libxml2-utils procps"
 packages_bench="ansible-core"
 
 install_packages() {
