@@ -184,7 +184,7 @@ struct ft_host {
                 void (*exited)(struct ft_call *call, const struct ft_exec_res *res), struct ft_err *reterr);
 
     /* Run `blocking` on a worker thread with `job`, then `after` on the loop thread (not after the call's end: so `job` must
-     * be freed by `release`, which always comes, on the loop thread, after both). `blocking` may use nothing of the host. */
+     * be freed by `release`, which always comes, on the loop thread, after both; not when work() itself returns an error). `blocking` may use nothing of the host. */
     int (*work)(struct ft_call *call, void *job, void (*blocking)(void *job),
                 void (*after)(struct ft_call *call, void *job), void (*release)(void *job), struct ft_err *reterr);
 
