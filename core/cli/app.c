@@ -273,6 +273,13 @@ const char *app_user(void)
     return pw ? pw->pw_name : "unknown";
 }
 
+bool app_is_run(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n >= 4 && n <= 8 && strspn(text, "0123456789abcdef") == n;
+}
+
 int app_run_events(struct app *app, const char *prefix, char ret_id[9], json_t **ret_events)
 {
     struct ft_err err = { 0 };

@@ -37,5 +37,7 @@ void app_print_diags(struct ft_diags *diags);
 json_t *app_vars(const struct app *app, const struct ft_playbook *playbook, const json_t *params);
 /* Who is at the keyboard. */
 const char *app_user(void);
+/* Whether a word may be the id of a run, or its first digits; else it names a playbook. */
+bool app_is_run(const char *text);
 /* A run by id or prefix; its events. 0 or an exit status. */
 int app_run_events(struct app *app, const char *prefix, char ret_id[9], json_t **ret_events);

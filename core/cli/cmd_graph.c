@@ -33,13 +33,6 @@ static int read_format(enum ft_graph_format *ret)
     return app_fail(2, "there is no format '%s': svg, dot or mermaid", o.format);
 }
 
-static bool looks_like_run(const char *text)
-{
-    size_t n = strlen(text);
-
-    return n >= 4 && n <= 8 && strspn(text, "0123456789abcdef") == n;
-}
-
 static int write_out(const char *text)
 {
     FILE *to = o.output ? fopen(o.output, "w") : stdout;
@@ -61,7 +54,7 @@ static int run(void)
     json_t *events = NULL, *way = NULL;
     struct ft_err err = { 0 };
     char *text = NULL, id[9];
-    bool a_run = looks_like_run(o.what);
+    bool a_run = app_is_run(o.what);
     int status = read_format(&format);
 
     if (!status)

@@ -60,7 +60,6 @@ static void show_vars(const struct ft_playbook *playbook)
 
 static int show_playbook(struct app *app)
 {
-    static const char *const statuses[] = { "ok", "attention", "failed" };
     struct ft_playbook *playbook = app_load_playbook(app, o.what);
     const struct ft_outcome *outcomes;
     size_t count;
@@ -74,7 +73,7 @@ static int show_playbook(struct app *app)
     outcomes = ft_playbook_outcomes(playbook, &count);
     printf("\nOutcomes\n");
     for (size_t i = 0; i < count; i++)
-        printf("  %-28s %-10s %s\n", outcomes[i].name, statuses[outcomes[i].status], outcomes[i].title);
+        printf("  %-28s %-10s %s\n", outcomes[i].name, ft_status_name(outcomes[i].status), outcomes[i].title);
     ft_playbook_unref(playbook);
     return 0;
 }
@@ -122,17 +121,10 @@ static int show_run(struct app *app)
     return status;
 }
 
-static bool looks_like_run(const char *text)
-{
-    size_t n = strlen(text);
-
-    return n >= 4 && n <= 8 && strspn(text, "0123456789abcdef") == n;
-}
-
 static int run(void)
 {
     struct app app;
-    bool a_run = looks_like_run(o.what);
+    bool a_run = app_is_run(o.what);
     int status = app_open(&app, APP_CONFIG | APP_WORLD | (a_run ? APP_STORE : 0));
 
     if (status)

@@ -105,7 +105,7 @@ static void line(struct live *live, const char *mark, enum ft_tone tone, const c
     fflush(live->to);
 }
 
-static int depth_of(const char *path)
+int path_depth(const char *path)
 {
     int depth = 0;
 
@@ -179,18 +179,18 @@ static void on_done(struct live *live, const json_t *event)
     if (json_is_true(json_object_get(event, "recovered"))) {
         char *recovered = ft_asprintf("%s%s(found out after an interruption)", text, *text ? " " : "");
 
-        line(live, "✓", TONE_GOOD, title_of(live, event), recovered, ft_json_int(event, "ms", -1), depth_of(path));
+        line(live, "✓", TONE_GOOD, title_of(live, event), recovered, ft_json_int(event, "ms", -1), path_depth(path));
         free(recovered);
         return;
     }
-    line(live, says_no(seen) ? "✗" : "✓", says_no(seen) ? TONE_BAD : TONE_GOOD, title_of(live, event), text, ft_json_int(event, "ms", -1), depth_of(path));
+    line(live, says_no(seen) ? "✗" : "✓", says_no(seen) ? TONE_BAD : TONE_GOOD, title_of(live, event), text, ft_json_int(event, "ms", -1), path_depth(path));
 }
 
 static void on_failed(struct live *live, const json_t *event)
 {
     const char *to = ft_json_str(event, "to");
 
-    line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), ft_json_int(event, "ms", -1), depth_of(ft_json_str(event, "path")));
+    line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), ft_json_int(event, "ms", -1), path_depth(ft_json_str(event, "path")));
     if (to)
         fprintf(live->to, "      the run goes on (on_error: %s)\n", to);
 }
@@ -201,7 +201,7 @@ static void on_attempt(struct live *live, const json_t *event)
     char *text = ft_asprintf("try %d: %s; again in %s", (int)ft_json_int(event, "attempt", 1), ft_json_str(event, "error"),
                              ft_duration_format((uint64_t)ft_json_int(event, "again_in_ms", 0), wait, sizeof(wait)));
 
-    line(live, "!", TONE_WARN, title_of(live, event), text, -1, depth_of(ft_json_str(event, "path")));
+    line(live, "!", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
     free(text);
 }
 
@@ -209,7 +209,7 @@ static void on_question(struct live *live, const json_t *event)
 {
     const json_t *by = json_object_get(event, "by");
 
-    line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, depth_of(ft_json_str(event, "path")));
+    line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, path_depth(ft_json_str(event, "path")));
     if (json_is_object(by) && *ft_json_str(by, "role"))
         fprintf(live->to, "      needs approval by %s (%d)\n", ft_json_str(by, "role"), (int)ft_json_int(by, "count", 1));
 }
@@ -225,12 +225,12 @@ static void on_look(struct live *live, const json_t *event)
 
 static void on_doubt(struct live *live, const json_t *event)
 {
-    line(live, "?", TONE_WARN, title_of(live, event), ft_json_str(event, "why"), -1, depth_of(ft_json_str(event, "path")));
+    line(live, "?", TONE_WARN, title_of(live, event), ft_json_str(event, "why"), -1, path_depth(ft_json_str(event, "path")));
 }
 
 static void on_unproven(struct live *live, const json_t *event)
 {
-    line(live, "!", TONE_WARN, title_of(live, event), "not proven, taking it back", -1, depth_of(ft_json_str(event, "path")));
+    line(live, "!", TONE_WARN, title_of(live, event), "not proven, taking it back", -1, path_depth(ft_json_str(event, "path")));
 }
 
 static void on_rollback(struct live *live, const json_t *event)
@@ -261,7 +261,7 @@ static void on_answered(struct live *live, const json_t *event)
     else
         text = ft_asprintf("%s by %s%s%s%s%s%s", json_object_get(event, "values") ? "answered" : yes ? "approved" : "refused", by && *by ? by : "somebody",
                            where && *where ? " (" : "", where ? where : "", where && *where ? ")" : "", !yes && reason && *reason ? ": " : "", !yes && reason ? reason : "");
-    line(live, yes ? "✓" : "✗", yes ? TONE_GOOD : TONE_BAD, "", text, -1, depth_of(ft_json_str(event, "path")));
+    line(live, yes ? "✓" : "✗", yes ? TONE_GOOD : TONE_BAD, "", text, -1, path_depth(ft_json_str(event, "path")));
     free(text);
 }
 

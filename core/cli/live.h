@@ -12,6 +12,8 @@ void live_event(struct live *live, const json_t *event);
 void live_progress(struct live *live, const char *path, const char *text);
 /* Take away the line under way, so that others may print. */
 void live_clear(struct live *live);
+/* Columns by which a step within another one is indented: its path says how deep it stands. */
+int path_depth(const char *path);
 /* A dry run's plan as text. */
 void plan_print(FILE *to, bool colour, const json_t *plan);
 /* What a write would change, indented: the request or commands, and the values before and after. */

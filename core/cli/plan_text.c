@@ -93,15 +93,6 @@ static void print_ways(FILE *to, const json_t *node)
     }
 }
 
-static int depth_of(const char *path)
-{
-    int depth = 0;
-
-    for (; *path; path++)
-        depth += *path == '/' ? 2 : 0;
-    return depth;
-}
-
 static void print_node(FILE *to, bool colour, const json_t *node)
 {
     const json_t *write = json_object_get(node, "write");
@@ -111,7 +102,7 @@ static void print_node(FILE *to, bool colour, const json_t *node)
 
     if (!write && (ft_streq(verb, "set") || ft_streq(verb, "lua")) && !ft_json_str(node, "error"))
         return;
-    fprintf(to, "%s %*s", json_is_true(json_object_get(node, "certain")) ? "   " : "  ?", depth_of(ft_json_str(node, "path")), "");
+    fprintf(to, "%s %*s", json_is_true(json_object_get(node, "certain")) ? "   " : "  ?", path_depth(ft_json_str(node, "path")), "");
     term_put(to, colour, write ? TONE_WARN : TONE_DIM, write ? effect : effect ? "read" : verb);
     fprintf(to, "%*s%s", (int)(12 - strlen(write ? effect : effect ? "read" : verb)), "", ft_json_str(node, "title"));
     if (seen)

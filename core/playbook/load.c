@@ -492,6 +492,13 @@ const char *ft_playbook_path(const struct ft_playbook *playbook) { return playbo
 const char *ft_playbook_digest(const struct ft_playbook *playbook) { return playbook->digest; }
 const struct ft_list_of_steps *ft_playbook_steps(const struct ft_playbook *playbook) { return &playbook->steps; }
 const json_t *ft_playbook_vars(const struct ft_playbook *playbook) { return playbook->vars; }
+const char *ft_status_name(enum ft_status status)
+{
+    static const char *const names[] = { "ok", "attention", "failed" };
+
+    return names[status];
+}
+
 const struct ft_tmpl *ft_playbook_locks(const struct ft_playbook *playbook) { return playbook->locks; }
 uint64_t ft_playbook_runtime_ms(const struct ft_playbook *playbook) { return playbook->runtime_ms; }
 unsigned ft_playbook_max_writes(const struct ft_playbook *playbook) { return playbook->max_writes; }

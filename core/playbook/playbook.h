@@ -114,6 +114,7 @@ struct ft_step {
 };
 
 enum ft_status { FT_STATUS_OK, FT_STATUS_ATTENTION, FT_STATUS_FAILED };
+const char *ft_status_name(enum ft_status status);       /* as playbooks write it: "ok", "attention", "failed" */
 
 struct ft_outcome {
     const char *name, *title;

@@ -598,13 +598,12 @@ static json_t *children_result(struct dry_list *l, const struct dry_list *last)
     json_object_foreach(last->outcomes, name, value)
         break;
     if (json_object_size(last->outcomes) == 1 && ft_streq(json_string_value(value), "certain") && !last->may_fail) {
-        static const char *const statuses[] = { "ok", "attention", "failed" };
         size_t count;
         const struct ft_outcome *o = ft_playbook_outcomes(l->step->callee, &count);
 
         for (size_t i = 0; i < count; i++)
             if (ft_streq(o[i].name, name))
-                return json_pack("{s:s, s:s, s:s, s:o}", "outcome", name, "status", statuses[o[i].status], "title", o[i].title, "diagnosis", ft_unknown(o[i].title));
+                return json_pack("{s:s, s:s, s:s, s:o}", "outcome", name, "status", ft_status_name(o[i].status), "title", o[i].title, "diagnosis", ft_unknown(o[i].title));
     }
     return ft_unknown(l->step->title);
 }

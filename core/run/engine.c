@@ -467,11 +467,9 @@ static json_t *said(const struct ft_tmpl *tmpl, const json_t *env, json_t *other
 
 void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const json_t *env)
 {
-    static const char *const statuses[] = { "ok", "attention", "failed" };
-
     json_decref(run->final);
     run->final = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "status", outcome->rollback ? "rolled_back" : "finished", "outcome", outcome->name,
-                           "outcome_status", statuses[outcome->status], "title", outcome->title,
+                           "outcome_status", ft_status_name(outcome->status), "title", outcome->title,
                            "diagnosis", said(outcome->diagnosis, env, json_string(outcome->title)), "evidence", said(outcome->evidence, env, json_array()));
     if (outcome->rollback && json_array_size(run->undo))
         rollback_start(run, outcome->title);
@@ -479,11 +477,10 @@ void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const jso
         run_finish(run);
 }
 
-void run_failed(struct ft_run *run, enum ft_class class, const char *path, const char *text)
+void run_failed(struct ft_run *run, enum ft_class class, const char *text)
 {
     char *why = ft_strdup(text);
 
-    (void)path;
     json_decref(run->final);
     run->final = json_pack("{s:s, s:s, s:s, s:s, s:s}", "status", "failed", "outcome", "", "title", "The run failed", "class", ft_class_name(class), "diagnosis", why);
     if (json_array_size(run->undo))
@@ -514,7 +511,7 @@ static void stopped(struct ft_run *run)
     if (run->limit_hit) {
         char *text = ft_asprintf("the run took longer than its limit of %s", ft_duration_format(ft_playbook_runtime_ms(run->playbook), limit, sizeof(limit)));
 
-        run_failed(run, FT_TIMEOUT, NULL, text);
+        run_failed(run, FT_TIMEOUT, text);
         free(text);
         return;
     }

@@ -240,14 +240,13 @@ static json_t *filled(const struct ft_tmpl *tmpl, const json_t *env, const char 
 
 static void call_over(struct step_run *step, struct list_run *child)
 {
-    static const char *const statuses[] = { "ok", "attention", "failed" };
     const struct ft_outcome *o = child->outcome;
 
     if (child->failed) {
         step_fail(step, child->class, child->error);
         return;
     }
-    step_done(step, json_pack("{s:s, s:s, s:s, s:o}", "outcome", o->name, "status", statuses[o->status], "title", o->title,
+    step_done(step, json_pack("{s:s, s:s, s:s, s:o}", "outcome", o->name, "status", ft_status_name(o->status), "title", o->title,
                               "diagnosis", filled(o->diagnosis, child->env, o->title)));
 }
 

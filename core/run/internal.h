@@ -108,7 +108,6 @@ struct step_run {
 };
 
 /* journal.c */
-typedef void run_written(struct step_run *step, int code, const struct ft_err *err);
 json_t *ev(const char *type, const char *path);    /* path may be NULL */
 void run_note(struct ft_run *run, json_t *event);  /* state that follows from events, live and past alike */
 void run_ride(struct ft_run *run, json_t *event);  /* journal it; nobody waits */
@@ -120,7 +119,7 @@ void run_info(struct ft_run *run, const char *status, const char *outcome, const
 
 /* engine.c */
 void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const json_t *env);
-void run_failed(struct ft_run *run, enum ft_class class, const char *path, const char *text);
+void run_failed(struct ft_run *run, enum ft_class class, const char *text);
 void run_broken(struct ft_run *run, const struct ft_err *err);       /* the journal cannot be written: stop here */
 void run_check_idle(struct ft_run *run);                             /* something ended: is the run parked, or over? */
 void run_finish(struct ft_run *run);

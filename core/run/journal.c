@@ -21,7 +21,7 @@ uint64_t run_now_us(const struct ft_run *run)
     return ft_clock_mono_us(ft_loop_clock(run->engine->o.loop));
 }
 
-static void undo_push(struct ft_run *run, const char *path, const json_t *intent, const json_t *result)
+static void undo_push(struct ft_run *run, const char *path, const json_t *intent)
 {
     const json_t *undo = json_object_get(intent, "undo");
     const json_t *kept;
@@ -37,7 +37,6 @@ static void undo_push(struct ft_run *run, const char *path, const json_t *intent
     json_object_set(item, "title", json_object_get(intent, "title"));
     kept = json_object_get(intent, "kept");
     json_object_set(item, "receipt", kept ? (json_t *)kept : json_object_get(json_object_get(intent, "plan"), "receipt"));
-    (void)result;
     json_array_append_new(run->undo, item);
 }
 
@@ -71,14 +70,14 @@ void run_note(struct ft_run *run, json_t *event)
 
         run->steps_done++;
         if (intent) {
-            undo_push(run, path, intent, json_object_get(event, "result"));
+            undo_push(run, path, intent);
             json_object_del(run->intents, path);
         }
     } else if (ft_streq(type, "step.unproven")) {
         json_t *intent = json_object_get(run->intents, path);
 
         if (intent)
-            undo_push(run, path, intent, NULL);
+            undo_push(run, path, intent);
         json_object_del(run->intents, path);
     } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
         json_object_del(run->intents, path);

@@ -41,7 +41,7 @@ static void list_over(struct list_run *list)
     if (list->owner)
         fan_child_over(list->owner, list);
     else if (list->failed)
-        run_failed(list->run, list->class, NULL, list->error);
+        run_failed(list->run, list->class, list->error);
     else
         run_outcome(list->run, list->outcome, list->env);
 }
