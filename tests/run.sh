@@ -33,5 +33,6 @@ ctest --preset asan -j "$jobs" --no-tests=error 2>&1 | tee "$log" || status=$?
 # ctest counts programs and scripts; each of them checks many cases.
 total=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' "$log" | tail -n 1)
 failed=$(sed -n 's/.*, \([0-9]*\) tests failed out of .*/\1/p' "$log" | tail -n 1)
-printf '\n%d passed, %d failed\n' "$((${total:-0} - ${failed:-0}))" "${failed:-0}"
+skipped=$(grep -c '\*\*\*Skipped' "$log" || true)
+printf '\n%d passed, %d failed, %d skipped\n' "$((${total:-0} - ${failed:-0} - skipped))" "${failed:-0}" "$skipped"
 exit "$status"

@@ -195,7 +195,7 @@ static int check_actions(const struct ft_plugin *def, const char *path, struct f
 
 static int check_capabilities(const struct ft_plugin *def, const char *path, struct ft_err *reterr)
 {
-    static const char *const known[] = { "http", "ssh", "tcp", "exec", "work" };
+    static const char *const known[] = { "http", "ssh", "tcp", "udp", "websocket", "exec", "work", "file" };
     const char *word = def->capabilities ? def->capabilities : "";
 
     for (size_t len; *(word += strspn(word, " ")); word += len) {
@@ -205,7 +205,7 @@ static int check_capabilities(const struct ft_plugin *def, const char *path, str
         for (size_t i = 0; i < ARRAY_LEN(known) && !found; i++)
             found = strlen(known[i]) == len && memcmp(known[i], word, len) == 0;
         if (!found)
-            return ft_err_set(reterr, -ENOEXEC, "plugin %s asks for '%.*s', which this fettle does not know (it knows http, ssh, tcp, exec and work)", path, (int)len, word);
+            return ft_err_set(reterr, -ENOEXEC, "plugin %s asks for '%.*s', which this fettle does not know (it knows http, ssh, tcp, udp, websocket, exec, work and file)", path, (int)len, word);
     }
     return 0;
 }

@@ -23,7 +23,7 @@
 #include <fettle/err.h>
 
 #define FT_ABI_MAJOR 1
-#define FT_ABI_MINOR 0
+#define FT_ABI_MINOR 1       /* 1: cert_file and key_file, TLS on tcp, udp, websocket, jump hosts, files */
 #define FT_EXPORT __attribute__((visibility("default")))
 
 struct ft_call;      /* one started call of one entry of one action; opaque */
@@ -60,6 +60,7 @@ struct ft_http_req {
     unsigned connect_timeout_ms;             /* 0: 5000 */
     size_t max_bytes;                        /* largest answer accepted; 0: 8 MiB */
     const char *mail_from; const char *const *mail_to;   /* addresses; mail_to ends with NULL */
+    const char *cert_file, *key_file;        /* PEM, our own certificate where the server asks for one; NULL: none */
 };
 
 /* What came back. Valid until the callback returns; json is borrowed (json_incref to keep it). */
@@ -74,7 +75,7 @@ struct ft_http_res {
 };
 typedef void ft_http_cb(struct ft_call *call, const struct ft_http_res *res, void *arg);
 
-/* ---- Streams: SSH channels, TCP, TLS ---------------------------------------------------------------------------- */
+/* ---- Streams: SSH channels, TCP, TLS, UDP, websockets ------------------------------------------------------------ */
 
 enum ft_ssh_kind { FT_SSH_EXEC, FT_SSH_SHELL, FT_SSH_SHELL_PTY, FT_SSH_SUBSYSTEM };
 
@@ -90,12 +91,39 @@ struct ft_ssh_req {
     unsigned connect_timeout_ms;             /* 0: 10000 */
     enum ft_ssh_kind kind;
     const char *command;                     /* EXEC: the command; SUBSYSTEM: its name */
+    const struct ft_ssh_req *jump;           /* log in there first and go on through it (ssh -J); its kind and command do not count. NULL: directly */
+    unsigned keepalive_s;                    /* ask an idle session so often whether it lives; 0: 15. Three silences end it */
 };
 
 struct ft_tcp_req {
     size_t size;
     const char *host; uint16_t port;
-    unsigned connect_timeout_ms;             /* 0: 5000 */
+    unsigned connect_timeout_ms;             /* 0: 5000; with TLS the handshake counts */
+    bool tls;                                /* TLS (1.2 or newer) from the first byte; the certificate is checked */
+    bool no_verify;                          /* with tls: not checked; only when the configuration says so out loud */
+    const char *server_name;                 /* whom the certificate must name, and SNI; NULL: host */
+    const char *ca_file;                     /* PEM; NULL: the system's */
+    const char *cert_file, *key_file;        /* PEM, our own; NULL: none */
+};
+
+/* Datagrams to and from one peer: each stream_write sends one, each data() is one, whole, from that peer only. An ICMP "port
+ * unreachable" closes the stream with FT_UNREACHABLE. Nothing is repeated: that is the protocol's business. stream_eof does nothing. */
+struct ft_udp_req {
+    size_t size;
+    const char *host; uint16_t port;
+    const char *local_host; uint16_t local_port;     /* NULL and 0: any */
+};
+
+/* A websocket client (RFC 6455): each stream_write sends one text message, each data() is one whole message, text or binary.
+ * A refused upgrade closes with the class its HTTP status has (401, 403: FT_DENIED; 404: FT_NOT_FOUND; else FT_REFUSED). Pings are answered. */
+struct ft_ws_req {
+    size_t size;
+    const char *url;                         /* ws:// or wss:// */
+    const struct ft_http_header *headers;    /* ends with {NULL, NULL}; may be NULL. Values are never logged */
+    const char *subprotocol;                 /* NULL: none */
+    const char *ca_file; bool no_verify;     /* as in struct ft_tcp_req */
+    unsigned connect_timeout_ms;             /* 0: 10000, until the upgrade is accepted */
+    size_t max_message;                      /* larger ones close the stream with FT_INVALID; 0: 1 MiB */
 };
 
 /* Callbacks of a stream; each may be NULL. `closed` comes exactly once, last, unless the call is over before. */
@@ -123,6 +151,18 @@ struct ft_exec_res {
     const char *out; size_t out_len;
     const char *err; size_t err_len;
 };
+
+/* ---- Files: backups, captures, reports ---------------------------------------------------------------------------- */
+
+/* The end of a write or a read. Valid until the callback returns. */
+struct ft_file_res {
+    size_t size;
+    enum ft_class class; const char *error;  /* FT_CLASS_NONE and NULL: fine */
+    const char *path;                        /* absolute */
+    const char *bytes; size_t len;           /* of a read: NUL-terminated after len. Of a write: NULL, and how many were written */
+    char sha256[65];                         /* of the content, lower-case hex */
+};
+typedef void ft_file_cb(struct ft_call *call, const struct ft_file_res *res);
 
 /* ---- The host ---------------------------------------------------------------------------------------------------- */
 
@@ -191,6 +231,19 @@ struct ft_host {
     /* A token bucket shared by all calls of this process: `go` comes when one more call of `key` fits in
      * `per_hour`. It is the politeness towards an API; the answer 429 is handled by http() besides. */
     int (*budget)(struct ft_call *call, const char *key, unsigned per_hour, void (*go)(struct ft_call *call), struct ft_err *reterr);
+
+    /* ABI 1.1: not there where abi_minor is 0. */
+    int (*udp)(struct ft_call *call, const struct ft_udp_req *req, const struct ft_stream_events *events,
+               struct ft_stream **ret_stream, struct ft_err *reterr);
+    int (*websocket)(struct ft_call *call, const struct ft_ws_req *req, const struct ft_stream_events *events,
+                     struct ft_stream **ret_stream, struct ft_err *reterr);
+
+    /* A file of the user's, mode 0600, complete and flushed or not there at all; never an overwrite: another content under that
+     * path ends as FT_CONFLICT, the same content is fine. A relative path lies below the data folder's `files/` (and may not leave
+     * it); folders are made. The bytes are copied. */
+    int (*file_write)(struct ft_call *call, const char *path, const void *bytes, size_t len, ft_file_cb *written, struct ft_err *reterr);
+    /* The same paths. max_bytes 0: 16 MiB; a larger file ends as FT_INVALID. */
+    int (*file_read)(struct ft_call *call, const char *path, size_t max_bytes, ft_file_cb *read, struct ft_err *reterr);
 };
 
 /* ---- What a plugin describes ------------------------------------------------------------------------------------- */
@@ -241,7 +294,7 @@ struct ft_plugin {
     uint16_t abi_major, abi_minor;
     uint32_t size;
     const char *name, *version, *summary;
-    const char *capabilities;     /* what it will ask of the host, of: http ssh tcp exec work; separated by spaces */
+    const char *capabilities;     /* what it will ask of the host, of: http ssh tcp udp websocket exec work file; separated by spaces */
     const char *config_schema;    /* of its section under `plugins:`; "x-secret": true marks a secret reference */
     /* Once per process, before the first call. config as host->config(). May not block. */
     int (*open)(const struct ft_host *host, const json_t *config, void **ret_instance, struct ft_err *reterr);

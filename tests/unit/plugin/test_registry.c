@@ -91,7 +91,7 @@ Test(registry, refuses_broken_plugins_with_a_sentence)
         { HEAD ACTION("") PLUGIN(".open = NULL, "), "`open`" },
         { HEAD ACTION("") PLUGIN(".actions = NULL, "), "no actions" },
         { HEAD ACTION("") PLUGIN(".actions = actions + 1, "), "no actions" },
-        { HEAD ACTION("") PLUGIN(".capabilities = \"http udp\", "), "'udp'" },
+        { HEAD ACTION("") PLUGIN(".capabilities = \"http ftp\", "), "'ftp'" },
         { HEAD ACTION("") PLUGIN(".capabilities = \" http  ssh tcp exec work \", "), NULL },
         { HEAD ACTION("") PLUGIN(".config_schema = \"{\\\"type\\\": \", "), "configuration" },
         { HEAD ACTION(".size = 8, ") PLUGIN(""), "8 bytes" },
