@@ -18,6 +18,8 @@ struct ft_loop *ft_loop_new(struct ft_clock *clock)
     /* A peer that closes early, or a file that may not grow any more, is an error to report, not a reason to die. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    /* Names are looked up on the pool's threads, too: a few jobs that wait for long must not stop them. */
+    setenv("UV_THREADPOOL_SIZE", "16", /* overwrite= */ 0);
     loop->clock = clock ? clock : ft_clock_system();
     loop->deferred_end = &loop->deferred;
     ft_list_init(&loop->children);

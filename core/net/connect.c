@@ -14,6 +14,10 @@ struct ft_connect {
     struct ft_loop *loop;
     char *host;
     char port[8];
+    int type;                         /* SOCK_STREAM or SOCK_DGRAM */
+    char *local_host;                 /* datagrams: where they come from; NULL and 0: any */
+    uint16_t local_port;
+    bool no_local;                    /* it was that which failed last */
     unsigned timeout_ms;
     uint64_t deadline_us;
     uv_getaddrinfo_t resolve;
@@ -49,6 +53,7 @@ static void free_connect(struct ft_connect *c)
     if (c->list)
         uv_freeaddrinfo(c->list);
     free(c->host);
+    free(c->local_host);
     free(c);
 }
 
@@ -66,7 +71,10 @@ static void fail(struct ft_connect *c)
     char waited[40];
 
     ft_duration_format(c->timeout_ms, waited, sizeof(waited));
-    if (c->last_error == -ETIMEDOUT)
+    if (c->no_local)
+        ft_err_class(&err, FT_UNREACHABLE, c->last_error, "cannot send from %s port %u: %s", c->local_host ? c->local_host : "any address", c->local_port,
+                     strerror(-c->last_error));
+    else if (c->last_error == -ETIMEDOUT)
         ft_err_class(&err, FT_UNREACHABLE, -ETIMEDOUT, "no connection in %s; is the host up, and does a firewall drop the packets?", waited);
     else if (c->last_error == -ECONNREFUSED)
         ft_err_class(&err, FT_UNREACHABLE, -ECONNREFUSED, "connection refused; is the service running, and is it that port?");
@@ -80,7 +88,8 @@ static void connected(struct ft_connect *c)
     int fd = c->fd, on = 1;
 
     c->fd = -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));     /* dialogues are small packets */
+    if (c->type == SOCK_STREAM)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* dialogues are small packets */
     finish(c, fd, NULL);
 }
 
@@ -137,6 +146,23 @@ static void watch(struct ft_connect *c, const struct addrinfo *address)
     c->timer = ft_timer_start(c->loop, share_ms(c, address), too_slow, c);
 }
 
+static int bind_local(struct ft_connect *c, int family)
+{
+    struct addrinfo hints = { .ai_family = family, .ai_socktype = c->type, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE }, *own;
+    char port[8];
+    int r;
+
+    if (!c->local_host && !c->local_port)
+        return 0;
+    snprintf(port, sizeof(port), "%u", c->local_port);
+    if (getaddrinfo(c->local_host, port, &hints, &own) != 0)
+        errno = EAFNOSUPPORT;         /* an IPv4 address of ours does not reach an IPv6 one of theirs */
+    else if ((r = bind(c->fd, own->ai_addr, own->ai_addrlen), freeaddrinfo(own), r) == 0)
+        return 0;
+    c->no_local = true;
+    return -1;
+}
+
 static void try_next(void *arg)
 {
     struct ft_connect *c = arg;
@@ -145,8 +171,9 @@ static void try_next(void *arg)
         const struct addrinfo *address = c->next;
 
         c->next = address->ai_next;
-        c->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (c->fd >= 0 && (connect(c->fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS)) {
+        c->no_local = false;
+        c->fd = socket(address->ai_family, c->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (c->fd >= 0 && bind_local(c, address->ai_family) == 0 && (connect(c->fd, address->ai_addr, address->ai_addrlen) == 0 || errno == EINPROGRESS)) {
             watch(c, address);
             return;
         }
@@ -192,37 +219,63 @@ static void resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
     try_next(c);
 }
 
-struct ft_connect *ft_connect_start(struct ft_loop *loop, const char *host, uint16_t port, unsigned timeout_ms,
-                                    void (*done)(void *arg, int fd, const struct ft_err *err), void *arg)
+static struct ft_connect *begin(struct ft_connect *c)
 {
-    struct ft_connect *c = ft_calloc(1, sizeof(*c));
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+    struct addrinfo hints = { .ai_socktype = c->type, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
 
-    c->loop = loop;
-    c->host = ft_strdup(host);
     c->fd = -1;
-    c->timeout_ms = timeout_ms;
-    c->deadline_us = ft_clock_mono_us(ft_loop_clock(loop)) + timeout_ms * 1000ull;
-    c->done = done;
-    c->arg = arg;
-    snprintf(c->port, sizeof(c->port), "%u", port);
-    ft_loop_hold(loop, 1);
-    if (getaddrinfo(host, c->port, &hints, &c->list) == 0) {      /* an address needs no thread */
+    c->deadline_us = ft_clock_mono_us(ft_loop_clock(c->loop)) + c->timeout_ms * 1000ull;
+    ft_loop_hold(c->loop, 1);
+    if (getaddrinfo(c->host, c->port, &hints, &c->list) == 0) {   /* an address needs no thread */
         c->next = c->list;
-        ft_loop_defer(loop, try_next, c);
+        ft_loop_defer(c->loop, try_next, c);
         return c;
     }
     hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
     c->resolve.data = c;
     c->resolving = true;
-    if (uv_getaddrinfo(ft_loop_uv(loop), &c->resolve, resolved, c->host, c->port, &hints) < 0) {
+    if (uv_getaddrinfo(ft_loop_uv(c->loop), &c->resolve, resolved, c->host, c->port, &hints) < 0) {
         c->resolving = false;
         c->last_error = -EINVAL;
-        ft_loop_defer(loop, try_next, c);         /* no addresses: it fails */
+        ft_loop_defer(c->loop, try_next, c);      /* no addresses: it fails */
         return c;
     }
-    c->timer = ft_timer_start(loop, timeout_ms, no_name_in_time, c);
+    c->timer = ft_timer_start(c->loop, c->timeout_ms, no_name_in_time, c);
     return c;
+}
+
+static struct ft_connect *new_connect(struct ft_loop *loop, int type, const char *host, uint16_t port, unsigned timeout_ms)
+{
+    struct ft_connect *c = ft_calloc(1, sizeof(*c));
+
+    c->loop = loop;
+    c->type = type;
+    c->host = ft_strdup(host);
+    snprintf(c->port, sizeof(c->port), "%u", port);
+    c->timeout_ms = timeout_ms;
+    return c;
+}
+
+struct ft_connect *ft_connect_start(struct ft_loop *loop, const char *host, uint16_t port, unsigned timeout_ms,
+                                    void (*done)(void *arg, int fd, const struct ft_err *err), void *arg)
+{
+    struct ft_connect *c = new_connect(loop, SOCK_STREAM, host, port, timeout_ms);
+
+    c->done = done;
+    c->arg = arg;
+    return begin(c);
+}
+
+struct ft_connect *ft_connect_datagrams(struct ft_loop *loop, const struct ft_udp_req *req, unsigned timeout_ms,
+                                        void (*done)(void *arg, int fd, const struct ft_err *err), void *arg)
+{
+    struct ft_connect *c = new_connect(loop, SOCK_DGRAM, req->host, req->port, timeout_ms);
+
+    c->local_host = ft_strdup(req->local_host);
+    c->local_port = req->local_port;
+    c->done = done;
+    c->arg = arg;
+    return begin(c);
 }
 
 void ft_connect_cancel(struct ft_connect *c)

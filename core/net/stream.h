@@ -1,4 +1,4 @@
-/* stream.h: byte streams on the loop: TCP connections and SSH channels, one interface for both. */
+/* stream.h: streams on the loop: TCP and TLS connections, SSH channels, datagrams, websockets: one interface for all. */
 #pragma once
 #include <fettle/plugin.h>
 #include "loop/loop.h"
@@ -11,6 +11,8 @@ struct ft_stream_handler {
 };
 
 int ft_tcp_open(struct ft_loop *loop, const struct ft_tcp_req *req, const struct ft_stream_handler *handler, void *arg,
+                struct ft_stream **ret, struct ft_err *reterr);
+int ft_udp_open(struct ft_loop *loop, const struct ft_udp_req *req, const struct ft_stream_handler *handler, void *arg,
                 struct ft_stream **ret, struct ft_err *reterr);
 /* Queued; what is not sent when the other side is slow is bounded at 4 MiB (-ENOBUFS). */
 int ft_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr);
