@@ -87,13 +87,29 @@ static int open_config(struct app *app)
     return app->config ? 0 : 2;
 }
 
+/* The data folder is the one that the store lies in; malloced, absolute. */
+static char *state_dir(const struct app *app)
+{
+    const char *store = globals.store ? globals.store : ft_config_store(app->config), *slash = strrchr(store, '/');
+    char *here, *dir;
+
+    if (*store == '/')
+        return ft_strndup(store, slash == store ? 1 : (size_t)(slash - store));
+    here = getcwd(NULL, 0);
+    dir = slash ? ft_asprintf("%s/%.*s", here ? here : "", (int)(slash - store), store) : ft_strdup(here ? here : "/");
+    free(here);
+    return dir;
+}
+
 static void open_world(struct app *app, bool calls)
 {
+    char *dir = state_dir(app);
     struct ft_registry_opts opts = { .loop = calls ? app->loop : NULL, .secrets = app->secrets, .config = ft_config_json(app->config),
-                                      .config_path = *ft_config_path(app->config) ? ft_config_path(app->config) : NULL };
+                                      .state_dir = dir, .config_path = *ft_config_path(app->config) ? ft_config_path(app->config) : NULL };
 
     app->script = ft_script_new(ft_path_lua());
     app->registry = ft_registry_new(&opts);
+    free(dir);
     app->world = (struct ft_playbook_world){
         .script = app->script, .action = world_action, .params_schema = world_params, .result_schema = world_result, .effects = world_effects,
         .has_undo = world_has_undo, .full_name = world_name, .arg = app->registry,

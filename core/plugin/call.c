@@ -219,6 +219,7 @@ static void deadline_over(void *arg)
         return;
     }
     polite_end(call);
+    call_settle(call);
     if (!call->ended)
         call_end(call, NULL, class_of_silence(call),
                  ft_asprintf("%s did not end within its %s%s", call->info->full, ft_duration_format(call->timeout_ms, words, sizeof(words)),

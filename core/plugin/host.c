@@ -4,14 +4,15 @@
 #include "base/log.h"
 #include "data/json.h"
 #include "net/stream.h"
+#include "plugin/files.h"
 
-enum { MAX_MEMORY = 16 << 20 };
+enum { MAX_MEMORY = 16 << 20, MAX_FILE = 256 << 20, MAX_READ = 16 << 20 };
 
-enum part_kind { PART_TIMER, PART_HTTP, PART_STREAM, PART_CHILD, PART_WORK };
+enum part_kind { PART_TIMER, PART_HTTP, PART_STREAM, PART_CHILD, PART_WORK, PART_FILE };
 
 struct part {
     struct ft_list in_call, in_streams;
-    struct ft_call *call;                /* NULL: the call is over; only work outlives it */
+    struct ft_call *call;                /* NULL: the call is over; only work and files outlive it */
     struct plugin *plugin;               /* work's */
     enum part_kind kind;
     union {
@@ -26,9 +27,11 @@ struct part {
         ft_http_cb *http;
         void (*exited)(struct ft_call *call, const struct ft_exec_res *res);
         void (*after)(struct ft_call *call, void *job);
+        ft_file_cb *file;
     } fn;
     struct ft_stream_events events;
-    void *arg;                           /* http's argument; work's job */
+    bool opened, early;                  /* a stream's: it is open; something was written before */
+    void *arg;                           /* http's argument; work's job; a struct ft_file_job */
     void (*blocking)(void *job);
     void (*release)(void *job);
 };
@@ -66,6 +69,9 @@ void call_drop_parts(struct ft_call *call)
         case PART_HTTP: ft_http_cancel(part->handle.transfer); break;
         case PART_STREAM: ft_stream_close(part->handle.stream); break;
         case PART_CHILD: ft_child_kill(part->handle.child); break;
+        case PART_FILE:
+            ft_file_job_give_up(part->arg);
+            /* fall through */
         case PART_WORK:
             /* The thread may be in the middle of it: the part stays until `release`. */
             ft_list_remove(&part->in_call);
@@ -81,10 +87,46 @@ bool call_in_flight(const struct ft_call *call)
 {
     struct ft_list *pos, *tmp;
 
-    ft_list_each(pos, tmp, &call->parts)
-        if (ft_container(pos, struct part, in_call)->kind == PART_HTTP)
+    ft_list_each(pos, tmp, &call->parts) {
+        const struct part *part = ft_container(pos, struct part, in_call);
+
+        if (part->kind == PART_HTTP || part->kind == PART_WORK || part->kind == PART_FILE || (part->kind == PART_STREAM && !part->opened))
             return true;
+    }
     return false;
+}
+
+/* At the end of its time: a file that is not written yet will not be. */
+void call_settle(struct ft_call *call)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &call->parts) {
+        struct part *part = ft_container(pos, struct part, in_call);
+
+        if (part->kind == PART_FILE && !ft_file_job_give_up(part->arg))
+            call->sent = true;
+    }
+}
+
+/* A request as this host knows it: what a plugin of an older interface does not know is zero, what a newer one adds is left out. */
+static int take_req(void *ret, size_t size, const void *req, struct ft_err *reterr)
+{
+    size_t theirs = *(const size_t *)req;
+
+    memset(ret, 0, size);
+    if (theirs < sizeof(size_t))
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the plugin's request does not say its size; that is a fault of the plugin");
+    memcpy(ret, req, ft_min(theirs, size));
+    return 0;
+}
+
+/* A connection that is not there at the deadline ends by itself, and says why. */
+static unsigned connect_ms(unsigned wanted, unsigned usual, uint64_t remaining)
+{
+    unsigned ms = wanted ? wanted : usual;
+
+    return (unsigned)ft_max(ft_min((uint64_t)ms, remaining), (uint64_t)1);
 }
 
 /* ---- ends and inputs */
@@ -274,28 +316,34 @@ static void http_answered(void *arg, const struct ft_http_res *res)
     fn(call, res, fn_arg);
 }
 
-static int host_http(struct ft_call *call, const struct ft_http_req *req, ft_http_cb *answered, void *arg, struct ft_err *reterr)
+static int host_http(struct ft_call *call, const struct ft_http_req *given, ft_http_cb *answered, void *arg, struct ft_err *reterr)
 {
+    struct ft_http_req req;
     struct part *part;
     int r = may(call, "http", reterr);
 
+    if (r == 0)
+        r = take_req(&req, sizeof(req), given, reterr);
     if (r < 0)
         return r;
     part = part_new(call, PART_HTTP);
     part->fn.http = answered;
     part->arg = arg;
-    r = ft_http_start(registry_http(call->registry), req, ft_max(host_remaining_ms(call), 1ull), http_answered, part, &part->handle.transfer, reterr);
+    r = ft_http_start(registry_http(call->registry), &req, ft_max(host_remaining_ms(call), 1ull), http_answered, part, &part->handle.transfer, reterr);
     if (r < 0)
         part_free(part);
     else
-        call->sent |= (req->flags & (FT_HTTP_WRITE | FT_HTTP_MAIL)) != 0;
+        call->sent |= (req.flags & (FT_HTTP_WRITE | FT_HTTP_MAIL)) != 0;
     return r;
 }
 
-static json_t *host_http_render(struct ft_call *call, const struct ft_http_req *req)
+static json_t *host_http_render(struct ft_call *call, const struct ft_http_req *given)
 {
-    json_t *shown = ft_http_render(req), *clean;
+    struct ft_http_req req;
+    json_t *shown, *clean;
 
+    take_req(&req, sizeof(req), given, NULL);
+    shown = ft_http_render(&req);
     if (!call->registry->o.secrets)
         return shown;
     clean = ft_secret_redact_json(call->registry->o.secrets, shown);
@@ -317,6 +365,8 @@ static void stream_opened(void *arg, struct ft_stream *stream)
 {
     struct part *part = arg;
 
+    part->opened = true;
+    part->call->sent |= part->early;
     if (part->events.opened)
         part->events.opened(part->call, stream);
 }
@@ -339,6 +389,14 @@ static void stream_closed(void *arg, struct ft_stream *stream, enum ft_class cla
 
 static const struct ft_stream_handler stream_handler = { .opened = stream_opened, .data = stream_data, .closed = stream_closed };
 
+static struct part *stream_part(struct ft_call *call, const struct ft_stream_events *events)
+{
+    struct part *part = part_new(call, PART_STREAM);
+
+    take_req(&part->events, sizeof(part->events), events, NULL);
+    return part;
+}
+
 static int open_stream(struct part *part, struct ft_stream **ret_stream, int r)
 {
     if (r < 0) {
@@ -349,28 +407,76 @@ static int open_stream(struct part *part, struct ft_stream **ret_stream, int r)
     return 0;
 }
 
-static int host_ssh(struct ft_call *call, const struct ft_ssh_req *req, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
+/* The hosts on the way, each of the plugin's size, and bounded. */
+static int take_jumps(struct ft_ssh_req *hops, size_t most, const struct ft_ssh_req *given, struct ft_err *reterr)
 {
+    for (size_t i = 0; given; i++) {
+        int r;
+
+        if (i == most)
+            return ft_err_class(reterr, FT_INVALID, -ELOOP, "SSH through more than %zu hosts on the way is not supported", most - 1);
+        r = take_req(&hops[i], sizeof(hops[i]), given, reterr);
+        if (r < 0)
+            return r;
+        given = hops[i].jump;
+        hops[i].jump = given ? &hops[i + 1] : NULL;
+    }
+    return 0;
+}
+
+static int host_ssh(struct ft_call *call, const struct ft_ssh_req *given, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
+{
+    struct ft_ssh_req hops[5];
     struct part *part;
     int r = may(call, "ssh", reterr);
 
+    if (r == 0)
+        r = take_jumps(hops, ARRAY_LEN(hops), given, reterr);
     if (r < 0)
         return r;
-    part = part_new(call, PART_STREAM);
-    part->events = *events;
-    return open_stream(part, ret_stream, ft_ssh_open(registry_ssh(call->registry), req, &stream_handler, part, &part->handle.stream, reterr));
+    hops[0].connect_timeout_ms = connect_ms(hops[0].connect_timeout_ms, 10000, host_remaining_ms(call));
+    part = stream_part(call, events);
+    part->early = hops[0].kind == FT_SSH_EXEC;       /* the command is what is sent */
+    return open_stream(part, ret_stream, ft_ssh_open(registry_ssh(call->registry), hops, &stream_handler, part, &part->handle.stream, reterr));
 }
 
-static int host_tcp(struct ft_call *call, const struct ft_tcp_req *req, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
+static int host_tcp(struct ft_call *call, const struct ft_tcp_req *given, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
 {
+    struct ft_tcp_req req;
     struct part *part;
     int r = may(call, "tcp", reterr);
 
+    if (r == 0)
+        r = take_req(&req, sizeof(req), given, reterr);
     if (r < 0)
         return r;
-    part = part_new(call, PART_STREAM);
-    part->events = *events;
-    return open_stream(part, ret_stream, ft_tcp_open(call->registry->o.loop, req, &stream_handler, part, &part->handle.stream, reterr));
+    req.connect_timeout_ms = connect_ms(req.connect_timeout_ms, 5000, host_remaining_ms(call));
+    part = stream_part(call, events);
+    return open_stream(part, ret_stream, ft_tcp_open(call->registry->o.loop, &req, &stream_handler, part, &part->handle.stream, reterr));
+}
+
+static int host_udp(struct ft_call *call, const struct ft_udp_req *given, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
+{
+    struct ft_udp_req req;
+    struct part *part;
+    int r = may(call, "udp", reterr);
+
+    if (r == 0)
+        r = take_req(&req, sizeof(req), given, reterr);
+    if (r < 0)
+        return r;
+    part = stream_part(call, events);
+    return open_stream(part, ret_stream, ft_udp_open(call->registry->o.loop, &req, &stream_handler, part, &part->handle.stream, reterr));
+}
+
+static int host_websocket(struct ft_call *call, const struct ft_ws_req *given, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
+{
+    int r = may(call, "websocket", reterr);
+
+    (void)given;
+    (void)events;
+    (void)ret_stream;
+    return r < 0 ? r : ft_err_class(reterr, FT_INVALID, -ENOSYS, "this version has no websockets");
 }
 
 /* A plugin knows a stream by its handle alone, so open streams are also in a list of their own. NULL: it was closed. */
@@ -390,11 +496,16 @@ static struct part *part_of(const struct ft_stream *stream)
 static int host_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr)
 {
     struct part *part = part_of(stream);
+    int r;
 
     if (!part)
         return ft_err_set(reterr, -EPIPE, "the stream was closed already");
-    part->call->sent = true;
-    return ft_stream_write(stream, bytes, len, reterr);
+    r = ft_stream_write(stream, bytes, len, reterr);
+    if (r == 0 && part->opened)
+        part->call->sent = true;
+    else if (r == 0)
+        part->early = true;              /* it goes out when the stream opens */
+    return r;
 }
 
 static void host_stream_eof(struct ft_stream *stream)
@@ -435,14 +546,18 @@ static void child_exited(void *arg, const struct ft_child_result *result)
     exited(call, &res);
 }
 
-static int host_exec(struct ft_call *call, const struct ft_exec_req *req, void (*exited)(struct ft_call *call, const struct ft_exec_res *res), struct ft_err *reterr)
+static int host_exec(struct ft_call *call, const struct ft_exec_req *given, void (*exited)(struct ft_call *call, const struct ft_exec_res *res), struct ft_err *reterr)
 {
-    struct ft_child_req child = { .argv = req->argv, .env = req->env, .input = req->input, .input_len = req->input_len, .max_output = req->max_output };
+    struct ft_exec_req req;
+    struct ft_child_req child;
     struct part *part;
     int r = may(call, "exec", reterr);
 
+    if (r == 0)
+        r = take_req(&req, sizeof(req), given, reterr);
     if (r < 0)
         return r;
+    child = (struct ft_child_req){ .argv = req.argv, .env = req.env, .input = req.input, .input_len = req.input_len, .max_output = req.max_output };
     part = part_new(call, PART_CHILD);
     part->fn.exited = exited;
     r = ft_child_start(call->registry->o.loop, &child, child_exited, part, &part->handle.child, reterr);
@@ -502,6 +617,91 @@ static int host_work(struct ft_call *call, void *job, void (*blocking)(void *job
     return 0;
 }
 
+/* ---- files */
+
+static void file_blocking(void *job)
+{
+    struct part *part = job;
+
+    ft_file_job_do(part->arg);
+}
+
+static void file_after(void *job)
+{
+    struct part *part = job;
+    const struct ft_file_job *file = part->arg;
+    struct ft_file_res res = { .size = sizeof(res), .path = file->path };
+
+    if (!part->call)
+        return;
+    if (file->err.code) {
+        res.class = file->err.class;
+        res.error = file->err.text;
+    } else {
+        res.bytes = file->write ? NULL : file->bytes;
+        res.len = file->len;
+        memcpy(res.sha256, file->sha256, sizeof(res.sha256));
+    }
+    part->call->sent |= file->made;
+    ft_list_remove(&part->in_call);      /* it is not in flight any more */
+    part->fn.file(part->call, &res);
+}
+
+static void file_release(void *job)
+{
+    struct part *part = job;
+
+    ft_file_job_free(part->arg);
+    part_free(part);
+}
+
+static int file_start(struct ft_call *call, const char *path, ft_file_cb *done, struct ft_file_job **ret, struct part **ret_part, struct ft_err *reterr)
+{
+    int r = may(call, "file", reterr);
+
+    if (r == 0)
+        r = ft_file_job_new(call->registry->state_dir, path, ret, reterr);
+    if (r < 0)
+        return r;
+    *ret_part = part_new(call, PART_FILE);
+    (*ret_part)->arg = *ret;
+    (*ret_part)->fn.file = done;
+    return 0;
+}
+
+static int host_file_write(struct ft_call *call, const char *path, const void *bytes, size_t len, ft_file_cb *written, struct ft_err *reterr)
+{
+    struct ft_file_job *file;
+    struct part *part;
+    int r;
+
+    if (len > MAX_FILE)
+        return ft_err_class(reterr, FT_INVALID, -EFBIG, "a file of %zu bytes is too large: %d MiB are the most", len, MAX_FILE >> 20);
+    r = file_start(call, path, written, &file, &part, reterr);
+    if (r < 0)
+        return r;
+    file->write = true;
+    file->bytes = ft_calloc(1, len + 1);
+    if (len)
+        memcpy(file->bytes, bytes, len);
+    file->len = len;
+    part->handle.work = ft_work_start(call->registry->o.loop, file_blocking, file_after, file_release, part);
+    return 0;
+}
+
+static int host_file_read(struct ft_call *call, const char *path, size_t max_bytes, ft_file_cb *read, struct ft_err *reterr)
+{
+    struct ft_file_job *file;
+    struct part *part;
+    int r = file_start(call, path, read, &file, &part, reterr);
+
+    if (r < 0)
+        return r;
+    file->max = ft_min(max_bytes ? max_bytes : (size_t)MAX_READ, (size_t)MAX_FILE);
+    part->handle.work = ft_work_start(call->registry->o.loop, file_blocking, file_after, file_release, part);
+    return 0;
+}
+
 /* ---- budget */
 
 static void budget_over(void *arg)
@@ -534,5 +734,6 @@ const struct ft_host plugin_host = {
     .alloc = host_alloc, .printf = host_printf, .wall_ms = host_wall_ms, .timer = host_timer, .log = host_log, .redact = host_redact,
     .http = host_http, .http_render = host_http_render, .url_escape = host_url_escape, .ssh = host_ssh, .tcp = host_tcp,
     .stream_write = host_stream_write, .stream_eof = host_stream_eof, .stream_close = host_stream_close, .exec = host_exec,
-    .work = host_work, .budget = host_budget,
+    .work = host_work, .budget = host_budget, .udp = host_udp, .websocket = host_websocket,
+    .file_write = host_file_write, .file_read = host_file_read,
 };

@@ -1,5 +1,5 @@
-/* internal.h: what the files of plugin/ share. registry.c finds and loads, call.c is the life of a call, host.c the table, budget.c the politeness
- * towards APIs, page.c the manual, config.c sections of the configuration. */
+/* internal.h: what the files of plugin/ share. registry.c finds and loads, call.c is the life of a call, host.c the table, files.c what plugins write
+ * to disk, budget.c the politeness towards APIs, page.c the manual, config.c sections of the configuration. */
 #pragma once
 #include "base/arena.h"
 #include "base/list.h"
@@ -25,6 +25,7 @@ struct plugin {
 struct ft_registry {
     struct ft_registry_opts o;
     char *dir;
+    char *state_dir;
     char **names;                        /* of all plugin files; NULL: not looked yet */
     struct plugin **plugins;
     size_t plugin_count;
@@ -87,6 +88,7 @@ void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *t
 void calls_free(struct ft_registry *registry);
 /* host.c */
 void call_drop_parts(struct ft_call *call);
-bool call_in_flight(const struct ft_call *call);          /* an HTTP request is, and will end by itself */
+bool call_in_flight(const struct ft_call *call);          /* something is that has the same deadline and will end by itself */
+void call_settle(struct ft_call *call);                    /* what can still be taken back at its deadline is; the rest counts as sent */
 void call_forget_kept(struct ft_call *call);
 bool call_alive(const struct ft_call *call);

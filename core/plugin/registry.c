@@ -15,6 +15,7 @@ struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts)
 
     registry->o = *opts;
     registry->dir = ft_strdup(opts->dir ? opts->dir : ft_path_plugins());
+    registry->state_dir = ft_strdup(opts->state_dir ? opts->state_dir : ft_path_state());
     ft_list_init(&registry->budgets);
     ft_list_init(&registry->calls);
     return registry;
@@ -64,6 +65,7 @@ struct ft_registry *ft_registry_free(struct ft_registry *registry)
         free(registry->names[i]);
     free(registry->names);
     free(registry->dir);
+    free(registry->state_dir);
     free(registry);
     return NULL;
 }

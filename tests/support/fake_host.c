@@ -6,12 +6,15 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/list.h"
+#include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
 #include "data/schema.h"
 #include "net/http.h"
 #include "plugin/config.h"
+#include "plugin/files.h"
 #include "secret/secret.h"
 
 #define WALL_MS 1795227185000u      /* 2026-11-21T02:13:05Z */
@@ -26,8 +29,11 @@ struct event {
     ft_http_cb *answered; void *arg; const struct fake_answer *answer; char *url; unsigned flags; size_t max_bytes;
     void (*exited)(struct ft_call *call, const struct ft_exec_res *res); const struct fake_exec *exec; size_t max_output;
     void (*after)(struct ft_call *call, void *job); void *job;
-    struct ft_stream *stream;
+    struct ft_stream *stream; const char *bytes; size_t len;              /* of a reply; no bytes: it closes */
+    ft_file_cb *file; struct ft_file_job *file_job;
 };
+
+struct file { struct ft_list link; char *path; const char *bytes; size_t len; enum ft_class fault; const char *why; };
 
 struct ft_stream {
     struct ft_list link;
@@ -39,6 +45,7 @@ struct ft_stream {
     size_t line, sent;                        /* of the dialogue; bytes of its text delivered */
     bool matched, opened, over, closed, pumping;
     struct ft_buf heard;                      /* written by the plugin since the last match */
+    struct ft_buf all;
     json_t *seen;                             /* its entry in result.streams, borrowed */
 };
 
@@ -72,7 +79,7 @@ struct fake_host {
     json_t *config;
     struct ft_secrets *secrets;
     struct ft_arena *script;                  /* owns what the test scripted */
-    struct ft_list answers, dialogues, execs;
+    struct ft_list answers, dialogues, execs, files;
     uint64_t now, wall, cancel_after;
     bool cancels;
     unsigned timeout_ms;
@@ -97,6 +104,16 @@ static void die(const struct ft_call *call, const char *fmt, ...)
     va_end(ap);
     fputc('\n', stderr);
     abort();
+}
+
+/* With its NULs, and one behind. */
+static char *bytes_copy(struct ft_arena *mem, const void *bytes, size_t len)
+{
+    char *copy = ft_arena_alloc(mem, len + 1);
+
+    if (len)
+        memcpy(copy, bytes, len);
+    return copy;
 }
 
 /* ---- texts and JSON */
@@ -180,6 +197,48 @@ static void set_str(json_t *object, const char *key, const char *value)
     if (value)
         json_object_set_new(object, key, json_string(value));
 }
+
+static void set_hex(json_t *object, const char *key, const char *bytes, size_t len)
+{
+    struct ft_buf hex = FT_BUF_INIT(0);
+
+    for (size_t i = 0; i < len; i++)
+        ft_buf_addf(&hex, "%02x", (unsigned char)bytes[i]);
+    json_object_set_new(object, key, json_string(ft_buf_str(&hex)));
+    ft_buf_done(&hex);
+}
+
+/* What is no UTF-8 becomes '?', so that the rest can be looked at as text. */
+static void set_bytes(json_t *object, const char *key, const char *bytes, size_t len)
+{
+    struct ft_buf text = FT_BUF_INIT(0);
+
+    for (size_t i = 0; i < len;) {
+        size_t n = 1, most = ft_min(len - i, (size_t)4);
+
+        while (n < most && !ft_utf8_valid(bytes + i, n))
+            n++;
+        if (ft_utf8_valid(bytes + i, n) && bytes[i]) {
+            ft_buf_add(&text, bytes + i, n);
+            i += n;
+        } else {
+            ft_buf_addc(&text, '?');
+            i++;
+        }
+    }
+    json_object_set_new(object, key, json_string(ft_buf_str(&text)));
+    ft_buf_done(&text);
+}
+
+/* As the real host does: fields that an older plugin does not know are zero. */
+static void take(void *ret, size_t size, const void *req)
+{
+    size_t theirs = *(const size_t *)req;
+
+    memset(ret, 0, size);
+    memcpy(ret, req, ft_min(theirs, size));
+}
+#define TAKE(call, ret, req) ((req)->size ? take((ret), sizeof(*(ret)), (req)) : die((call), "asked with a request that does not say its size"))
 
 /* ---- the script's time */
 
@@ -401,6 +460,8 @@ static json_t *request_json(const struct ft_http_req *req, const char *body)
     set_str(seen, "password", req->password);
     set_str(seen, "unix_socket", req->unix_socket);
     set_str(seen, "ca_file", req->ca_file);
+    set_str(seen, "cert_file", req->cert_file);
+    set_str(seen, "key_file", req->key_file);
     set_str(seen, "mail_from", req->mail_from);
     if (req->mail_to) {
         json_t *to = json_array();
@@ -467,10 +528,11 @@ static void fire_http(struct ft_call *call, struct event *event)
     json_decref(res.json);
 }
 
-static int host_http(struct ft_call *call, const struct ft_http_req *req, ft_http_cb *answered, void *arg, struct ft_err *reterr)
+static int host_http(struct ft_call *call, const struct ft_http_req *given, ft_http_cb *answered, void *arg, struct ft_err *reterr)
 {
     struct fake_host *f = call->f;
-    const char *method = req->method ? req->method : "GET";
+    const char *method;
+    struct ft_http_req copy, *req = &copy;
     struct scripted *found;
     struct event *event;
     char *body;
@@ -478,6 +540,8 @@ static int host_http(struct ft_call *call, const struct ft_http_req *req, ft_htt
 
     if (r < 0)
         return r;
+    TAKE(call, req, given);
+    method = req->method ? req->method : "GET";
     if (!req->url || !strstr(req->url, "://"))
         return ft_err_set(reterr, -EINVAL, "'%s' is no absolute URL", req->url ? req->url : "");
     body = req->json ? json_dumps(req->json, JSON_COMPACT | JSON_ENCODE_ANY) : req->body ? ft_strndup(req->body, req->body_len) : NULL;
@@ -497,10 +561,14 @@ static int host_http(struct ft_call *call, const struct ft_http_req *req, ft_htt
     return 0;
 }
 
-static json_t *host_http_render(struct ft_call *call, const struct ft_http_req *req)
+static json_t *host_http_render(struct ft_call *call, const struct ft_http_req *given)
 {
-    json_t *rendered = ft_http_render(req), *clean = ft_secret_redact_json(call->f->secrets, rendered);
+    struct ft_http_req req;
+    json_t *rendered, *clean;
 
+    TAKE(call, &req, given);
+    rendered = ft_http_render(&req);
+    clean = ft_secret_redact_json(call->f->secrets, rendered);
     json_decref(rendered);
     return clean;
 }
@@ -527,7 +595,7 @@ static void stream_over(struct ft_stream *stream, enum ft_class class, int exit_
 /* True once the plugin has said what the line waits for; then what it said is used up. */
 static bool heard(struct ft_stream *stream, const char *expect)
 {
-    const char *at = stream->matched || !expect ? NULL : strstr(ft_buf_str(&stream->heard), expect);
+    const char *at = stream->matched || !expect || !stream->heard.len ? NULL : memmem(stream->heard.data, stream->heard.len, expect, strlen(expect));
     size_t used;
 
     if (stream->matched || !expect)
@@ -541,12 +609,17 @@ static bool heard(struct ft_stream *stream, const char *expect)
     return true;
 }
 
+static bool in_messages(const struct ft_stream *stream)
+{
+    return ft_streq(stream->kind, "udp") || ft_streq(stream->kind, "websocket");
+}
+
 static void deliver(struct ft_stream *stream, const struct fake_line *line)
 {
-    size_t left = line->send ? strlen(line->send) - stream->sent : 0, n = left;
+    size_t left = line->send ? line->send_len - stream->sent : 0, n = left;
     const char *text = line->send ? line->send + stream->sent : "";
 
-    if (stream->dialogue->chunk)
+    if (stream->dialogue->chunk && !in_messages(stream))
         n = ft_min(n, stream->dialogue->chunk);
     stream->sent += n;
     if (n == left) {
@@ -584,7 +657,7 @@ static void fire_stream(struct ft_call *call, struct event *event)
     if (line && (line->expect || line->send)) {
         if (heard(stream, line->expect))
             deliver(stream, line);
-    } else if (!d->stays_open) {
+    } else if (!d->stays_open && !d->answer) {
         stream_over(stream, d->close_class, d->close_class ? -1 : d->exit_status, d->why ? d->why : "closed by the other side");
     }
 }
@@ -611,12 +684,15 @@ static struct ft_stream *stream_new(struct ft_call *call, const char *kind, cons
     stream->dialogue = found ? &found->dialogue : NULL;
     stream->why = ft_arena_printf(call->mem, "%s %s: %s", kind, host, found ? ft_class_name(found->dialogue.refuse) : "no dialogue scripted");
     stream->heard = FT_BUF_INIT(0);
+    stream->all = FT_BUF_INIT(0);
     stream->seen = json_object();
     set_str(stream->seen, "kind", kind);
     set_str(stream->seen, "host", host);
     json_object_set_new(stream->seen, "port", json_integer(port));
     set_str(stream->seen, "command", command);
     set_str(stream->seen, "sent", "");
+    set_str(stream->seen, "sent_hex", "");
+    json_object_set_new(stream->seen, "writes", json_array());
     json_array_append_new(call->f->result.streams, stream->seen);
     ft_list_append(&call->streams, &stream->link);
     trace(call, "%s %s%s%s", kind, host, command ? ": " : "", command ? command : "");
@@ -624,44 +700,170 @@ static struct ft_stream *stream_new(struct ft_call *call, const char *kind, cons
     return stream;
 }
 
-static int host_ssh(struct ft_call *call, const struct ft_ssh_req *req, const struct ft_stream_events *events,
+static json_t *jump_json(struct ft_call *call, const struct ft_ssh_req *given)
+{
+    struct ft_ssh_req req;
+    json_t *seen = json_object();
+
+    TAKE(call, &req, given);
+    if (!req.host || !req.user || !req.known_hosts)
+        die(call, "asked for a jump host without host, user or known_hosts");
+    set_str(seen, "host", req.host);
+    json_object_set_new(seen, "port", json_integer(req.port ? req.port : 22));
+    set_str(seen, "user", req.user);
+    if (req.jump)
+        json_object_set_new(seen, "jump", jump_json(call, req.jump));
+    return seen;
+}
+
+static int host_ssh(struct ft_call *call, const struct ft_ssh_req *given, const struct ft_stream_events *events,
                     struct ft_stream **ret_stream, struct ft_err *reterr)
 {
+    struct ft_ssh_req req;
     int r = need(call, "ssh", reterr);
 
     if (r < 0)
         return r;
-    if (!req->host || !req->user || !req->known_hosts)
+    TAKE(call, &req, given);
+    if (!req.host || !req.user || !req.known_hosts)
         return ft_err_set(reterr, -EINVAL, "an SSH request needs host, user and known_hosts");
-    *ret_stream = stream_new(call, "ssh", req->host, req->port ? req->port : 22, req->command, events);
-    set_str((*ret_stream)->seen, "user", req->user);
+    *ret_stream = stream_new(call, "ssh", req.host, req.port ? req.port : 22, req.command, events);
+    set_str((*ret_stream)->seen, "user", req.user);
+    if (req.jump)
+        json_object_set_new((*ret_stream)->seen, "jump", jump_json(call, req.jump));
     return 0;
 }
 
-static int host_tcp(struct ft_call *call, const struct ft_tcp_req *req, const struct ft_stream_events *events,
+static int host_tcp(struct ft_call *call, const struct ft_tcp_req *given, const struct ft_stream_events *events,
                     struct ft_stream **ret_stream, struct ft_err *reterr)
 {
+    struct ft_tcp_req req;
+    json_t *seen;
     int r = need(call, "tcp", reterr);
 
     if (r < 0)
         return r;
-    *ret_stream = stream_new(call, "tcp", req->host, req->port, NULL, events);
+    TAKE(call, &req, given);
+    if (!req.host || !*req.host || !req.port)
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "a TCP connection needs a host and a port");
+    *ret_stream = stream_new(call, "tcp", req.host, req.port, NULL, events);
+    seen = (*ret_stream)->seen;
+    if (req.tls)
+        json_object_set_new(seen, "tls", json_true());
+    if (req.tls && req.no_verify)
+        json_object_set_new(seen, "no_verify", json_true());
+    set_str(seen, "server_name", req.server_name);
+    set_str(seen, "ca_file", req.ca_file);
+    set_str(seen, "cert_file", req.cert_file);
+    set_str(seen, "key_file", req.key_file);
     return 0;
+}
+
+static int host_udp(struct ft_call *call, const struct ft_udp_req *given, const struct ft_stream_events *events,
+                    struct ft_stream **ret_stream, struct ft_err *reterr)
+{
+    struct ft_udp_req req;
+    int r = need(call, "udp", reterr);
+
+    if (r < 0)
+        return r;
+    TAKE(call, &req, given);
+    if (!req.host || !*req.host || !req.port)
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "datagrams need a host and a port");
+    *ret_stream = stream_new(call, "udp", req.host, req.port, NULL, events);
+    set_str((*ret_stream)->seen, "local_host", req.local_host);
+    if (req.local_port)
+        json_object_set_new((*ret_stream)->seen, "local_port", json_integer(req.local_port));
+    return 0;
+}
+
+static int host_websocket(struct ft_call *call, const struct ft_ws_req *given, const struct ft_stream_events *events,
+                          struct ft_stream **ret_stream, struct ft_err *reterr)
+{
+    struct ft_ws_req req;
+    json_t *seen, *headers;
+    int r = need(call, "websocket", reterr);
+
+    if (r < 0)
+        return r;
+    TAKE(call, &req, given);
+    if (!req.url || (strncmp(req.url, "ws://", 5) != 0 && strncmp(req.url, "wss://", 6) != 0))
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "'%s' is no ws:// or wss:// URL", req.url ? req.url : "");
+    *ret_stream = stream_new(call, "websocket", req.url, 0, NULL, events);
+    seen = (*ret_stream)->seen;
+    json_object_del(seen, "port");
+    headers = json_object();
+    for (const struct ft_http_header *h = req.headers; h && h->name; h++)
+        json_object_set_new(headers, h->name, json_string(h->value));
+    json_object_set_new(seen, "headers", headers);
+    set_str(seen, "subprotocol", req.subprotocol);
+    set_str(seen, "ca_file", req.ca_file);
+    if (req.no_verify)
+        json_object_set_new(seen, "no_verify", json_true());
+    return 0;
+}
+
+static void fire_reply(struct ft_call *call, struct event *event)
+{
+    struct ft_stream *stream = event->stream;
+    const struct fake_dialogue *d = stream->dialogue;
+
+    if (stream->closed || stream->over)
+        return;
+    if (!event->bytes)
+        stream_over(stream, d->close_class, d->close_class ? -1 : d->exit_status, d->why ? d->why : "closed by the other side");
+    else if (stream->events.data)
+        stream->events.data(call, stream, event->bytes, event->len, false);
+}
+
+static void reply_add(struct ft_stream *stream, const char *bytes, size_t len)
+{
+    struct event *event = event_add(stream->call, stream->dialogue->answer_ms, fire_reply);
+
+    event->stream = stream;
+    event->bytes = bytes ? bytes_copy(stream->call->mem, bytes, len) : NULL;
+    event->len = len;
+}
+
+static void answer(struct ft_stream *stream, const char *bytes, size_t len)
+{
+    static char reply[65536];
+    const struct fake_dialogue *d = stream->dialogue;
+    size_t n = d->answer(d->answer_arg, bytes, len, reply, sizeof(reply)), chunk = d->chunk && !in_messages(stream) ? d->chunk : sizeof(reply);
+
+    if (n == FAKE_CLOSES) {
+        reply_add(stream, NULL, 0);
+        return;
+    }
+    if (n > sizeof(reply))
+        die(stream->call, "the test's answer has %zu bytes, and %zu is the most", n, sizeof(reply));
+    for (size_t at = 0; at < n; at += chunk)
+        reply_add(stream, reply + at, ft_min(chunk, n - at));
+}
+
+static void show_write(struct ft_stream *stream, const char *bytes, size_t len)
+{
+    json_t *pair = json_object();
+
+    ft_buf_add(&stream->all, bytes, len);
+    set_bytes(stream->seen, "sent", stream->all.data, stream->all.len);
+    set_hex(stream->seen, "sent_hex", stream->all.data, stream->all.len);
+    set_hex(pair, "write", bytes, len);
+    json_array_append(json_object_get(stream->seen, "writes"), json_object_get(pair, "write"));
+    json_decref(pair);
 }
 
 static int host_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr)
 {
-    char *sent;
-
     if (stream->closed)
         die(stream->call, "wrote to a stream that it had closed");
     if (stream->over)
         return ft_err_set(reterr, -EPIPE, "the stream was closed by the other side");
     ft_buf_add(&stream->heard, bytes, len);
-    sent = ft_asprintf("%s%.*s", fake_str(stream->seen, "sent"), (int)len, bytes);
-    set_str(stream->seen, "sent", sent);
-    free(sent);
+    show_write(stream, bytes, len);
     stream->call->sent_write = true;
+    if (stream->dialogue && !stream->dialogue->refuse && stream->dialogue->answer)
+        answer(stream, bytes, len);
     pump(stream);
     return 0;
 }
@@ -760,6 +962,160 @@ static int host_work(struct ft_call *call, void *job, void (*blocking)(void *job
     return 0;
 }
 
+/* ---- files */
+
+static struct file *file_of(struct fake_host *f, const char *path)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &f->files)
+        if (ft_streq(ft_container(pos, struct file, link)->path, path))
+            return ft_container(pos, struct file, link);
+    return NULL;
+}
+
+static char *file_path(struct fake_host *f, const char *path)
+{
+    return *path == '/' ? ft_arena_strdup(f->script, path) : ft_arena_printf(f->script, "/fake/files/%s", path);
+}
+
+static struct file *file_add(struct fake_host *f, const char *path, const void *bytes, size_t len)
+{
+    struct file *file = ft_arena_alloc(f->script, sizeof(*file));
+
+    file->path = file_path(f, path);
+    file->bytes = bytes_copy(f->script, bytes, len);
+    file->len = len;
+    ft_list_append(&f->files, &file->link);
+    return file;
+}
+
+void fake_file(struct fake_host *f, const char *path, const void *bytes, size_t len)
+{
+    if (file_of(f, file_path(f, path)))
+        die(NULL, "the file %s is there already", path);
+    file_add(f, path, bytes, len);
+}
+
+void fake_file_fault(struct fake_host *f, const char *path, enum ft_class class, const char *why)
+{
+    struct file *file = file_of(f, file_path(f, path));
+
+    if (!file)
+        file = file_add(f, path, "", 0);
+    file->fault = class;
+    file->why = ft_arena_strdup(f->script, why);
+}
+
+static void file_error(struct ft_file_res *res, struct ft_call *call, enum ft_class class, const char *why)
+{
+    res->class = class;
+    res->error = host_printf(call, "the file %s: %s", res->path, why);
+}
+
+static void show_file(struct ft_call *call, const struct file *file, const char *sha256)
+{
+    json_t *seen = json_object();
+
+    set_str(seen, "path", file->path);
+    json_object_set_new(seen, "len", json_integer((json_int_t)file->len));
+    set_bytes(seen, "text", file->bytes, file->len);
+    set_hex(seen, "hex", file->bytes, file->len);
+    set_str(seen, "sha256", sha256);
+    json_array_append_new(call->f->result.files, seen);
+}
+
+static void fire_write(struct ft_call *call, struct event *event)
+{
+    struct ft_file_job *job = event->file_job;
+    struct ft_file_res res = { .size = sizeof(res), .path = job->path, .len = job->len };
+    struct file *file = file_of(call->f, job->path);
+
+    ft_sha256_hex(job->bytes, job->len, res.sha256);
+    if (file && file->fault) {
+        file_error(&res, call, file->fault, file->why);
+    } else if (file && (file->len != job->len || memcmp(file->bytes, job->bytes, job->len) != 0)) {
+        file_error(&res, call, FT_CONFLICT, "it is there already, with another content");
+    } else if (!file) {
+        show_file(call, file_add(call->f, job->path, job->bytes, job->len), res.sha256);
+        call->sent_write = true;
+    }
+    event->file(call, &res);
+}
+
+static void fire_read(struct ft_call *call, struct event *event)
+{
+    struct ft_file_job *job = event->file_job;
+    struct ft_file_res res = { .size = sizeof(res), .path = job->path };
+    struct file *file = file_of(call->f, job->path);
+
+    if (!file || file->fault) {
+        file_error(&res, call, file ? file->fault : FT_NOT_FOUND, file ? file->why : "there is no such file");
+    } else if (file->len > job->max) {
+        file_error(&res, call, FT_INVALID, "it is too large");
+    } else {
+        res.bytes = file->bytes;
+        res.len = file->len;
+        ft_sha256_hex(file->bytes, file->len, res.sha256);
+    }
+    event->file(call, &res);
+}
+
+static void release_file(void *job)
+{
+    ft_file_job_free(job);
+}
+
+static int file_start(struct ft_call *call, const char *path, struct ft_file_job **ret, struct ft_err *reterr)
+{
+    struct job *kept;
+    int r = need(call, "file", reterr);
+
+    if (r == 0)
+        r = ft_file_job_new("/fake", path, ret, reterr);
+    if (r < 0)
+        return r;
+    kept = ft_arena_alloc(call->mem, sizeof(*kept));
+    kept->job = *ret;
+    kept->release = release_file;
+    ft_list_append(&call->jobs, &kept->link);
+    return 0;
+}
+
+static int host_file_write(struct ft_call *call, const char *path, const void *bytes, size_t len, ft_file_cb *written, struct ft_err *reterr)
+{
+    struct ft_file_job *job;
+    struct event *event;
+    int r = file_start(call, path, &job, reterr);
+
+    if (r < 0)
+        return r;
+    job->bytes = ft_calloc(1, len + 1);
+    memcpy(job->bytes, len ? bytes : "", len);
+    job->len = len;
+    trace(call, "file_write %s", path);
+    event = event_add(call, 0, fire_write);
+    event->file = written;
+    event->file_job = job;
+    return 0;
+}
+
+static int host_file_read(struct ft_call *call, const char *path, size_t max_bytes, ft_file_cb *read, struct ft_err *reterr)
+{
+    struct ft_file_job *job;
+    struct event *event;
+    int r = file_start(call, path, &job, reterr);
+
+    if (r < 0)
+        return r;
+    job->max = max_bytes ? max_bytes : 16 << 20;
+    trace(call, "file_read %s", path);
+    event = event_add(call, 0, fire_read);
+    event->file = read;
+    event->file_job = job;
+    return 0;
+}
+
 static const struct ft_host table = {
     .abi_major = FT_ABI_MAJOR, .abi_minor = FT_ABI_MINOR, .size = sizeof(table),
     .done = host_done, .fail = host_fail, .params = host_params, .receipt = host_receipt, .config = host_config, .state = host_state,
@@ -767,7 +1123,7 @@ static const struct ft_host table = {
     .alloc = host_alloc, .printf = host_printf, .wall_ms = host_wall_ms, .timer = host_timer, .log = host_log, .redact = host_redact,
     .http = host_http, .http_render = host_http_render, .url_escape = host_url_escape, .ssh = host_ssh, .tcp = host_tcp,
     .stream_write = host_stream_write, .stream_eof = host_stream_eof, .stream_close = host_stream_close, .exec = host_exec,
-    .work = host_work, .budget = host_budget,
+    .work = host_work, .budget = host_budget, .udp = host_udp, .websocket = host_websocket, .file_write = host_file_write, .file_read = host_file_read,
 };
 
 /* ---- the plugin */
@@ -802,13 +1158,14 @@ struct fake_host *fake_host_new(const char *name)
     ft_list_init(&f->answers);
     ft_list_init(&f->dialogues);
     ft_list_init(&f->execs);
+    ft_list_init(&f->files);
     return f;
 }
 
 static void result_done(struct fake_host *f)
 {
     struct fake_result *r = &f->result;
-    json_t *all[] = { r->result, r->kept, r->requests, r->streams, r->execs, r->progress, r->logged, r->trace };
+    json_t *all[] = { r->result, r->kept, r->requests, r->streams, r->files, r->execs, r->progress, r->logged, r->trace };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         json_decref(all[i]);
@@ -893,12 +1250,23 @@ void fake_http(struct fake_host *f, const struct fake_answer *answer)
     a->headers = headers_copy(f, a->headers);
     if (!a->body_len)
         a->body_len = a->body ? strlen(a->body) : 0;
-    body = ft_arena_strndup(f->script, a->body ? a->body : "", a->body_len);
+    body = bytes_copy(f->script, a->body, a->body_len);
     if ((*body == '{' || *body == '[') && !memchr(body, '"', a->body_len))
         for (char *p = body; *p; p++)
             if (*p == '\'')
                 *p = '"';
     a->body = body;
+}
+
+static struct fake_line line_copy(struct fake_host *f, const struct fake_line *line)
+{
+    struct fake_line copy = *line;
+
+    if (copy.send && !copy.send_len)
+        copy.send_len = strlen(copy.send);
+    copy.expect = ft_arena_strdup(f->script, copy.expect);
+    copy.send = copy.send ? bytes_copy(f->script, copy.send, copy.send_len) : NULL;
+    return copy;
 }
 
 void fake_stream(struct fake_host *f, const struct fake_dialogue *dialogue)
@@ -916,8 +1284,7 @@ void fake_stream(struct fake_host *f, const struct fake_dialogue *dialogue)
         n++;
     lines = ft_arena_alloc(f->script, (n + 1) * sizeof(*lines));
     for (size_t i = 0; i < n; i++)
-        lines[i] = (struct fake_line){ ft_arena_strdup(f->script, d->lines[i].expect), ft_arena_strdup(f->script, d->lines[i].send),
-                                       d->lines[i].is_stderr };
+        lines[i] = line_copy(f, &d->lines[i]);
     d->lines = lines;
 }
 
@@ -979,6 +1346,7 @@ static void result_new(struct fake_host *f)
     result_done(f);
     r->requests = json_array();
     r->streams = json_array();
+    r->files = json_array();
     r->execs = json_array();
     r->progress = json_array();
     r->logged = json_array();
@@ -1112,8 +1480,10 @@ static void call_done(struct ft_call *call)
         if (job->release)
             job->release(job->job);
     }
-    ft_list_each(pos, tmp, &call->streams)
+    ft_list_each(pos, tmp, &call->streams) {
         ft_buf_done(&ft_container(pos, struct ft_stream, link)->heard);
+        ft_buf_done(&ft_container(pos, struct ft_stream, link)->all);
+    }
     json_decref(call->params);
     json_decref(call->receipt);
     json_decref(call->result);

@@ -59,11 +59,14 @@ void fake_http(struct fake_host *f, const struct fake_answer *answer);      /* c
 #define FAKE_HTTP(f, ...) fake_http((f), &(const struct fake_answer){ __VA_ARGS__ })
 
 /* ---- Streams: a dialogue. Each line waits until the plugin has written something that contains `expect` (since the last match; NULL: no wait),
- * then sends `send`. After the last line the other side closes in order with exit_status, or as close_class says, unless stays_open. */
-struct fake_line { const char *expect, *send; bool is_stderr; };   /* a list ends with {NULL, NULL} */
+ * then sends `send`. After the last line the other side closes in order with exit_status, or as close_class says, unless stays_open.
+ * An answer that must be computed (from a request's authenticator, or its id) comes from `answer`: it is given each write of the plugin as it
+ * is, puts its reply into `reply` and returns its length, 0 for none, or FAKE_CLOSES to close as after the last line; the stream stays open until then. */
+#define FAKE_CLOSES ((size_t)-1)
+struct fake_line { const char *expect, *send; bool is_stderr; size_t send_len; };  /* a list ends with {NULL, NULL}; send_len 0: strlen */
 struct fake_dialogue {
-    const char *kind;                        /* "ssh" or "tcp" */
-    const char *host;                        /* NULL: any */
+    const char *kind;                        /* "ssh", "tcp" (also with TLS), "udp" or "websocket"; of the last two each `send` and reply is one message */
+    const char *host;                        /* NULL: any; of a websocket its URL */
     const char *command;                     /* ssh: part of the command or subsystem's name; NULL: any */
     enum ft_class refuse; const char *why;   /* it does not open: closed() with this class */
     const struct fake_line *lines;
@@ -71,6 +74,9 @@ struct fake_dialogue {
     enum ft_class close_class;               /* FT_CLASS_NONE: in order */
     bool stays_open;
     size_t chunk;                            /* deliver at most so many bytes a callback; 0: a line's text whole */
+    size_t (*answer)(void *arg, const char *bytes, size_t len, char *reply, size_t room);
+    void *answer_arg;
+    uint64_t answer_ms;                      /* how long each reply takes */
 };
 void fake_stream(struct fake_host *f, const struct fake_dialogue *dialogue);    /* copied; used once, the last match again and again */
 #define FAKE_STREAM(f, ...) fake_stream((f), &(const struct fake_dialogue){ __VA_ARGS__ })
@@ -85,6 +91,10 @@ struct fake_exec {
 void fake_exec(struct fake_host *f, const struct fake_exec *exec);               /* copied */
 #define FAKE_EXEC(f, ...) fake_exec((f), &(const struct fake_exec){ __VA_ARGS__ })
 
+/* ---- Files. They stay from call to call, as do those that the plugin writes; a relative path is "/fake/files/" and it. */
+void fake_file(struct fake_host *f, const char *path, const void *bytes, size_t len);            /* is there already; copied */
+void fake_file_fault(struct fake_host *f, const char *path, enum ft_class class, const char *why);   /* writing and reading it fails, from now on */
+
 /* ---- One call. Valid until the next fake_run or fake_host_free. */
 struct fake_result {
     bool ok;
@@ -93,8 +103,11 @@ struct fake_result {
     const char *error;          /* its sentence, redacted; "" when ok */
     json_t *kept;               /* what keep() put into the journal last; NULL: nothing */
     json_t *requests;           /* [{"method","url","headers":{},"body":text,"json":value if it is JSON,"user","password","mail_from","mail_to":[],
-                                    "unix_socket","flags","timeout_ms"}] */
-    json_t *streams;            /* [{"kind","host","port","user","command","sent":text}] */
+                                    "unix_socket","ca_file","cert_file","key_file","flags","timeout_ms"}] */
+    json_t *streams;            /* [{"kind","host","port","user","command","sent":text ('?' for what is no UTF-8),"sent_hex","writes":[hex of each],
+                                    ssh: "jump":{"host","port","user",…}, tcp: "tls":true,"no_verify":true,"server_name","ca_file","cert_file",
+                                    udp: "local_host","local_port", websocket: "headers":{},"subprotocol","ca_file","no_verify":true}] */
+    json_t *files;              /* written by this call: [{"path","len","text":('?' for what is no UTF-8),"hex","sha256"}] */
     json_t *execs;              /* [{"argv":[],"input":text}] */
     json_t *progress;           /* [text] */
     json_t *logged;             /* [text] */

@@ -140,6 +140,71 @@ static int use_ssh(struct ft_call *call, struct ft_err *reterr)
     return host->ssh(call, &req, &events, &st->stream, reterr);
 }
 
+static int open_udp(struct ft_call *call, struct ft_err *reterr)
+{
+    static const struct ft_stream_events events = { .size = sizeof(events), .data = heard, .closed = closed };
+    struct ft_udp_req req = { .size = sizeof(req), .host = "127.0.0.1", .port = (uint16_t)num(call, "n") };
+    struct state *st = host->state(call);
+    int r = host->udp(call, &req, &events, &st->stream, reterr);
+
+    return r < 0 ? r : host->stream_write(st->stream, str(call, "text"), strlen(str(call, "text")), reterr);
+}
+
+static int open_websocket(struct ft_call *call, struct ft_err *reterr)
+{
+    static const struct ft_stream_events events = { .size = sizeof(events), .opened = opened, .data = heard, .closed = closed };
+    static const struct ft_http_header headers[] = { { "Authorization", "Token sesame-open" }, { NULL, NULL } };
+    char url[64];
+    struct ft_ws_req req = { .size = sizeof(req), .url = url, .headers = headers };
+    struct state *st = host->state(call);
+
+    snprintf(url, sizeof(url), "ws://127.0.0.1:%d/stream", (int)num(call, "n"));
+    return host->websocket(call, &req, &events, &st->stream, reterr);
+}
+
+/* As a plugin asks that knows the interface 1.0 only: behind its request lies something else. */
+static int open_old(struct ft_call *call, struct ft_err *reterr)
+{
+    static const struct ft_stream_events events = { .size = sizeof(events), .opened = opened, .data = heard, .closed = closed };
+    struct ft_tcp_req req;
+    struct state *st = host->state(call);
+
+    memset(&req, 0xee, sizeof(req));
+    req.size = offsetof(struct ft_tcp_req, tls);
+    req.host = "127.0.0.1";
+    req.port = (uint16_t)num(call, "n");
+    req.connect_timeout_ms = 2000;
+    return host->tcp(call, &req, &events, &st->stream, reterr);
+}
+
+static int ask_without_size(struct ft_call *call, struct ft_err *reterr)
+{
+    struct ft_udp_req req = { .host = "127.0.0.1", .port = 9 };
+    struct state *st = host->state(call);
+
+    return host->udp(call, &req, NULL, &st->stream, reterr);
+}
+
+static void file_done(struct ft_call *call, const struct ft_file_res *res)
+{
+    noticed(call);
+    if (res->error)
+        host->fail(call, res->class, "%s", res->error);
+    else if (str(call, "mode"))                           /* "soft": and wait */
+        host->progress(call, "written");
+    else
+        end(call, json_pack("{s:s, s:s, s:s, s:i}", "path", res->path, "text", res->bytes ? res->bytes : "", "sha256", res->sha256, "n", (int)res->len));
+}
+
+static int use_file(struct ft_call *call, bool write, struct ft_err *reterr)
+{
+    const char *text = str(call, "text") ? str(call, "text") : "";
+
+    if (write)
+        return host->file_write(call, str(call, "path"), text, strlen(text), file_done, reterr);
+    return host->file_read(call, str(call, "path"), (size_t)num(call, "n"), file_done, reterr);
+}
+
 static void exited(struct ft_call *call, const struct ft_exec_res *res)
 {
     noticed(call);
@@ -267,6 +332,16 @@ static int start(struct ft_call *call, struct ft_err *reterr)
         return send_request(call, reterr);
     } else if (strcmp(what, "tcp") == 0) {
         return open_stream(call, reterr);
+    } else if (strcmp(what, "tcp_old") == 0) {
+        return open_old(call, reterr);
+    } else if (strcmp(what, "udp") == 0) {
+        return open_udp(call, reterr);
+    } else if (strcmp(what, "no_size") == 0) {
+        return ask_without_size(call, reterr);
+    } else if (strcmp(what, "websocket") == 0) {
+        return open_websocket(call, reterr);
+    } else if (strcmp(what, "file_write") == 0 || strcmp(what, "file_read") == 0) {
+        return use_file(call, strcmp(what, "file_write") == 0, reterr);
     } else if (strcmp(what, "exec") == 0) {
         return run_program(call, reterr);
     } else if (strcmp(what, "budget") == 0) {
@@ -339,10 +414,11 @@ static int open_it(const struct ft_host *given, const json_t *config, void **ret
     "\"password\": {\"type\": \"string\", \"maxLength\": 12, \"x-secret\": true}," \
     "\"n\": {\"type\": \"integer\", \"default\": 3, \"minimum\": 0}," \
     "\"ms\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 3600000, \"default\": 100}," \
+    "\"path\": {\"type\": \"string\"}," \
     "\"list\": {\"type\": \"array\", \"items\": {\"type\": \"string\", \"format\": \"mac\"}}," \
     "\"mode\": {\"enum\": [\"soft\", \"hard\", null]}}}"
 #define RESULT "{\"type\": \"object\", \"properties\": {\"n\": {\"type\": \"integer\", \"description\": \"a count, in pieces\"}, \"text\": {\"type\": [\"string\", \"null\"]}," \
-    "\"run\": {}, \"config\": {}, \"ms\": {}, \"receipt\": {}, \"arg\": {}, \"released\": {}}}"
+    "\"run\": {}, \"config\": {}, \"ms\": {}, \"receipt\": {}, \"arg\": {}, \"released\": {}, \"path\": {}, \"sha256\": {}}}"
 
 static const struct ft_action trial_read = {
     .size = sizeof(trial_read), .name = "read", .summary = "does what it is told, reading", .effects = FT_EFFECT_READ, .params_schema = PARAMS, .result_schema = RESULT,
@@ -360,7 +436,7 @@ static const struct ft_action trial_either = {
 static const struct ft_action *const actions[] = { &trial_read, &trial_write, &trial_either, NULL };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
-    FT_PLUGIN_HEADER, .name = "trial", .version = "1.2", .summary = "tries the host", .capabilities = "http tcp exec work",
+    FT_PLUGIN_HEADER, .name = "trial", .version = "1.2", .summary = "tries the host", .capabilities = "http tcp udp websocket exec work file",
     .config_schema = "{\"type\": \"object\", \"required\": [\"token\"], \"additionalProperties\": false, \"properties\": {"
                      "\"token\": {\"type\": \"string\", \"x-secret\": true, \"description\": \"what lets it in\"},"
                      "\"broken\": {\"type\": \"boolean\", \"default\": false},"

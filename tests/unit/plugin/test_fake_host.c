@@ -150,6 +150,98 @@ Test(fake_host, plays_dialogues)
     cr_expect_eq(r->class, FT_TIMEOUT);
 }
 
+static size_t reversed(void *arg, const char *bytes, size_t len, char *reply, size_t room)
+{
+    unsigned *asked = arg;
+
+    cr_assert_lt(len + 1, room);
+    if ((*asked)++ == 0 && len == 3)
+        return 0;
+    for (size_t i = 0; i < len; i++)
+        reply[i] = bytes[len - 1 - i];
+    reply[len] = '!';
+    return len + 1;
+}
+
+static size_t hangs_up(void *arg, const char *bytes, size_t len, char *reply, size_t room)
+{
+    (void)arg, (void)bytes, (void)len, (void)reply, (void)room;
+    return FAKE_CLOSES;
+}
+
+Test(fake_host, computes_answers)
+{
+    static const char *const whats[] = { "udp", "tcp", "websocket" };
+
+    for (size_t i = 0; i < ARRAY_LEN(whats); i++) {
+        char *params = ft_asprintf("{'what': '%s', 'n': 99, 'text': 'ping'}", whats[i]);
+        unsigned asked = 0;
+        const struct fake_result *r;
+
+        FAKE_STREAM(f, .kind = whats[i], .answer = reversed, .answer_arg = &asked, .answer_ms = 40, .chunk = 2);
+        r = fake_run(f, "read", "run", params, NULL);
+        cr_expect_str_eq(fake_str(r->result, "text"), "gnip!", "%s: %s", whats[i], r->error);
+        cr_expect_eq(asked, 1);
+        cr_expect_eq(r->took_ms, 40);
+        cr_expect_str_eq(fake_str(r->streams, "0.sent"), "ping");
+        cr_expect_str_eq(fake_str(r->streams, "0.sent_hex"), "70696e67");
+        cr_expect(fake_equals(fake_at(r->streams, "0.writes"), "['70696e67']"));
+        teardown();
+        setup();
+        FAKE_STREAM(f, .kind = whats[i], .answer = hangs_up, .close_class = FT_REFUSED, .why = "hung up");
+        r = fake_run(f, "read", "run", params, NULL);
+        cr_expect(r->class == FT_REFUSED && strstr(r->error, "hung up"), "%s: %s", whats[i], r->error);
+        teardown();
+        setup();
+        asked = 0;
+        FAKE_STREAM(f, .kind = whats[i], .answer = reversed, .answer_arg = &asked);
+        r = fake_run(f, "read", "run", "{'what': 'udp', 'text': 'abc'}", NULL);
+        cr_expect_eq(r->class, i ? FT_UNREACHABLE : FT_TIMEOUT, "an answer of nothing is none");
+        free(params);
+    }
+}
+
+Test(fake_host, shows_what_was_asked_of_a_websocket)
+{
+    const struct fake_result *r;
+
+    FAKE_STREAM(f, .kind = "websocket", .host = "ws://127.0.0.1:80/stream", .lines = (const struct fake_line[]){ { NULL, "a\0!", false, 3 }, { NULL, NULL } });
+    r = fake_run(f, "read", "run", "{'what': 'websocket', 'n': 80, 'text': 'x'}", NULL);
+    cr_expect_str_eq(fake_str(r->streams, "0.host"), "ws://127.0.0.1:80/stream");
+    cr_expect_str_eq(fake_str(r->streams, "0.headers.Authorization"), "Token sesame-open");
+    cr_expect(fake_equals(r->trace, "['websocket ws://127.0.0.1:80/stream']"));
+}
+
+Test(fake_host, keeps_files)
+{
+    static const char *const write = "{'what': 'file_write', 'path': 'a/b', 'text': 'abc'}";
+    const struct fake_result *r = fake_run(f, "write", "run", write, NULL);
+
+    cr_expect(fake_equals(r->files, "[{'path': '/fake/files/a/b', 'len': 3, 'text': 'abc', 'hex': '616263',"
+                                    "'sha256': 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad'}]"));
+    cr_expect(fake_equals(r->trace, "['file_write a/b']"));
+    r = fake_run(f, "write", "run", write, NULL);
+    cr_expect(r->ok && json_array_size(r->files) == 0, "the same content is fine, and not written again");
+    r = fake_run(f, "write", "run", "{'what': 'file_write', 'path': 'a/b', 'text': 'abd'}", NULL);
+    cr_expect_eq(r->class, FT_CONFLICT, "%s", r->error);
+    r = fake_run(f, "read", "run", "{'what': 'file_read', 'path': 'a/b', 'n': 0}", NULL);
+    cr_expect_str_eq(fake_str(r->result, "text"), "abc");
+    r = fake_run(f, "read", "run", "{'what': 'file_read', 'path': 'a/b', 'n': 2}", NULL);
+    cr_expect_eq(r->class, FT_INVALID);
+    r = fake_run(f, "read", "run", "{'what': 'file_read', 'path': '/etc/x'}", NULL);
+    cr_expect_eq(r->class, FT_NOT_FOUND);
+    fake_file(f, "/etc/x", "there", 5);
+    r = fake_run(f, "read", "run", "{'what': 'file_read', 'path': '/etc/x', 'n': 0}", NULL);
+    cr_expect_str_eq(fake_str(r->result, "text"), "there");
+    r = fake_run(f, "read", "run", "{'what': 'file_read', 'path': '../x'}", NULL);
+    cr_expect(r->class == FT_INVALID && strstr(r->error, "not plain"), "%s", r->error);
+    fake_file_fault(f, "full", FT_REFUSED, "the disk is full");
+    r = fake_run(f, "write", "run", "{'what': 'file_write', 'path': 'full', 'text': 'x'}", NULL);
+    cr_expect(r->class == FT_REFUSED && strstr(r->error, "/fake/files/full: the disk is full"), "%s", r->error);
+    r = fake_run(f, "write", "run", "{'what': 'file_write', 'path': 'waits', 'text': 'x', 'mode': 'soft'}", NULL);
+    cr_expect_eq(r->class, FT_AMBIGUOUS, "%s", r->error);
+}
+
 Test(fake_host, runs_no_program)
 {
     const struct fake_result *r;
@@ -201,4 +293,5 @@ Test(fake_host_stops, something_begun_after_the_end, .signal = SIGABRT) { fake_r
 Test(fake_host_stops, an_end_without_a_result, .signal = SIGABRT) { fake_run(f, "read", "run", "{'what': 'no_result'}", NULL); }
 Test(fake_host_stops, a_failure_without_a_class, .signal = SIGABRT) { fake_run(f, "read", "run", "{'what': 'fail', 'n': 0, 'text': 'x'}", NULL); }
 Test(fake_host_stops, a_refusal_without_a_reason, .signal = SIGABRT) { fake_run(f, "read", "run", "{'what': 'refuse_speechless'}", NULL); }
+Test(fake_host_stops, a_request_without_a_size, .signal = SIGABRT) { fake_run(f, "read", "run", "{'what': 'no_size'}", NULL); }
 Test(fake_host_stops, an_action_that_is_not_there, .signal = SIGABRT) { fake_run(f, "raed", "run", "{}", NULL); }

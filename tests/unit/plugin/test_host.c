@@ -14,6 +14,7 @@ static struct ft_loop *loop;
 static struct ft_secrets *secrets;
 static struct ft_registry *registry;
 static json_t *config;
+static char state_dir[40];             /* made by the tests that write files */
 
 /* What came of a call. */
 struct outcome {
@@ -35,7 +36,8 @@ static void registry_up(const char *config_text)
 
     config = json_loads(config_text, 0, NULL);
     cr_assert_not_null(config);
-    opts = (struct ft_registry_opts){ .loop = loop, .secrets = secrets, .config = config, .dir = dir, .config_path = "/etc/fettle.yaml" };
+    opts = (struct ft_registry_opts){ .loop = loop, .secrets = secrets, .config = config, .dir = dir, .config_path = "/etc/fettle.yaml",
+                                      .state_dir = *state_dir ? state_dir : NULL };
     registry = ft_registry_new(&opts);
     free(dir);
 }
@@ -527,6 +529,162 @@ Test(host, tcp_streams_belong_to_the_call)
     expect_fail("left open by the other side", FT_CANCELLED, "cancelled");
     free(params);
     stop_serving();
+    expect_nothing_late();
+}
+
+/* A plugin of interface 1.0 has smaller requests: what lies behind them is not read. */
+Test(host, an_older_request_is_taken_as_it_is)
+{
+    int port = serve("pong!");
+    char *params = ft_asprintf("{\"what\": \"tcp_old\", \"n\": %d, \"text\": \"ping\"}", port);
+
+    call_do("trial.read", params);
+    cr_expect_str_eq(ft_json_str(out.result, "text"), "pong!", "%s", out.text);
+    free(params);
+    stop_serving();
+    call_do("trial.read", "{\"what\": \"no_size\"}");
+    expect_fail("no size", FT_INVALID, "does not say its size");
+}
+
+/* Echoes one datagram with a '!' behind. */
+static int serve_datagram(void)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+    cr_assert_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    getsockname(fd, (struct sockaddr *)&at, &len);
+    server = fork();
+    if (server == 0) {
+        char buf[100];
+        struct sockaddr_in from;
+        ssize_t n = recvfrom(fd, buf, sizeof(buf) - 1, 0, (struct sockaddr *)&from, &len);
+
+        buf[n] = '!';
+        _exit(sendto(fd, buf, (size_t)n + 1, 0, (struct sockaddr *)&from, len) < 0);
+    }
+    close(fd);
+    return ntohs(at.sin_port);
+}
+
+Test(host, datagrams_belong_to_the_call)
+{
+    int port = serve_datagram();
+    char *params = ft_asprintf("{\"what\": \"udp\", \"n\": %d, \"text\": \"ping\"}", port);
+
+    call_do("trial.read", params);
+    cr_expect_str_eq(ft_json_str(out.result, "text"), "ping!", "%s", out.text);
+    stop_serving();
+    call_do("trial.read", params);
+    expect_fail("nobody listens", FT_UNREACHABLE, "nothing listens there");
+    free(params);
+    expect_nothing_late();
+}
+
+/* A listener whose queue is full: SYNs are dropped. */
+Test(host, a_connection_that_is_not_there_at_the_deadline_says_why)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[3];
+    struct ft_err err = { 0 };
+    char *params;
+
+    teardown();
+    set_up_with(NULL);
+    cr_assert_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    listen(fd, 0);
+    getsockname(fd, (struct sockaddr *)&at, &len);
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++) {
+        waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(waiting[i], (struct sockaddr *)&at, len);
+    }
+    params = ft_asprintf("{\"what\": \"tcp\", \"n\": %d, \"text\": \"ping\"}", ntohs(at.sin_port));
+    timeout_ms = 100;
+    cr_assert_eq(start_with(&handler, "trial.write", FT_ENTRY_RUN, params, false, &err), 0, "%s", err.text);
+    ft_loop_run(loop);
+    expect_fail(params, FT_UNREACHABLE, "is the host up");
+    timeout_ms = 0;
+    for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
+        close(waiting[i]);
+    close(fd);
+    free(params);
+}
+
+/* ---- files */
+
+static void with_files(void)
+{
+    strcpy(state_dir, "/tmp/fettle-host-XXXXXX");
+    cr_assert(mkdtemp(state_dir));
+    setup();
+}
+
+static void without_files(void)
+{
+    char *command = ft_asprintf("rm -rf %s", state_dir);
+
+    teardown();
+    cr_expect_eq(system(command), 0);
+    free(command);
+}
+
+TestSuite(host_files, .init = with_files, .fini = without_files);
+
+Test(host_files, are_written_and_read_by_calls)
+{
+    char *path = ft_asprintf("%s/files/a/b", state_dir);
+
+    call_do("trial.write", "{\"what\": \"file_write\", \"path\": \"a/b\", \"text\": \"abc\"}");
+    expect_done("write", 3);
+    cr_expect_str_eq(ft_json_str(out.result, "path"), path);
+    cr_expect_str_eq(ft_json_str(out.result, "sha256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    free(path);
+    call_do("trial.read", "{\"what\": \"file_read\", \"path\": \"a/b\", \"n\": 0}");
+    expect_done("read", 3);
+    cr_expect_str_eq(ft_json_str(out.result, "text"), "abc");
+    call_do("trial.write", "{\"what\": \"file_write\", \"path\": \"a/b\", \"text\": \"abd\"}");
+    expect_fail("other content", FT_CONFLICT, "another content");
+    call_do("trial.read", "{\"what\": \"file_read\", \"path\": \"a/b\", \"n\": 2}");
+    expect_fail("too large", FT_INVALID, "over 2 bytes");
+    call_do("trial.read", "{\"what\": \"file_read\", \"path\": \"../b\"}");
+    expect_fail("outside", FT_INVALID, "not plain");
+    call_do("trial.read", "{\"what\": \"file_read\", \"path\": \"none\"}");
+    expect_fail("not there", FT_NOT_FOUND, "no such file");
+    expect_nothing_late();
+}
+
+/* Ambiguous is what may have changed something, and nothing else. */
+Test(host_files, a_write_that_is_over_counts_as_sent)
+{
+    static const struct { const char *params; enum ft_class class; } table[] = {
+        { "{\"what\": \"file_write\", \"path\": \"x\", \"text\": \"1\", \"mode\": \"soft\"}", FT_AMBIGUOUS },
+        { "{\"what\": \"file_write\", \"path\": \"x\", \"text\": \"1\", \"mode\": \"soft\"}", FT_TIMEOUT },      /* it was there already */
+        { "{\"what\": \"file_read\", \"path\": \"x\", \"mode\": \"soft\"}", FT_TIMEOUT },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        call_do("trial.write", table[i].params);
+        expect_fail(table[i].params, table[i].class, "did not end");
+        cr_expect_str_eq(out.progress, "written;");
+    }
+}
+
+Test(host_files, a_dropped_call_writes_nothing_or_all)
+{
+    for (int i = 0; i < 20; i++) {
+        struct ft_err err = { 0 };
+
+        cr_assert_eq(start_with(&handler, "trial.write", FT_ENTRY_RUN, "{\"what\": \"file_write\", \"path\": \"d\", \"text\": \"whole\"}", false, &err), 0, "%s", err.text);
+        if (i % 2)
+            usleep((useconds_t)i * 50);
+        ft_call_drop(out.call);
+        ft_loop_run(loop);
+        cr_expect_eq(out.dones + out.fails, 0);
+    }
+    call_do("trial.write", "{\"what\": \"file_write\", \"path\": \"d\", \"text\": \"whole\"}");
+    cr_expect_eq(out.dones, 1, "what was left is not whole: %s", out.text);
     expect_nothing_late();
 }
 

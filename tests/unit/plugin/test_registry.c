@@ -292,7 +292,7 @@ Test(registry, a_plugins_page_lists_actions_and_configuration)
 {
     static const char *const lines[] = {
         "trial 1.2: tries the host\n", "write                    disruptive does what it is told, writing\n", "either                   depends", "plugins.trial in fettle.yaml",
-        "secret, required\n", "what lets it in", "boolean, default false", "It may use: http tcp exec work\n", NULL,
+        "secret, required\n", "what lets it in", "boolean, default false", "It may use: http tcp udp websocket exec work file\n", NULL,
     };
     struct ft_err err = { 0 };
     char *page = page_of(NULL);
