@@ -1,6 +1,7 @@
 /* dhcp.c: Kea's control channel as actions. Start at kea.h for how a command travels; leases.c, status.c and edits.c hold the actions. */
 #include "edits.h"
 #include "leases.h"
+#include "probe.h"
 #include "status.h"
 
 #define SERVER_PROPERTIES \
@@ -29,7 +30,8 @@ static int dhcp_open(const struct ft_host *the_host, const json_t *config, void 
 static const struct ft_action *const actions[] = {
     &dhcp_server_status, &dhcp_lease, &dhcp_leases, &dhcp_pool_use, &dhcp_reservation, &dhcp_statistics, &dhcp_config_get,
     &dhcp_lease_delete, &dhcp_leases_reclaim, &dhcp_stale_leases_free, &dhcp_declined_clear,
-    &dhcp_reservation_add, &dhcp_reservation_del, &dhcp_pool_extend, NULL,
+    &dhcp_reservation_add, &dhcp_reservation_del, &dhcp_pool_extend,
+    &dhcp_offers, &dhcp_probe, NULL,
 };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
