@@ -105,7 +105,8 @@ static void open_world(struct app *app, bool calls)
 {
     char *dir = state_dir(app);
     struct ft_registry_opts opts = { .loop = calls ? app->loop : NULL, .secrets = app->secrets, .config = ft_config_json(app->config),
-                                      .state_dir = dir, .config_path = *ft_config_path(app->config) ? ft_config_path(app->config) : NULL };
+                                      .state_dir = dir, .more_dirs = ft_config_plugin_dirs(app->config),
+                                      .config_path = *ft_config_path(app->config) ? ft_config_path(app->config) : NULL };
 
     app->script = ft_script_new(ft_path_lua());
     app->registry = ft_registry_new(&opts);

@@ -9,7 +9,7 @@
 
 struct ft_config {
     struct ft_doc *doc;               /* NULL: there is no file */
-    json_t *json;
+    json_t *json, *plugin_dirs;
     char *path, *store;
 };
 
@@ -145,9 +145,9 @@ static void check_small(const struct reader *rd, const struct ft_node *root)
 static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
-        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" }, { "policies" }, { NULL },
+        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" }, { "policies" }, { NULL },
     };
-    const struct ft_node *version = ft_node_get(root, "fettle"), *policies = ft_node_get(root, "policies"), *roles = ft_node_get(root, "roles");
+    const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle"), *policies = ft_node_get(root, "policies"), *roles = ft_node_get(root, "roles");
 
     rd_keys(rd, root, "the configuration", keys);
     if (root->kind != FT_NODE_MAP)
@@ -155,6 +155,9 @@ static void check(const struct reader *rd, const struct ft_node *root)
     if (version && (version->kind != FT_NODE_INT || strcmp(version->text, "1") != 0))
         rd_error(rd, rd_at(version), NULL, "`fettle` is the version of the configuration: write 1");
     rd_constant(rd, ft_node_get(root, "store"), "`store`");
+    if (dirs && rd_list(rd, dirs, "`plugin_dirs`"))
+        for (const struct ft_node *dir = dirs->first; dir; dir = dir->next)
+            rd_constant(rd, dir, "a folder");
     check_small(rd, root);
     check_vars(rd, ft_node_get(root, "vars"), "`vars`");
     check_sites(rd, ft_node_get(root, "sites"));
@@ -167,15 +170,35 @@ static void check(const struct reader *rd, const struct ft_node *root)
 
 /* ---- what it gives ----------------------------------------------------------------------------------------------- */
 
+/* A relative path starts at the configuration's folder; malloced. */
+static char *from_here(const struct ft_config *config, const char *path)
+{
+    const char *slash = strrchr(config->path, '/');
+
+    if (*path == '/' || !slash)
+        return ft_strdup(path);
+    return ft_asprintf("%.*s%s", (int)(slash + 1 - config->path), config->path, path);
+}
+
 static char *store_path(const struct ft_config *config)
 {
-    const char *store = ft_json_str(config->json, "store"), *slash = strrchr(config->path, '/');
+    const char *store = ft_json_str(config->json, "store");
 
-    if (!store)
-        return ft_asprintf("%s/fettle.db", ft_path_state());
-    if (*store == '/' || !slash)
-        return ft_strdup(store);
-    return ft_asprintf("%.*s%s", (int)(slash + 1 - config->path), config->path, store);
+    return store ? from_here(config, store) : ft_asprintf("%s/fettle.db", ft_path_state());
+}
+
+static json_t *dir_paths(const struct ft_config *config)
+{
+    json_t *paths = json_array(), *dir;
+    size_t i;
+
+    json_array_foreach(json_object_get(config->json, "plugin_dirs"), i, dir) {
+        char *path = from_here(config, json_string_value(dir));
+
+        json_array_append_new(paths, json_string(path));
+        free(path);
+    }
+    return paths;
 }
 
 struct ft_config *ft_config_load(const char *path, bool *ret_found, struct ft_diags *diags)
@@ -195,6 +218,7 @@ struct ft_config *ft_config_load(const char *path, bool *ret_found, struct ft_di
     }
     config->json = config->doc ? ft_node_json(ft_doc_root(config->doc)) : json_object();
     config->store = store_path(config);
+    config->plugin_dirs = dir_paths(config);
     return config;
 }
 
@@ -204,6 +228,7 @@ struct ft_config *ft_config_free(struct ft_config *config)
         return NULL;
     ft_doc_free(config->doc);
     json_decref(config->json);
+    json_decref(config->plugin_dirs);
     free(config->path);
     free(config->store);
     free(config);
@@ -213,6 +238,7 @@ struct ft_config *ft_config_free(struct ft_config *config)
 const json_t *ft_config_json(const struct ft_config *config) { return config->json; }
 const char *ft_config_path(const struct ft_config *config) { return config->path; }
 const char *ft_config_store(const struct ft_config *config) { return config->store; }
+const json_t *ft_config_plugin_dirs(const struct ft_config *config) { return config->plugin_dirs; }
 
 /* A site is found by its name or by its id. */
 static const json_t *find_site(const struct ft_config *config, const char *site)

@@ -13,6 +13,8 @@ struct ft_config *ft_config_free(struct ft_config *config);
 const json_t *ft_config_json(const struct ft_config *config);             /* whole, checked; borrowed */
 const char *ft_config_path(const struct ft_config *config);               /* "" when none */
 const char *ft_config_store(const struct ft_config *config);              /* file of the store; default <state dir>/fettle.db; relative to the configuration's folder */
+/* `plugin_dirs`: further folders with plugins, from the configuration's folder where relative; a list of texts, borrowed; may be NULL. */
+const json_t *ft_config_plugin_dirs(const struct ft_config *config);
 /* Overrides of a playbook's vars for a site: `sites: {HQ: {vars: {rssi_floor: -72}}}`, and for all: `vars:`. New reference, may be empty. */
 json_t *ft_config_vars(const struct ft_config *config, const char *site);
 bool ft_config_has_people(const struct ft_config *config);

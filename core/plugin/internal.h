@@ -24,7 +24,8 @@ struct plugin {
 
 struct ft_registry {
     struct ft_registry_opts o;
-    char *dir;
+    char **dirs;                         /* where plugin files lie; the first that has a name counts */
+    size_t dir_count;
     char *state_dir;
     char **names;                        /* of all plugin files; NULL: not looked yet */
     struct plugin **plugins;

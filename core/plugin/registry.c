@@ -2,7 +2,7 @@
 #include "plugin/internal.h"
 #include <dirent.h>
 #include <dlfcn.h>
-#include <sys/stat.h>
+#include <unistd.h>
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/text.h"
@@ -12,9 +12,14 @@
 struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts)
 {
     struct ft_registry *registry = ft_calloc(1, sizeof(*registry));
+    const json_t *dir;
+    size_t i;
 
     registry->o = *opts;
-    registry->dir = ft_strdup(opts->dir ? opts->dir : ft_path_plugins());
+    registry->dirs = ft_calloc(1 + json_array_size(opts->more_dirs), sizeof(char *));
+    registry->dirs[registry->dir_count++] = ft_strdup(opts->dir ? opts->dir : ft_path_plugins());
+    json_array_foreach(opts->more_dirs, i, dir)
+        registry->dirs[registry->dir_count++] = ft_strdup(json_string_value(dir));
     registry->state_dir = ft_strdup(opts->state_dir ? opts->state_dir : ft_path_state());
     ft_list_init(&registry->budgets);
     ft_list_init(&registry->calls);
@@ -64,7 +69,9 @@ struct ft_registry *ft_registry_free(struct ft_registry *registry)
     for (size_t i = 0; registry->names && registry->names[i]; i++)
         free(registry->names[i]);
     free(registry->names);
-    free(registry->dir);
+    for (size_t i = 0; i < registry->dir_count; i++)
+        free(registry->dirs[i]);
+    free(registry->dirs);
     free(registry->state_dir);
     free(registry);
     return NULL;
@@ -108,27 +115,48 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static bool has_name(char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ft_streq(names[i], name))
+            return true;
+    return false;
+}
+
+static size_t add_names(struct ft_registry *registry, size_t count, const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *e;
+
+    while (dir && (e = readdir(dir))) {
+        size_t len = strlen(e->d_name);
+        char *name;
+
+        if (len < 4 || strcmp(e->d_name + len - 3, ".so") != 0)
+            continue;
+        name = ft_strndup(e->d_name, len - 3);
+        if (has_name(registry->names, count, name)) {
+            free(name);
+            continue;
+        }
+        registry->names = ft_realloc(registry->names, (count + 2) * sizeof(char *));
+        registry->names[count++] = name;
+        registry->names[count] = NULL;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
 const char *const *ft_registry_plugins(struct ft_registry *registry)
 {
-    DIR *dir;
-    struct dirent *e;
     size_t count = 0;
 
     if (registry->names)
         return (const char *const *)registry->names;
     registry->names = ft_calloc(1, sizeof(char *));
-    dir = opendir(registry->dir);
-    while (dir && (e = readdir(dir))) {
-        size_t len = strlen(e->d_name);
-
-        if (len < 4 || strcmp(e->d_name + len - 3, ".so") != 0)
-            continue;
-        registry->names = ft_realloc(registry->names, (count + 2) * sizeof(char *));
-        registry->names[count++] = ft_strndup(e->d_name, len - 3);
-        registry->names[count] = NULL;
-    }
-    if (dir)
-        closedir(dir);
+    for (size_t i = 0; i < registry->dir_count; i++)
+        count = add_names(registry, count, registry->dirs[i]);
     qsort(registry->names, count, sizeof(char *), by_name);
     return (const char *const *)registry->names;
 }
@@ -139,7 +167,7 @@ static int no_such_plugin(struct ft_registry *registry, const char *name, struct
 
     if (near)
         return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "there is no plugin '%s', did you mean '%s'?", name, near);
-    return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "there is no plugin '%s' in %s (`fettle plugins` lists them)", name, registry->dir);
+    return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "there is no plugin '%s' in %s (`fettle plugins` lists them)", name, registry->dirs[0]);
 }
 
 /* ---- loading */
@@ -284,10 +312,22 @@ static struct plugin *loaded(struct ft_registry *registry, const char *name)
     return NULL;
 }
 
+/* malloced; NULL: no folder has it */
+static char *find_file(const struct ft_registry *registry, const char *name)
+{
+    for (size_t i = 0; i < registry->dir_count; i++) {
+        char *path = ft_asprintf("%s/%s.so", registry->dirs[i], name);
+
+        if (access(path, F_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}
+
 static int find_plugin(struct ft_registry *registry, const char *name, struct plugin **ret, struct ft_err *reterr)
 {
     struct plugin *plugin = loaded(registry, name);
-    struct stat st;
     char *path;
     int r;
 
@@ -295,13 +335,9 @@ static int find_plugin(struct ft_registry *registry, const char *name, struct pl
         *ret = plugin;
         return 0;
     }
-    if (!name_fits(name))
+    path = name_fits(name) ? find_file(registry, name) : NULL;
+    if (!path)
         return no_such_plugin(registry, name, reterr);
-    path = ft_asprintf("%s/%s.so", registry->dir, name);
-    if (stat(path, &st) < 0) {
-        free(path);
-        return no_such_plugin(registry, name, reterr);
-    }
     plugin = ft_calloc(1, sizeof(*plugin));
     r = load(registry, name, path, plugin, reterr);
     free(path);

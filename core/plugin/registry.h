@@ -26,6 +26,7 @@ struct ft_registry_opts {
     const json_t *config;                  /* the whole configuration object; "plugins": {name: section}; borrowed, kept alive by the caller; NULL: none */
     const char *dir;                       /* NULL: ft_path_plugins() */
     const char *state_dir;                 /* the data folder: absolute: plugins' relative files lie in its files/; NULL: ft_path_state() */
+    const json_t *more_dirs;               /* list of further folders, looked into after that one; NULL: none. Borrowed as config */
     const char *config_path;               /* the file to name in errors; NULL: "fettle.yaml"; borrowed */
 };
 struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts);

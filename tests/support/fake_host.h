@@ -29,6 +29,8 @@
 #pragma once
 #include <fettle/plugin.h>
 
+#pragma GCC visibility push(default)
+
 struct fake_host;
 
 /* name: of build/<preset>/plugins/<name>.so ($FETTLE_BUILD), or a path with a slash. Aborts when it cannot be loaded. */
@@ -122,3 +124,5 @@ json_t *fake_at(const json_t *value, const char *path);            /* borrowed *
 const char *fake_str(const json_t *value, const char *path);
 json_int_t fake_int(const json_t *value, const char *path);
 bool fake_equals(const json_t *value, const char *json);           /* as JSON values; prints both to stderr when they differ */
+
+#pragma GCC visibility pop

@@ -146,6 +146,21 @@ Test(config, the_store_is_found_from_the_file)
     }
 }
 
+Test(config, plugin_folders_are_found_from_the_file)
+{
+    struct ft_config *config;
+    bool found;
+
+    cr_assert_eq(mkdir("etc", 0700), 0);
+    write_file("etc/fettle.yaml", "fettle: 1\nplugin_dirs: [mine, /opt/p]\n");
+    config = load("etc/fettle.yaml", &found);
+    cr_assert(config);
+    cr_expect_eq(json_array_size(ft_config_plugin_dirs(config)), 2u);
+    cr_expect_str_eq(json_string_value(json_array_get(ft_config_plugin_dirs(config), 0)), "etc/mine");
+    cr_expect_str_eq(json_string_value(json_array_get(ft_config_plugin_dirs(config), 1)), "/opt/p");
+    ft_config_free(config);
+}
+
 static const char whole[] =
     "fettle: 1\n"
     "store: fettle.db\n"

@@ -123,6 +123,32 @@ Test(registry, refuses_broken_plugins_with_a_sentence)
     }
 }
 
+/* A folder more: its plugins are there as well, and a name that fettle's own folder has stays fettle's. */
+Test(registry, looks_into_further_folders)
+{
+    char *more = path_of("more"), *command = ft_asprintf("mkdir '%s' && mv '%s/q.so' '%s/' && cp '%s/p.so' '%s/'", more, dir, more, dir, more);
+    json_t *dirs = json_pack("[s, s]", "/nowhere", more);
+    struct ft_registry_opts opts = { .dir = dir, .more_dirs = dirs };
+    const char *const *names;
+    struct ft_err err = { 0 };
+
+    compile("p", HEAD ACTION("") PLUGIN(""));
+    compile("q", HEAD ACTION("") PLUGIN(".name = \"q\", "));
+    cr_assert_eq(system(command), 0);
+    registry = ft_registry_free(registry);
+    registry = ft_registry_new(&opts);
+    names = ft_registry_plugins(registry);
+    cr_assert(names[0] && names[1] && !names[2]);
+    cr_expect_str_eq(names[0], "p");
+    cr_expect_str_eq(names[1], "q");
+    cr_expect_eq(load("q", &err), 0, "%s", err.text);
+    cr_expect_eq(load("p", &err), 0, "%s", err.text);
+    registry = ft_registry_free(registry);
+    json_decref(dirs);
+    free(command);
+    free(more);
+}
+
 Test(registry, refuses_schemas_that_are_none)
 {
     static const struct { const char *text, *says; } table[] = {
