@@ -4,9 +4,9 @@
 #include "base/buf.h"
 #include "base/util.h"
 #include "net/connect.h"
+#include "net/tls.h"
 
 #define DEFAULT_CONNECT_MS 5000
-#define QUEUE_MAX ((size_t)4 << 20)
 
 int ft_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr)
 {
@@ -36,6 +36,7 @@ struct tcp {
     uv_tcp_t socket;
     bool open, over, released;        /* socket is open; `closed` was called; the owner let go */
     bool eof_wanted;
+    int write_error;                  /* of libuv: what came before it is read first */
     struct ft_buf early;              /* written before the connection was there */
     size_t queued;
     uv_shutdown_t shutdown;
@@ -103,7 +104,9 @@ static void got_bytes(uv_stream_t *socket, ssize_t n, const uv_buf_t *bytes)
 {
     struct tcp *tcp = socket->data;
 
-    if (n == UV_EOF)
+    if (n == UV_EOF && tcp->write_error)
+        broke_off(tcp, tcp->write_error);
+    else if (n == UV_EOF)
         tcp_over(tcp, FT_CLASS_NONE, "closed by the other side");
     else if (n < 0)
         broke_off(tcp, (int)n);
@@ -119,7 +122,7 @@ static void written(uv_write_t *req, int status)
     tcp->queued -= pending->len;
     free(pending);
     if (status < 0 && status != UV_ECANCELED)
-        broke_off(tcp, status);
+        tcp->write_error = status;    /* the socket is done for: reading comes to its end, and tells */
 }
 
 static void send_bytes(struct tcp *tcp, const char *bytes, size_t len)
@@ -185,7 +188,7 @@ static int tcp_write(struct ft_stream *stream, const char *bytes, size_t len, st
 
     if (tcp->over || tcp->eof_wanted)
         return ft_err_class(reterr, FT_UNREACHABLE, -EPIPE, "tcp %s: the connection is closed", tcp->name);
-    if (len > QUEUE_MAX - tcp->queued - tcp->early.len)
+    if (len > FT_STREAM_QUEUE_MAX - tcp->queued - tcp->early.len)
         return ft_err_class(reterr, FT_REFUSED, -ENOBUFS, "tcp %s: the other side does not take what is sent: %zu bytes wait already",
                             tcp->name, tcp->queued + tcp->early.len);
     if (!tcp->open)
@@ -193,6 +196,13 @@ static int tcp_write(struct ft_stream *stream, const char *bytes, size_t len, st
     else
         send_bytes(tcp, bytes, len);
     return 0;
+}
+
+size_t ft_tcp_waiting(const struct ft_stream *stream)
+{
+    const struct tcp *tcp = (const struct tcp *)stream;
+
+    return tcp->queued + tcp->early.len;
 }
 
 static void tcp_eof(struct ft_stream *stream)
@@ -227,13 +237,15 @@ int ft_tcp_open(struct ft_loop *loop, const struct ft_tcp_req *req, const struct
 
     if (!req->host || !*req->host || !req->port)
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "a TCP connection needs a host and a port");
+    if (req->tls)
+        return ft_tls_open(loop, req, handler, arg, ret, reterr);
     tcp = ft_calloc(1, sizeof(*tcp));
     tcp->stream.ops = &tcp_ops;
     tcp->loop = loop;
     tcp->handler = *handler;
     tcp->arg = arg;
     tcp->name = ft_asprintf("%s:%u", req->host, req->port);
-    tcp->early = FT_BUF_INIT(QUEUE_MAX);
+    tcp->early = FT_BUF_INIT(FT_STREAM_QUEUE_MAX);
     tcp->connect = ft_connect_start(loop, req->host, req->port, req->connect_timeout_ms ? req->connect_timeout_ms : DEFAULT_CONNECT_MS,
                                     tcp_connected, tcp);
     *ret = &tcp->stream;

@@ -10,6 +10,7 @@ struct ft_stream_handler {
     void (*closed)(void *arg, struct ft_stream *stream, enum ft_class class, int exit_status, const char *why);
 };
 
+/* With TLS where the request says so. */
 int ft_tcp_open(struct ft_loop *loop, const struct ft_tcp_req *req, const struct ft_stream_handler *handler, void *arg,
                 struct ft_stream **ret, struct ft_err *reterr);
 int ft_udp_open(struct ft_loop *loop, const struct ft_udp_req *req, const struct ft_stream_handler *handler, void *arg,
@@ -19,6 +20,9 @@ int ft_stream_write(struct ft_stream *stream, const char *bytes, size_t len, str
 void ft_stream_eof(struct ft_stream *stream);
 /* No callback after this; the stream's memory is the library's from here on. Must be called once for every stream, also after `closed`. */
 void ft_stream_close(struct ft_stream *stream);
+
+#define FT_STREAM_QUEUE_MAX ((size_t)4 << 20)
+size_t ft_tcp_waiting(const struct ft_stream *stream);      /* bytes of a TCP stream that are not sent yet; for net/ only */
 
 /* Every kind of stream begins with this; for net/ only. */
 struct ft_stream_ops {

@@ -21,7 +21,7 @@ declare -A allowed=(
 
 # Libraries that stay behind one folder: the beginning of a header or link name, and who may.
 libraries=(
-    "uv.h loop net" "curl/ net" "libssh2 net" "libssh/ net" "lua.h script" "lualib.h script" "lauxlib.h script" "sqlite3.h store"
+    "uv.h loop net" "curl/ net" "openssl/ net" "libssh2 net" "libssh/ net" "lua.h script" "lualib.h script" "lauxlib.h script" "sqlite3.h store"
     "yaml.h data"
     "PkgConfig::UV loop net" "PkgConfig::LUA script" "PkgConfig::SQLITE store" "PkgConfig::YAML data"
 )
@@ -168,6 +168,7 @@ planted=(
     'core/run/run.c|#include "net/internal.h"|net/internal.h is shared by the files of core/net only'
     'core/run/run.c|#include <uv.h>|uv.h stays out of core/run'
     'core/cli/main.c|#include <curl/curl.h>|curl/curl.h stays out of core/cli'
+    'core/run/run.c|#include <openssl/ssl.h>|openssl/ssl.h stays out of core/run'
     'core/loop/loop.h|#include <sqlite3.h>|sqlite3.h stays out of core/loop'
     'core/run/run.c|#include <lua.h>|lua.h stays out of core/run'
     'core/net/http.c|#include <base/err.h>|write "base/err.h"'
