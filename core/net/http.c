@@ -64,7 +64,7 @@ struct ft_http_transfer {
     char says[CURL_ERROR_SIZE];
 
     /* The request, copied. */
-    char *method, *url, *shown, *user, *password, *ca_file, *unix_socket, *mail_from;
+    char *method, *url, *shown, *user, *password, *ca_file, *cert_file, *key_file, *unix_socket, *mail_from;
     struct curl_slist *headers, *mail_to;
     char *body;
     size_t body_len, body_at;
@@ -270,6 +270,8 @@ static void free_transfer(struct ft_http_transfer *t)
         explicit_bzero(t->password, strlen(t->password));
     free(t->password);
     free(t->ca_file);
+    free(t->cert_file);
+    free(t->key_file);
     free(t->unix_socket);
     free(t->mail_from);
     free(t->body);
@@ -390,7 +392,7 @@ static bool wait_and_repeat(struct ft_http_transfer *t, char *later, size_t len)
 
 static void judge(struct ft_http_transfer *t, const char *later)
 {
-    const struct ft_http_asked asked = { .method = t->method, .shown = t->shown, .ca_file = t->ca_file, .flags = t->flags,
+    const struct ft_http_asked asked = { .method = t->method, .shown = t->shown, .ca_file = t->ca_file, .cert_file = t->cert_file, .flags = t->flags,
                                          .max_bytes = t->max_bytes };
     const struct ft_http_failure failure = {
         .code = t->code, .os_errno = t->os_errno, .sent = t->sent, .connecting = t->connecting, .timed_out = t->timed_out,
@@ -544,6 +546,11 @@ static void set_common(const struct ft_curl *curl, struct ft_http_transfer *t)
         set(CURLOPT_PASSWORD, t->password);
     if (t->ca_file)
         set(CURLOPT_CAINFO, t->ca_file);
+    if (t->cert_file) {
+        set(CURLOPT_SSLCERT, t->cert_file);
+        set(CURLOPT_SSLKEY, t->key_file ? t->key_file : t->cert_file);
+        set(CURLOPT_KEYPASSWD, "");               /* of an encrypted key: refused, instead of asked for on the terminal */
+    }
     if (t->flags & FT_HTTP_NO_VERIFY) {
         set(CURLOPT_SSL_VERIFYPEER, 0L);
         set(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -676,6 +683,8 @@ static void copy_request(struct ft_http_transfer *t, const struct ft_http_req *r
     t->user = ft_strdup(req->user);
     t->password = ft_strdup(req->password);
     t->ca_file = ft_strdup(req->ca_file);
+    t->cert_file = ft_strdup(req->cert_file);
+    t->key_file = ft_strdup(req->key_file);
     t->unix_socket = ft_strdup(req->unix_socket);
     t->mail_from = ft_strdup(req->mail_from);
     for (const char *const *to = req->flags & FT_HTTP_MAIL ? req->mail_to : NULL; to && *to; to++)

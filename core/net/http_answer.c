@@ -323,9 +323,19 @@ void ft_http_answer_judge(struct ft_http_answer *answer, const struct ft_http_as
 
 /* ---- no complete answer ---- */
 
-static bool is_tls(CURLcode code)
+/* With TLS 1.3 the server says what it thinks of our certificate only after we have sent the request, which it has not looked at then. */
+static bool is_certificate_refused(const struct ft_http_failure *failure)
 {
-    switch (code) {
+    const char *alert = strstr(failure->curl_says, "alert ");
+
+    return alert && (strstr(alert, "certificate") || strstr(alert, "unknown ca"));
+}
+
+static bool is_tls(const struct ft_http_failure *failure)
+{
+    switch (failure->code) {
+    case CURLE_RECV_ERROR: case CURLE_SEND_ERROR:
+        return is_certificate_refused(failure);
     case CURLE_SSL_CONNECT_ERROR: case CURLE_PEER_FAILED_VERIFICATION: case CURLE_SSL_CACERT_BADFILE: case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER: case CURLE_SSL_ISSUER_ERROR: case CURLE_SSL_INVALIDCERTSTATUS: case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
     case CURLE_USE_SSL_FAILED: case CURLE_SSL_ENGINE_INITFAILED:
@@ -344,6 +354,10 @@ static void tls_failed(struct ft_buf *text, const struct ft_http_asked *asked, c
                                          : "; set ca_file to the certificate of the CA that signed the server's");
     else if (failure->code == CURLE_SSL_CACERT_BADFILE)
         ft_buf_addf(text, "; ca_file '%s' must be a readable PEM file", asked->ca_file ? asked->ca_file : "of the system");
+    else if (failure->code == CURLE_SSL_CERTPROBLEM)
+        ft_buf_addf(text, "; cert_file '%s' and key_file must be readable PEM files that belong together, and the key not encrypted", asked->cert_file ? asked->cert_file : "");
+    else if (is_certificate_refused(failure))
+        ft_buf_adds(text, asked->cert_file ? "; the server does not accept the certificate in cert_file" : "; the server asks for a certificate of ours: set cert_file and key_file");
     else if (failure->code == CURLE_USE_SSL_FAILED)
         ft_buf_adds(text, "; the server offers no STARTTLS");
 }
@@ -405,7 +419,7 @@ static enum ft_class mail_refused(struct ft_buf *text, const struct ft_http_answ
 static enum ft_class explain(struct ft_buf *text, const struct ft_http_answer *answer, const struct ft_http_asked *asked,
                              const struct ft_http_failure *failure)
 {
-    if (is_tls(failure->code)) {
+    if (is_tls(failure)) {
         tls_failed(text, asked, failure);
         return FT_UNREACHABLE;
     }
@@ -445,7 +459,7 @@ void ft_http_answer_failed(struct ft_http_answer *answer, const struct ft_http_a
 
     begin_sentence(&text, asked);
     class = explain(&text, answer, asked, failure);
-    if (write && failure->sent && class != FT_DENIED && !((asked->flags & FT_HTTP_MAIL) && answer->status >= 400)) {
+    if (write && failure->sent && class != FT_DENIED && !is_certificate_refused(failure) && !((asked->flags & FT_HTTP_MAIL) && answer->status >= 400)) {
         ft_buf_adds(&text, "; the request was sent and may have been carried out");
         class = FT_AMBIGUOUS;
     }

@@ -41,7 +41,7 @@ struct ft_http_answer {
 /* Who asked, for the sentences. All borrowed. */
 struct ft_http_asked {
     const char *method, *shown;       /* shown: the URL as people may see it */
-    const char *ca_file;
+    const char *ca_file, *cert_file;
     unsigned flags;
     size_t max_bytes;
 };
