@@ -1,15 +1,20 @@
 /* dhcp.c: Kea's control channel as actions. Start at kea.h for how a command travels; leases.c, status.c and edits.c hold the actions. */
+#include "config.h"
 #include "edits.h"
+#include "ha.h"
 #include "leases.h"
 #include "probe.h"
+#include "service.h"
 #include "status.h"
 
 #define SERVER_PROPERTIES \
-    JSON("url": {"type": "string", "pattern": "^https?://", "description": "the control agent, or the server's own HTTP control socket (http://kea-1.example:8000/)"}, \
+    FT_JSON("url": {"type": "string", "pattern": "^https?://", "description": "the control agent, or the server's own HTTP control socket (http://kea-1.example:8000/)"}, \
          "socket": {"type": "string", "description": "path of the server's unix control socket, instead of url"}, \
          "user": {"type": "string", "description": "user of HTTP Basic"}, \
          "password": {"type": "string", "x-secret": true, "description": "password of HTTP Basic"}, \
          "ca_file": {"type": "string", "description": "PEM file of the authority that signed the agent's certificate"}, \
+         "cert_file": {"type": "string", "description": "PEM file of our own certificate, where the agent asks for one"}, \
+         "key_file": {"type": "string", "description": "PEM file of its key"}, \
          "service": {"type": "string", "default": "dhcp4", "description": "the agent's name of the DHCPv4 server"}, \
          "vlans": {"type": "object", "additionalProperties": {"type": "integer"}, "description": "VLAN id to Kea's subnet id: {110: 1}"})
 
@@ -31,10 +36,12 @@ static const struct ft_action *const actions[] = {
     &dhcp_server_status, &dhcp_lease, &dhcp_leases, &dhcp_pool_use, &dhcp_reservation, &dhcp_statistics, &dhcp_config_get,
     &dhcp_lease_delete, &dhcp_leases_reclaim, &dhcp_stale_leases_free, &dhcp_declined_clear,
     &dhcp_reservation_add, &dhcp_reservation_del, &dhcp_pool_extend,
+    &dhcp_config_test, &dhcp_config_set, &dhcp_config_restore, &dhcp_config_write, &dhcp_config_backup,
+    &dhcp_subnets, &dhcp_ha_status, &dhcp_ha_maintenance_start, &dhcp_ha_maintenance_cancel, &dhcp_disable, &dhcp_enable,
     &dhcp_offers, &dhcp_probe, NULL,
 };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
     FT_PLUGIN_HEADER, .name = "dhcp", .version = FETTLE_VERSION, .summary = "Kea DHCP servers by their control channel",
-    .capabilities = "http work", .config_schema = config_schema, .open = dhcp_open, .actions = actions,
+    .capabilities = "http work file", .config_schema = config_schema, .open = dhcp_open, .actions = actions,
 };

@@ -11,12 +11,6 @@
 #include <string.h>
 #include "subnets.h"
 
-/* Edits st->after and fills st->result, st->summary, st->receipt. 1: changed, 0: it is so already, negative: cannot be done. */
-struct edit {
-    int (*apply)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
-    int (*revert)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
-};
-
 /* ---- Digest, passwords ---- */
 
 const char *config_digest(struct ft_call *call, const json_t *config)
@@ -42,7 +36,7 @@ bool hide_passwords(struct ft_call *call, const json_t *config)
 
         if (!text) {
             whole = hide_passwords(call, value) && whole;
-        } else if (strcmp(key, "password") == 0 || strcmp(key, "secret") == 0) {
+        } else if (kea_is_secret(key)) {
             if (*text && strspn(text, "*") == strlen(text))
                 whole = false;
             else
@@ -83,22 +77,30 @@ static void written(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
 
-    if (reply->class == FT_CLASS_NONE)
-        dhcp_done(call, json_incref(st->result));
-    else
+    if (reply->class != FT_CLASS_NONE)
         kea_change(call, "config-set", dhcp4_arguments(st->before), written_back);
+    else if (st->phase == PHASE_RUN && st->edit->after_write)
+        st->edit->after_write(call);
+    else
+        dhcp_done(call, json_incref(st->result));
 }
 
 static void was_set(struct ft_call *call, const struct kea_reply *reply)
 {
-    if (kea_accept(call, reply))
+    struct dhcp *st = host->state(call);
+
+    if (!kea_accept(call, reply))
+        return;
+    if (st->leave_file)
+        written(call, reply);
+    else
         kea_change(call, "config-write", NULL, written);
 }
 
 static void hash_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
-    const char *hash = text_of(reply->arguments, "hash");
+    const char *hash = ft_str(reply->arguments, "hash");
 
     if (!kea_accept(call, reply))
         return;
@@ -124,15 +126,24 @@ static void show_plan(struct ft_call *call, struct dhcp *st)
     json_t *requests = json_array();
 
     json_array_append_new(requests, kea_render(call, "config-set", dhcp4_arguments(st->after)));
-    json_array_append_new(requests, kea_render(call, "config-write", NULL));
+    if (!st->leave_file)
+        json_array_append_new(requests, kea_render(call, "config-write", NULL));
     dhcp_done(call, json_pack("{s:s, s:o, s:O, s:i, s:O}", "summary", st->summary, "requests", requests,
                               "changes", json_object_get(st->result, "changes"), "users", 0, "receipt", st->receipt));
+}
+
+void edit_keep(struct ft_call *call)
+{
+    const struct dhcp *st = host->state(call);
+    struct ft_err err = { 0 };
+
+    if (host->keep(call, json_incref(st->receipt), receipt_kept, &err) < 0)
+        dhcp_fail(call, err.class, "%s", err.text);
 }
 
 static void tested(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
-    struct ft_err err = { 0 };
 
     if (!kea_accept(call, reply))
         return;
@@ -140,13 +151,15 @@ static void tested(struct ft_call *call, const struct kea_reply *reply)
         show_plan(call, st);
     else if (st->phase == PHASE_UNDO)
         receipt_kept(call);
-    else if (host->keep(call, json_incref(st->receipt), receipt_kept, &err) < 0)
-        dhcp_fail(call, err.class, "%s", err.text);
+    else if (st->edit->before_set)
+        st->edit->before_set(call);
+    else
+        edit_keep(call);
 }
 
 static bool is_as_planned(struct ft_call *call, const struct dhcp *st)
 {
-    const char *planned = text_of(host->receipt(call), "digest");
+    const char *planned = ft_str(host->receipt(call), "digest");
 
     return st->phase != PHASE_RUN || !planned || strcmp(planned, config_digest(call, st->before)) == 0;
 }
@@ -177,13 +190,13 @@ static void ha_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
     const json_t *ha = json_array_get(json_object_get(reply->arguments, "high-availability"), 0);
-    const char *state = text_of(json_object_get(json_object_get(ha, "ha-servers"), "local"), "state");
+    const char *state = ft_str(json_object_get(json_object_get(ha, "ha-servers"), "local"), "state");
 
     if (!kea_accept(call, reply))
         return;
     if (state && strcmp(state, "hot-standby") != 0 && strcmp(state, "load-balancing") != 0) {
         dhcp_fail(call, FT_REFUSED, "the high-availability pair is in state %s: no change of configuration before both servers are back in %s", state,
-                  text_of(ha, "ha-mode") ?: "hot-standby or load-balancing");
+                  ft_str(ha, "ha-mode") ?: "hot-standby or load-balancing");
         return;
     }
     edit_and_test(call, st);
@@ -193,7 +206,7 @@ static void config_read(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
     const json_t *config = json_object_get(reply->arguments, "Dhcp4");
-    const char *hash = text_of(reply->arguments, "hash");
+    const char *hash = ft_str(reply->arguments, "hash");
 
     if (!kea_accept(call, reply))
         return;
@@ -210,7 +223,12 @@ static void config_read(struct ft_call *call, const struct kea_reply *reply)
     kea_ask(call, "status-get", NULL, ha_seen);
 }
 
-static int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr)
+void edit_go(struct ft_call *call)
+{
+    kea_ask(call, "config-get", NULL, config_read);
+}
+
+int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr)
 {
     struct dhcp *st = host->state(call);
     int r = dhcp_begin(call, phase, reterr);
@@ -218,13 +236,13 @@ static int edit_start(struct ft_call *call, enum phase phase, const struct edit 
     if (r < 0)
         return r;
     st->edit = edit;
-    kea_ask(call, "config-get", NULL, config_read);
+    edit_go(call);
     return 0;
 }
 
 static void change_note(struct dhcp *st, const json_t *subnet, const char *what, json_t *from, json_t *to)
 {
-    json_object_set_new(st->result, "changes", json_pack("[{s:o, s:o, s:o}]", "path", json_sprintf("subnet %s %s", text_of(subnet, "subnet"), what),
+    json_object_set_new(st->result, "changes", json_pack("[{s:o, s:o, s:o}]", "path", json_sprintf("subnet %s %s", ft_str(subnet, "subnet"), what),
                                                          "from", from, "to", to));
 }
 
@@ -251,15 +269,15 @@ static int pool_fits(const json_t *subnet, const char *text, struct range *wante
     size_t i;
 
     if (!range_parse(text, wanted))
-        return dhcp_error(reterr, FT_INVALID, "pool '%s' is no range of addresses: write 10.0.0.200 - 10.0.0.220 or 10.0.0.192/27", text);
-    if (!range_parse(text_of(subnet, "subnet"), &whole) || wanted->first < whole.first || wanted->last > whole.last)
-        return dhcp_error(reterr, FT_INVALID, "pool '%s' is not within the subnet %s", text, text_of(subnet, "subnet"));
+        return ft_fault(reterr, FT_INVALID, "pool '%s' is no range of addresses: write 10.0.0.200 - 10.0.0.220 or 10.0.0.192/27", text);
+    if (!range_parse(ft_str(subnet, "subnet"), &whole) || wanted->first < whole.first || wanted->last > whole.last)
+        return ft_fault(reterr, FT_INVALID, "pool '%s' is not within the subnet %s", text, ft_str(subnet, "subnet"));
     json_array_foreach(json_object_get(subnet, "pools"), i, pool) {
-        if (!range_parse(text_of(pool, "pool"), &other) || !overlaps(wanted, &other))
+        if (!range_parse(ft_str(pool, "pool"), &other) || !overlaps(wanted, &other))
             continue;
         if (wanted->first == other.first && wanted->last == other.last)
             return 0;
-        return dhcp_error(reterr, FT_INVALID, "pool '%s' overlaps with the pool %s that the subnet has", text, text_of(pool, "pool"));
+        return ft_fault(reterr, FT_INVALID, "pool '%s' overlaps with the pool %s that the subnet has", text, ft_str(pool, "pool"));
     }
     return 1;
 }
@@ -271,7 +289,7 @@ static const char *range_text(struct ft_call *call, const struct range *r)
 
 static int pool_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
 {
-    const char *text = text_of(host->params(call), "pool"), *canonical;
+    const char *text = ft_str(host->params(call), "pool"), *canonical;
     json_t *subnet = subnet_chosen(call, st->after, reterr), *pools;
     struct range wanted;
     int r = subnet ? pool_fits(subnet, text, &wanted, reterr) : -EINVAL;
@@ -280,7 +298,7 @@ static int pool_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr
     if (r < 0)
         return r;
     canonical = range_text(call, &wanted);
-    st->summary = host->printf(call, "add %u addresses (%s) to subnet %s", wanted.last - wanted.first + 1, canonical, text_of(subnet, "subnet"));
+    st->summary = host->printf(call, "add %u addresses (%s) to subnet %s", wanted.last - wanted.first + 1, canonical, ft_str(subnet, "subnet"));
     json_object_update_new(st->result, json_pack("{s:O, s:O, s:s, s:I}", "subnet_id", json_object_get(subnet, "id"),
                                                  "subnet", json_object_get(subnet, "subnet"), "pool", canonical,
                                                  "added", r ? (json_int_t)(wanted.last - wanted.first + 1) : 0));
@@ -297,24 +315,24 @@ static int pool_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr
 static int pool_remove(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
 {
     const json_t *receipt = host->receipt(call);
-    json_t *subnet = subnet_by_id(st->after, int_of(receipt, "subnet_id")), *pools = json_object_get(subnet, "pools"), *pool;
+    json_t *subnet = subnet_by_id(st->after, ft_int(receipt, "subnet_id")), *pools = json_object_get(subnet, "pools"), *pool;
     struct range ours, other;
     size_t i;
 
-    if (!range_parse(text_of(receipt, "pool"), &ours))
+    if (!range_parse(ft_str(receipt, "pool"), &ours))
         return 0;                                            /* run added none */
     json_array_foreach(pools, i, pool) {
-        if (!range_parse(text_of(pool, "pool"), &other) || ours.first != other.first || ours.last != other.last)
+        if (!range_parse(ft_str(pool, "pool"), &other) || ours.first != other.first || ours.last != other.last)
             continue;
         json_array_remove(pools, i);
         return 1;
     }
     if (!subnet)
-        return dhcp_error(reterr, FT_CONFLICT, "the subnet that the pool was added to is gone");
+        return ft_fault(reterr, FT_CONFLICT, "the subnet that the pool was added to is gone");
     return 0;
 }
 
-static const struct edit pool_edit = { pool_add, pool_remove };
+static const struct edit pool_edit = { .apply = pool_add, .revert = pool_remove };
 
 static int extend_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &pool_edit, e); }
 static int extend_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &pool_edit, e); }
@@ -332,7 +350,7 @@ static void pool_looked_for(struct ft_call *call, const struct kea_reply *reply)
     if (!kea_accept(call, reply))
         return;
     subnet = subnet_chosen(call, dhcp4, &err);
-    there = subnet && pool_fits(subnet, text_of(host->params(call), "pool"), &wanted, &err) == 0;
+    there = subnet && pool_fits(subnet, ft_str(host->params(call), "pool"), &wanted, &err) == 0;
     answer = json_pack("{s:b, s:o*}", "happened", there, "seen", json_deep_copy(json_object_get(subnet, "pools")));
     if (there)
         json_object_set_new(answer, "result", json_pack("{s:b, s:O, s:O, s:s, s:I}", "changed", 1, "subnet_id", json_object_get(subnet, "id"),
@@ -353,18 +371,18 @@ static int extend_probe(struct ft_call *call, struct ft_err *reterr)
 static const char extend_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"pool\"], "
     "\"anyOf\": [{\"required\": [\"subnet_id\"]}, {\"required\": [\"vlan\"]}, {\"required\": [\"subnet\"]}], \"properties\": {"
-    JSON("pool": {"type": "string", "description": "the addresses to add: 10.0.0.200 - 10.0.0.220, or 10.0.0.192/27"})
+    FT_JSON("pool": {"type": "string", "description": "the addresses to add: 10.0.0.200 - 10.0.0.220, or 10.0.0.192/27"})
     ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
 
 #define CHANGED_PROPERTIES \
-    JSON("changed": {"type": "boolean", "description": "false: it was so already"}, \
+    FT_JSON("changed": {"type": "boolean", "description": "false: it was so already"}, \
          "subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
          "subnet": {"type": "string", "description": "the subnet, 10.0.0.0/24"}, \
          "changes": {"type": "array", "description": "what differs in the configuration", "items": {"type": "object", "additionalProperties": true}})
 
 static const char extend_result[] =
     "{\"type\": \"object\", \"properties\": {" CHANGED_PROPERTIES ", "
-    JSON("pool": {"type": "string", "description": "the range that was added"},
+    FT_JSON("pool": {"type": "string", "description": "the range that was added"},
          "added": {"type": "integer", "description": "addresses added"}) "}}";
 
 #define EDIT_ABOUT \
@@ -405,9 +423,9 @@ static size_t find_host(const json_t *list, const char *mac, const char *ip)
     size_t i;
 
     json_array_foreach(list, i, item) {
-        const char *its_ip = text_of(item, "ip-address");
+        const char *its_ip = ft_str(item, "ip-address");
 
-        if ((mac && same_mac(text_of(item, "hw-address"), mac)) || (ip && its_ip && strcmp(its_ip, ip) == 0))
+        if ((mac && same_mac(ft_str(item, "hw-address"), mac)) || (ip && its_ip && strcmp(its_ip, ip) == 0))
             return i;
     }
     return json_array_size(list);
@@ -424,23 +442,23 @@ static bool holds_host(const json_t *subnet, const void *arg)
 static int reservation_apply_add(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
 {
     const json_t *params = host->params(call);
-    const char *mac = text_of(params, "mac"), *ip = text_of(params, "ip"), *name = text_of(params, "hostname");
+    const char *mac = ft_str(params, "mac"), *ip = ft_str(params, "ip"), *name = ft_str(params, "hostname");
     json_t *subnet = subnet_chosen(call, st->after, reterr), *list, *entry, *had;
     size_t at;
 
     if (!subnet)
         return -EINVAL;
-    st->summary = host->printf(call, "reserve %s for %s in subnet %s", ip, mac, text_of(subnet, "subnet"));
+    st->summary = host->printf(call, "reserve %s for %s in subnet %s", ip, mac, ft_str(subnet, "subnet"));
     json_object_update_new(st->result, json_pack("{s:O, s:O, s:s, s:s}", "subnet_id", json_object_get(subnet, "id"),
                                                  "subnet", json_object_get(subnet, "subnet"), "mac", mac, "ip", ip));
     list = list_in(subnet, "reservations");
     at = find_host(list, mac, ip);
     had = json_array_get(list, at);
-    if (had && same_mac(text_of(had, "hw-address"), mac) && strcmp(text_of(had, "ip-address") ?: "", ip) == 0)
+    if (had && same_mac(ft_str(had, "hw-address"), mac) && strcmp(ft_str(had, "ip-address") ?: "", ip) == 0)
         return 0;
     if (had)
-        return dhcp_error(reterr, FT_CONFLICT, "subnet %s has a reservation of %s for %s: delete that first", text_of(subnet, "subnet"),
-                          text_of(had, "ip-address") ?: "no address", text_of(had, "hw-address") ?: "another client");
+        return ft_fault(reterr, FT_CONFLICT, "subnet %s has a reservation of %s for %s: delete that first", ft_str(subnet, "subnet"),
+                          ft_str(had, "ip-address") ?: "no address", ft_str(had, "hw-address") ?: "another client");
     entry = json_pack("{s:s, s:s, s:s*}", "hw-address", mac, "ip-address", ip, "hostname", name);
     json_array_append_new(list, entry);
     change_note(st, subnet, "reservations", json_null(), json_deep_copy(entry));
@@ -454,8 +472,8 @@ static int take_out(json_t *list, const json_t *entry)
     size_t i;
 
     json_array_foreach(list, i, item) {
-        if (same_mac(text_of(item, "hw-address"), text_of(entry, "hw-address"))
-            && strcmp(text_of(item, "ip-address") ?: "", text_of(entry, "ip-address") ?: "") == 0) {
+        if (same_mac(ft_str(item, "hw-address"), ft_str(entry, "hw-address"))
+            && strcmp(ft_str(item, "ip-address") ?: "", ft_str(entry, "ip-address") ?: "") == 0) {
             json_array_remove(list, i);
             return 1;
         }
@@ -468,13 +486,13 @@ static int reservation_revert_add(struct ft_call *call, struct dhcp *st, struct 
     const json_t *receipt = host->receipt(call);
 
     (void)reterr;
-    return take_out(json_object_get(subnet_by_id(st->after, int_of(receipt, "subnet_id")), "reservations"), json_object_get(receipt, "added"));
+    return take_out(json_object_get(subnet_by_id(st->after, ft_int(receipt, "subnet_id")), "reservations"), json_object_get(receipt, "added"));
 }
 
 static int reservation_apply_del(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
 {
     const json_t *params = host->params(call);
-    struct wanted_host w = { text_of(params, "mac"), text_of(params, "ip") };
+    struct wanted_host w = { ft_str(params, "mac"), ft_str(params, "ip") };
     json_t *subnet = subnets_each(st->after, holds_host, &w), *list, *entry;
     size_t at;
 
@@ -488,7 +506,7 @@ static int reservation_apply_del(struct ft_call *call, struct dhcp *st, struct f
     json_array_remove(list, at);
     change_note(st, subnet, "reservations", json_deep_copy(entry), json_null());
     json_object_update_new(st->result, json_pack("{s:O, s:O, s:s?, s:s?}", "subnet_id", json_object_get(subnet, "id"), "subnet",
-                                                 json_object_get(subnet, "subnet"), "mac", text_of(entry, "hw-address"), "ip", text_of(entry, "ip-address")));
+                                                 json_object_get(subnet, "subnet"), "mac", ft_str(entry, "hw-address"), "ip", ft_str(entry, "ip-address")));
     json_object_update_new(st->receipt, json_pack("{s:O, s:O}", "subnet_id", json_object_get(subnet, "id"), "removed", entry));
     return 1;
 }
@@ -496,21 +514,21 @@ static int reservation_apply_del(struct ft_call *call, struct dhcp *st, struct f
 static int reservation_revert_del(struct ft_call *call, struct dhcp *st, struct ft_err *reterr)
 {
     const json_t *receipt = host->receipt(call), *entry = json_object_get(receipt, "removed");
-    json_t *subnet = subnet_by_id(st->after, int_of(receipt, "subnet_id")), *list;
+    json_t *subnet = subnet_by_id(st->after, ft_int(receipt, "subnet_id")), *list;
 
     if (!entry)
         return 0;
     if (!subnet)
-        return dhcp_error(reterr, FT_CONFLICT, "the subnet of the reservation is gone");
+        return ft_fault(reterr, FT_CONFLICT, "the subnet of the reservation is gone");
     list = list_in(subnet, "reservations");
-    if (find_host(list, text_of(entry, "hw-address"), text_of(entry, "ip-address")) < json_array_size(list))
-        return dhcp_error(reterr, FT_CONFLICT, "somebody else has reserved %s since", text_of(entry, "ip-address") ?: "for this client");
+    if (find_host(list, ft_str(entry, "hw-address"), ft_str(entry, "ip-address")) < json_array_size(list))
+        return ft_fault(reterr, FT_CONFLICT, "somebody else has reserved %s since", ft_str(entry, "ip-address") ?: "for this client");
     json_array_append(list, (json_t *)entry);
     return 1;
 }
 
-static const struct edit add_edit = { reservation_apply_add, reservation_revert_add };
-static const struct edit del_edit = { reservation_apply_del, reservation_revert_del };
+static const struct edit add_edit = { .apply = reservation_apply_add, .revert = reservation_revert_add };
+static const struct edit del_edit = { .apply = reservation_apply_del, .revert = reservation_revert_del };
 
 static int add_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &add_edit, e); }
 static int add_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &add_edit, e); }
@@ -524,7 +542,7 @@ static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
 {
     const struct dhcp *st = host->state(call);
     const json_t *params = host->params(call), *dhcp4 = json_object_get(reply->arguments, "Dhcp4");
-    struct wanted_host w = { text_of(params, "mac"), text_of(params, "ip") };
+    struct wanted_host w = { ft_str(params, "mac"), ft_str(params, "ip") };
     const json_t *subnet, *list, *entry;
     bool adds = st->edit == &add_edit;
 
@@ -534,15 +552,15 @@ static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
     list = json_object_get(subnet ? subnet : dhcp4, "reservations");
     entry = json_array_get(list, find_host(list, w.mac, w.ip));
     if (st->phase == PHASE_PROBE) {
-        bool as_added = entry && same_mac(text_of(entry, "hw-address"), w.mac) && strcmp(text_of(entry, "ip-address") ?: "", w.ip ? w.ip : "") == 0;
+        bool as_added = entry && same_mac(ft_str(entry, "hw-address"), w.mac) && strcmp(ft_str(entry, "ip-address") ?: "", w.ip ? w.ip : "") == 0;
 
         dhcp_done(call, json_pack("{s:b, s:O?, s:{s:b, s:s?, s:s?}}", "happened", adds ? as_added : !entry, "seen", entry,
                                   "result", "changed", adds ? as_added : !entry, "mac", w.mac, "ip", w.ip));
         return;
     }
-    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?}", "found", entry != NULL, "ip", text_of(entry, "ip-address"),
-                              "mac", text_of(entry, "hw-address"), "hostname", text_of(entry, "hostname"),
-                              "subnet_id", json_object_get(subnet, "id"), "subnet", text_of(subnet, "subnet")));
+    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?}", "found", entry != NULL, "ip", ft_str(entry, "ip-address"),
+                              "mac", ft_str(entry, "hw-address"), "hostname", ft_str(entry, "hostname"),
+                              "subnet_id", json_object_get(subnet, "id"), "subnet", ft_str(subnet, "subnet")));
 }
 
 static int look_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr)
@@ -562,16 +580,16 @@ static int del_probe(struct ft_call *call, struct ft_err *e) { return look_start
 
 static const char who_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"oneOf\": [{\"required\": [\"mac\"]}, {\"required\": [\"ip\"]}], \"properties\": {"
-    JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
+    FT_JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
          "ip": {"type": "string", "format": "ipv4", "description": "the reserved address"}) ", " SERVER_PARAM "}}";
 
 static const char add_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"mac\", \"ip\"], \"properties\": {"
-    JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client"},
+    FT_JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client"},
          "ip": {"type": "string", "format": "ipv4", "description": "the address to reserve; its subnet is found by it"},
          "hostname": {"type": "string", "description": "host name to give to the client"}) ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
 
-static const char reservation_result[] = JSON({"type": "object", "properties": {
+static const char reservation_result[] = FT_JSON({"type": "object", "properties": {
     "found": {"type": "boolean", "description": "the configuration has such a reservation (the other fields are null when not)"},
     "ip": {"type": ["string", "null"], "description": "the reserved address"},
     "mac": {"type": ["string", "null"], "description": "hardware address of the client"},
@@ -581,7 +599,7 @@ static const char reservation_result[] = JSON({"type": "object", "properties": {
 
 static const char host_changed_result[] =
     "{\"type\": \"object\", \"properties\": {" CHANGED_PROPERTIES ", "
-    JSON("mac": {"type": ["string", "null"], "description": "hardware address of the client"},
+    FT_JSON("mac": {"type": ["string", "null"], "description": "hardware address of the client"},
          "ip": {"type": ["string", "null"], "description": "the reserved address"}) "}}";
 
 const struct ft_action dhcp_reservation = {

@@ -4,6 +4,19 @@
 
 extern const struct ft_action dhcp_pool_extend, dhcp_reservation, dhcp_reservation_add, dhcp_reservation_del;
 
+/* A change of the configuration. */
+struct edit {
+    /* Edits st->after and fills st->result, st->summary, st->receipt. 1: changed, 0: it is so already, negative: cannot be done. */
+    int (*apply)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
+    int (*revert)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
+    void (*before_set)(struct ft_call *call);     /* of run; ends by edit_keep. NULL: edit_keep at once */
+    void (*after_write)(struct ft_call *call);    /* of run; ends the call. NULL: done with st->result */
+};
+int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr);
+/* The same from where phase, server and st->edit are set. */
+void edit_go(struct ft_call *call);
+void edit_keep(struct ft_call *call);
+
 /* Makes the host redact every password of a Kea configuration from now on. False: one is masked already, so the configuration
  * cannot be sent back. */
 bool hide_passwords(struct ft_call *call, const json_t *config);

@@ -13,34 +13,20 @@
 
 const struct ft_host *host;
 
-int dhcp_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...)
-{
-    char text[sizeof(reterr->text)];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    ft_err_set(reterr, -EINVAL, "%s", text);
-    if (reterr)
-        reterr->class = class;
-    return -EINVAL;
-}
-
 /* ---- Begin and end ---- */
 
 int dhcp_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
 {
     struct dhcp *st = host->state(call);
     const json_t *config = host->config(call);
-    const char *name = text_of(host->params(call), "server");
+    const char *name = ft_str(host->params(call), "server");
 
     st->phase = phase;
     st->server = name ? json_object_get(json_object_get(config, "servers"), name) : config;
     if (!st->server)
-        return dhcp_error(reterr, FT_NOT_FOUND, "no DHCP server '%s' in the configuration: add plugins.dhcp.servers.%s", name, name);
-    if (!text_of(st->server, "url") && !text_of(st->server, "socket"))
-        return dhcp_error(reterr, FT_INVALID, "the configuration does not say where Kea is: set plugins.dhcp.url to its control agent, "
+        return ft_fault(reterr, FT_NOT_FOUND, "no DHCP server '%s' in the configuration: add plugins.dhcp.servers.%s", name, name);
+    if (!ft_str(st->server, "url") && !ft_str(st->server, "socket"))
+        return ft_fault(reterr, FT_INVALID, "the configuration does not say where Kea is: set plugins.dhcp.url to its control agent, "
                           "or plugins.dhcp.socket to its control socket");
     return 0;
 }
@@ -123,7 +109,7 @@ static bool read_reply(json_t *json, struct kea_reply *reply)
     if (!json_is_integer(result))
         return false;
     reply->result = (int)json_integer_value(result);
-    reply->text = text_of(object, "text") ?: "";
+    reply->text = ft_str(object, "text") ?: "";
     reply->arguments = json_object_get(object, "arguments");
     judge_error(reply);
     return true;
@@ -131,7 +117,7 @@ static bool read_reply(json_t *json, struct kea_reply *reply)
 
 static const char *server_name(const struct dhcp *st)
 {
-    return text_of(st->server, "url") ?: text_of(st->server, "socket");
+    return ft_str(st->server, "url") ?: ft_str(st->server, "socket");
 }
 
 bool kea_accept(struct ft_call *call, const struct kea_reply *reply)
@@ -157,8 +143,8 @@ static json_t *request_body(const struct dhcp *st, const char *command, json_t *
 {
     json_t *body = json_pack("{s:s}", "command", command);
 
-    if (text_of(st->server, "url"))
-        json_object_set_new(body, "service", json_pack("[s]", text_of(st->server, "service") ?: "dhcp4"));
+    if (ft_str(st->server, "url"))
+        json_object_set_new(body, "service", json_pack("[s]", ft_str(st->server, "service") ?: "dhcp4"));
     if (arguments)
         json_object_set_new(body, "arguments", arguments);
     return body;
@@ -167,10 +153,18 @@ static json_t *request_body(const struct dhcp *st, const char *command, json_t *
 static struct ft_http_req http_request(const struct dhcp *st, const json_t *body, bool write)
 {
     return (struct ft_http_req){
-        .size = sizeof(struct ft_http_req), .method = "POST", .url = text_of(st->server, "url"), .json = body,
-        .user = text_of(st->server, "user"), .password = text_of(st->server, "password"), .ca_file = text_of(st->server, "ca_file"),
+        .size = sizeof(struct ft_http_req), .method = "POST", .url = ft_str(st->server, "url"), .json = body,
+        .user = ft_str(st->server, "user"), .password = ft_str(st->server, "password"), .ca_file = ft_str(st->server, "ca_file"),
+        .cert_file = ft_str(st->server, "cert_file"), .key_file = ft_str(st->server, "key_file"),
         .flags = FT_HTTP_JSON | (write ? FT_HTTP_WRITE : 0), .max_bytes = MAX_REPLY,
     };
+}
+
+bool kea_is_secret(const char *key)
+{
+    size_t len = strlen(key);
+
+    return (strstr(key, "password") || strstr(key, "secret")) && !(len > 5 && strcmp(key + len - 5, "-file") == 0);
 }
 
 void kea_mask_passwords(json_t *value)
@@ -180,7 +174,7 @@ void kea_mask_passwords(json_t *value)
     size_t i;
 
     json_object_foreach(value, key, member) {
-        if (json_is_string(member) && (strcmp(key, "password") == 0 || strcmp(key, "secret") == 0))
+        if (json_is_string(member) && kea_is_secret(key))
             json_string_set(member, "***");
         else
             kea_mask_passwords(member);
@@ -189,12 +183,32 @@ void kea_mask_passwords(json_t *value)
         kea_mask_passwords(member);
 }
 
+void kea_mask_changes(json_t *changes)
+{
+    static const char *const sides[] = { "from", "to" };
+    json_t *change;
+    size_t i;
+
+    json_array_foreach(changes, i, change) {
+        const char *path = ft_str(change, "path"), *dot = path ? strrchr(path, '.') : NULL;
+
+        for (size_t k = 0; k < 2; k++) {
+            json_t *value = json_object_get(change, sides[k]);
+
+            if (json_is_string(value) && kea_is_secret(dot ? dot + 1 : path))
+                json_string_set(value, "***");
+            else
+                kea_mask_passwords(value);
+        }
+    }
+}
+
 json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments)
 {
     const struct dhcp *st = host->state(call);
     json_t *body = request_body(st, command, arguments), *shown;
 
-    if (text_of(st->server, "url")) {
+    if (ft_str(st->server, "url")) {
         struct ft_http_req req = http_request(st, body, true);
 
         shown = host->http_render(call, &req);
@@ -204,7 +218,7 @@ json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments)
     shown = json_deep_copy(body);
     json_decref(body);
     kea_mask_passwords(shown);
-    return json_pack("{s:o, s:[o]}", "target", json_sprintf("unix:%s", text_of(st->server, "socket")), "commands", shown);
+    return json_pack("{s:o, s:[o]}", "target", json_sprintf("unix:%s", ft_str(st->server, "socket")), "commands", shown);
 }
 
 static void http_answered(struct ft_call *call, const struct ft_http_res *res, void *arg)
@@ -362,7 +376,7 @@ static int send_by_socket(struct ft_call *call, const struct dhcp *st, const jso
 
     if (!job)
         return ft_err_set(reterr, -ENOMEM, "out of memory");
-    job->path = strdup(text_of(st->server, "socket"));
+    job->path = strdup(ft_str(st->server, "socket"));
     job->request = json_dumps(body, JSON_COMPACT);
     job->timeout_ms = left > 60000 ? 60000 : (int)left;
     if (job->path && job->request)
@@ -381,7 +395,7 @@ static void command_send(struct ft_call *call, const char *command, json_t *argu
     st->command = command;
     st->answered = answered;
     st->write = write;
-    if (text_of(st->server, "url")) {
+    if (ft_str(st->server, "url")) {
         struct ft_http_req req = http_request(st, body, write);
 
         r = host->http(call, &req, http_answered, NULL, &err);

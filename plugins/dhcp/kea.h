@@ -3,9 +3,7 @@
  * Both transports give the same struct kea_reply: the agent wraps replies into an array with one member a service, the socket gives
  * the bare object. Result 3 means "nothing found" and is no error. */
 #pragma once
-#include <fettle/plugin.h>
-
-#define JSON(...) #__VA_ARGS__
+#include <fettle/kit.h>
 
 enum { KEA_OK = 0, KEA_ERROR = 1, KEA_UNSUPPORTED = 2, KEA_EMPTY = 3, KEA_CONFLICT = 4 };
 
@@ -45,16 +43,43 @@ struct dhcp {
     json_t *before, *after, *receipt, *result;     /* live in held */
     const char *summary;
     const char *hash;              /* of the configuration, where the server tells it */
+
+    const char *goal;              /* ha.c: the command that is meant */
+
+    /* config.c */
+    json_t *wanted_config;         /* lives in held */
+    bool leave_file;               /* set, but do not write to the server's file */
 };
 
 extern const struct ft_host *host;
 
-static inline const char *text_of(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
-static inline json_int_t int_of(const json_t *object, const char *key) { return json_integer_value(json_object_get(object, key)); }
+/* A member as a result's schema wants it, whatever the other side wrote there: null where it is of another type. New references. */
+static inline json_t *int_or_null(const json_t *object, const char *key)
+{
+    const json_t *value = ft_get(object, key);
 
-/* Sets class and sentence; returns -EINVAL. */
-__attribute__((format(printf, 3, 4)))
-int dhcp_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...);
+    return json_is_integer(value) ? json_integer(json_integer_value(value)) : json_null();
+}
+
+static inline json_t *bool_or_null(const json_t *object, const char *key)
+{
+    const json_t *value = ft_get(object, key);
+
+    return json_is_boolean(value) ? json_boolean(json_is_true(value)) : json_null();
+}
+
+/* The texts of a list; null where it is no list. */
+static inline json_t *texts_or_null(const json_t *object, const char *key)
+{
+    json_t *list = json_is_array(ft_get(object, key)) ? json_array() : json_null(), *item;
+    size_t i;
+
+    json_array_foreach(ft_get(object, key), i, item) {
+        if (json_is_string(item))
+            json_array_append(list, item);
+    }
+    return list;
+}
 
 /* Every `start` begins here: finds the server. */
 int dhcp_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr);
@@ -71,8 +96,11 @@ void kea_ask(struct ft_call *call, const char *command, json_t *arguments, kea_a
 void kea_change(struct ft_call *call, const char *command, json_t *arguments, kea_answered *answered);
 /* As a plan shows it; arguments are taken over. */
 json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments);
-/* Values under "password" and "secret" become ***; in place. */
+/* Has this member of a configuration a secret? ("password", "basic-auth-password", "secret") */
+bool kea_is_secret(const char *key);
+/* Such values become ***; in place. The second one: in a list of {"path", "from", "to"}. */
 void kea_mask_passwords(json_t *value);
+void kea_mask_changes(json_t *changes);
 /* True: go on (KEA_OK or KEA_EMPTY). False: the call has been failed with the reply's sentence. */
 bool kea_accept(struct ft_call *call, const struct kea_reply *reply);
 

@@ -40,19 +40,19 @@ static const char *kea_mac(struct ft_call *call, const char *text)
 
 static bool is_expired(struct ft_call *call, const json_t *lease)
 {
-    json_int_t valid = int_of(lease, "valid-lft");
+    json_int_t valid = ft_int(lease, "valid-lft");
 
-    return valid != FOREVER && int_of(lease, "cltt") + valid <= dhcp_now_s(call);
+    return valid != FOREVER && ft_int(lease, "cltt") + valid <= dhcp_now_s(call);
 }
 
 static json_t *lease_facts(struct ft_call *call, const json_t *lease)
 {
-    json_int_t cltt = int_of(lease, "cltt"), valid = int_of(lease, "valid-lft"), now = dhcp_now_s(call);
+    json_int_t cltt = ft_int(lease, "cltt"), valid = ft_int(lease, "valid-lft"), now = dhcp_now_s(call);
     bool endless = valid == FOREVER;
 
-    return json_pack("{s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:o, s:b}", "ip", text_of(lease, "ip-address"),
-                     "mac", text_of(lease, "hw-address"), "hostname", text_of(lease, "hostname"), "subnet_id", int_of(lease, "subnet-id"),
-                     "state", state_name(int_of(lease, "state")), "cltt", kea_time(cltt),
+    return json_pack("{s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:o, s:b}", "ip", ft_str(lease, "ip-address"),
+                     "mac", ft_str(lease, "hw-address"), "hostname", ft_str(lease, "hostname"), "subnet_id", ft_int(lease, "subnet-id"),
+                     "state", state_name(ft_int(lease, "state")), "cltt", kea_time(cltt),
                      "expires", endless ? json_null() : kea_time(cltt + valid), "age_s", now - cltt,
                      "expires_in_s", endless ? json_null() : json_integer(cltt + valid - now), "expired", is_expired(call, lease));
 }
@@ -61,10 +61,10 @@ static json_t *lease_facts(struct ft_call *call, const json_t *lease)
 
 static bool is_better(struct ft_call *call, const json_t *lease, const json_t *than)
 {
-    bool good = int_of(lease, "state") == 0 && !is_expired(call, lease);
-    bool had = than && int_of(than, "state") == 0 && !is_expired(call, than);
+    bool good = ft_int(lease, "state") == 0 && !is_expired(call, lease);
+    bool had = than && ft_int(than, "state") == 0 && !is_expired(call, than);
 
-    return !than || (good && !had) || (good == had && int_of(lease, "cltt") > int_of(than, "cltt"));
+    return !than || (good && !had) || (good == had && ft_int(lease, "cltt") > ft_int(than, "cltt"));
 }
 
 static void lease_found(struct ft_call *call, const struct kea_reply *reply)
@@ -97,13 +97,13 @@ static void lease_found(struct ft_call *call, const struct kea_reply *reply)
 static int lease_start(struct ft_call *call, struct ft_err *reterr)
 {
     const json_t *params = host->params(call);
-    const char *ip = text_of(params, "ip"), *mac = text_of(params, "mac"), *name = text_of(params, "hostname");
+    const char *ip = ft_str(params, "ip"), *mac = ft_str(params, "mac"), *name = ft_str(params, "hostname");
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
     if (r < 0)
         return r;
     if (mac && !(mac = kea_mac(call, mac)))
-        return dhcp_error(reterr, FT_INVALID, "'%s' is not a MAC address", text_of(params, "mac"));
+        return ft_fault(reterr, FT_INVALID, "'%s' is not a MAC address", ft_str(params, "mac"));
     if (mac)
         kea_ask(call, "lease4-get-by-hw-address", json_pack("{s:s}", "hw-address", mac), lease_found);
     else if (ip)
@@ -114,7 +114,7 @@ static int lease_start(struct ft_call *call, struct ft_err *reterr)
 }
 
 #define LEASE_PROPERTIES \
-    JSON("ip": {"type": ["string", "null"], "description": "IPv4 address"}, \
+    FT_JSON("ip": {"type": ["string", "null"], "description": "IPv4 address"}, \
          "mac": {"type": ["string", "null"], "description": "hardware address of the client, lower case with colons"}, \
          "hostname": {"type": ["string", "null"], "description": "host name that the client gave, or that Kea made"}, \
          "subnet_id": {"type": ["integer", "null"], "description": "Kea's id of the subnet"}, \
@@ -129,13 +129,13 @@ static int lease_start(struct ft_call *call, struct ft_err *reterr)
 static const char lease_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"minProperties\": 1, "
     "\"oneOf\": [{\"required\": [\"mac\"]}, {\"required\": [\"ip\"]}, {\"required\": [\"hostname\"]}], \"properties\": {"
-    JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
+    FT_JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
          "ip": {"type": "string", "format": "ipv4", "description": "the address whose lease is wanted"},
          "hostname": {"type": "string", "description": "host name of the client"}) ", " SERVER_PARAM "}}";
 
 static const char lease_result[] =
     "{\"type\": \"object\", \"properties\": {"
-    JSON("found": {"type": "boolean", "description": "there is a lease (the other fields are null when not)"},
+    FT_JSON("found": {"type": "boolean", "description": "there is a lease (the other fields are null when not)"},
          "leases": {"type": "array", "description": "all leases that were found; the fields above are of the active and newest one",
                     "items": {"type": "object", "additionalProperties": true}}) ", " LEASE_PROPERTIES "}}";
 
@@ -160,7 +160,7 @@ static void ask_page(struct ft_call *call, const char *from)
 static void page_arrived(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
-    size_t i, max = (size_t)int_of(host->params(call), "max");
+    size_t i, max = (size_t)ft_int(host->params(call), "max");
     const json_t *page = json_object_get(reply->arguments, "leases");
     const char *last = NULL;
     json_t *lease;
@@ -168,8 +168,8 @@ static void page_arrived(struct ft_call *call, const struct kea_reply *reply)
     if (!kea_accept(call, reply))
         return;
     json_array_foreach(page, i, lease) {
-        last = text_of(lease, "ip-address");
-        if (st->subnet_id && int_of(lease, "subnet-id") != st->subnet_id)
+        last = ft_str(lease, "ip-address");
+        if (st->subnet_id && ft_int(lease, "subnet-id") != st->subnet_id)
             continue;
         if (st->wanted && !st->wanted(call, lease))
             continue;
@@ -207,9 +207,9 @@ static void leases_collected(struct ft_call *call)
 
 static bool has_state(struct ft_call *call, const json_t *lease)
 {
-    const char *state = text_of(host->params(call), "state");
+    const char *state = ft_str(host->params(call), "state");
 
-    return !state || strcmp(state, state_name(int_of(lease, "state"))) == 0;
+    return !state || strcmp(state, state_name(ft_int(lease, "state"))) == 0;
 }
 
 static void leases_subnet_known(struct ft_call *call)
@@ -231,13 +231,13 @@ static int leases_start(struct ft_call *call, struct ft_err *reterr)
 
 static const char leases_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    JSON("state": {"enum": ["active", "declined", "reclaimed"], "description": "only leases in this state"},
+    FT_JSON("state": {"enum": ["active", "declined", "reclaimed"], "description": "only leases in this state"},
          "max": {"type": "integer", "minimum": 1, "maximum": 20000, "default": 1000, "description": "stop after so many leases"})
     ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
 
 static const char leases_result[] =
     "{\"type\": \"object\", \"properties\": {"
-    JSON("count": {"type": "integer", "description": "leases in the list"},
+    FT_JSON("count": {"type": "integer", "description": "leases in the list"},
          "truncated": {"type": "boolean", "description": "there are more than `max`"})
     ", \"leases\": {\"type\": \"array\", \"description\": \"the leases, in the order of their addresses\", "
     "\"items\": {\"type\": \"object\", \"properties\": {" LEASE_PROPERTIES "}}}}}";
@@ -264,8 +264,8 @@ static json_t *add_arguments(const json_t *lease)
         if (value)
             json_object_set(arguments, same[i], value);
     }
-    if (int_of(lease, "valid-lft") != FOREVER)
-        json_object_set_new(arguments, "expire", json_integer(int_of(lease, "cltt") + int_of(lease, "valid-lft")));
+    if (ft_int(lease, "valid-lft") != FOREVER)
+        json_object_set_new(arguments, "expire", json_integer(ft_int(lease, "cltt") + ft_int(lease, "valid-lft")));
     return arguments;
 }
 
@@ -275,13 +275,13 @@ static void holder_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
     const json_t *mine = json_array_get(st->leases, st->at);
-    const char *holder = text_of(reply->arguments, "hw-address");
+    const char *holder = ft_str(reply->arguments, "hw-address");
 
     if (!kea_accept(call, reply))
         return;
-    if (holder && text_of(mine, "hw-address") && strcmp(holder, text_of(mine, "hw-address")) != 0 && json_array_size(st->leases) == 1) {
-        dhcp_fail(call, FT_CONFLICT, "%s cannot go back to %s: Kea has given it to %s since", text_of(mine, "ip-address"),
-                  text_of(mine, "hw-address"), holder);
+    if (holder && ft_str(mine, "hw-address") && strcmp(holder, ft_str(mine, "hw-address")) != 0 && json_array_size(st->leases) == 1) {
+        dhcp_fail(call, FT_CONFLICT, "%s cannot go back to %s: Kea has given it to %s since", ft_str(mine, "ip-address"),
+                  ft_str(mine, "hw-address"), holder);
         return;
     }
     st->skipped++;
@@ -324,7 +324,7 @@ static int restore_start(struct ft_call *call, struct ft_err *reterr)
     if (r < 0)
         return r;
     if (!json_is_array(leases))
-        return dhcp_error(reterr, FT_INVALID, "no leases were saved when they were deleted, so none can be put back");
+        return ft_fault(reterr, FT_INVALID, "no leases were saved when they were deleted, so none can be put back");
     st->leases = (json_t *)leases;
     restore_next(call);
     return 0;
@@ -335,7 +335,7 @@ static int restore_start(struct ft_call *call, struct ft_err *reterr)
 static bool is_same(const json_t *a, const json_t *b)
 {
     return b && json_equal(json_object_get(a, "hw-address"), json_object_get(b, "hw-address"))
-        && int_of(a, "cltt") == int_of(b, "cltt") && int_of(a, "state") == int_of(b, "state");
+        && ft_int(a, "cltt") == ft_int(b, "cltt") && ft_int(a, "state") == ft_int(b, "state");
 }
 
 static json_t *freed(const json_t *leases, size_t done, size_t skipped, bool truncated)
@@ -463,9 +463,9 @@ static int free_start(struct ft_call *call, enum phase phase, bool (*wanted)(str
 static bool is_stale(struct ft_call *call, const json_t *lease)
 {
     double hours = json_number_value(json_object_get(host->params(call), "older_than_h"));
-    json_int_t age = dhcp_now_s(call) - int_of(lease, "cltt"), valid = int_of(lease, "valid-lft");
+    json_int_t age = dhcp_now_s(call) - ft_int(lease, "cltt"), valid = ft_int(lease, "valid-lft");
 
-    return int_of(lease, "state") == 0 && (double)age > hours * 3600 && (valid == FOREVER || age > valid / 2);
+    return ft_int(lease, "state") == 0 && (double)age > hours * 3600 && (valid == FOREVER || age > valid / 2);
 }
 
 /* Of what the receipt says was to be deleted, what is still there as it was? */
@@ -484,7 +484,7 @@ static bool is_left(struct ft_call *call, const json_t *lease)
 static bool is_declined(struct ft_call *call, const json_t *lease)
 {
     (void)call;
-    return int_of(lease, "state") == 1;
+    return ft_int(lease, "state") == 1;
 }
 
 static int stale_run(struct ft_call *call, struct ft_err *e) { return free_start(call, PHASE_RUN, is_stale, "free stale leases", e); }
@@ -497,17 +497,17 @@ static const char stale_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, "
     "\"anyOf\": [{\"required\": [\"subnet_id\"]}, {\"required\": [\"vlan\"]}, {\"required\": [\"subnet\"]}], \"properties\": {"
     SUBNET_PARAMS ", "
-    JSON("older_than_h": {"type": "number", "minimum": 0.01, "default": 8,
+    FT_JSON("older_than_h": {"type": "number", "minimum": 0.01, "default": 8,
                           "description": "hours since the client's last transaction; a lease is only taken when it also missed its renewal (half its lifetime)"},
          "max": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 200, "description": "free at most so many leases"}) ", " SERVER_PARAM "}}";
 
 static const char declined_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, "
     "\"anyOf\": [{\"required\": [\"subnet_id\"]}, {\"required\": [\"vlan\"]}, {\"required\": [\"subnet\"]}], \"properties\": {"
-    JSON("max": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 200, "description": "take back at most so many addresses"})
+    FT_JSON("max": {"type": "integer", "minimum": 1, "maximum": 5000, "default": 200, "description": "take back at most so many addresses"})
     ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
 
-static const char freed_result[] = JSON({"type": "object", "properties": {
+static const char freed_result[] = FT_JSON({"type": "object", "properties": {
     "freed": {"type": "integer", "description": "leases deleted"},
     "skipped": {"type": "integer", "description": "leases left alone, because they had changed since they were chosen"},
     "truncated": {"type": "boolean", "description": "there are more such leases than `max`"},
@@ -539,7 +539,7 @@ const struct ft_action dhcp_declined_clear = {
 static void single_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     struct dhcp *st = host->state(call);
-    const char *mac = text_of(host->params(call), "mac");
+    const char *mac = ft_str(host->params(call), "mac");
 
     if (!kea_accept(call, reply))
         return;
@@ -553,14 +553,14 @@ static void single_seen(struct ft_call *call, const struct kea_reply *reply)
     }
     if (reply->result == KEA_OK) {
         mac = mac ? kea_mac(call, mac) : NULL;
-        if (mac && text_of(reply->arguments, "hw-address") && strcmp(mac, text_of(reply->arguments, "hw-address")) != 0) {
-            dhcp_fail(call, FT_CONFLICT, "the lease of %s belongs to %s, not to %s: it is left alone", text_of(reply->arguments, "ip-address"),
-                      text_of(reply->arguments, "hw-address"), mac);
+        if (mac && ft_str(reply->arguments, "hw-address") && strcmp(mac, ft_str(reply->arguments, "hw-address")) != 0) {
+            dhcp_fail(call, FT_CONFLICT, "the lease of %s belongs to %s, not to %s: it is left alone", ft_str(reply->arguments, "ip-address"),
+                      ft_str(reply->arguments, "hw-address"), mac);
             return;
         }
         json_array_append(st->leases, reply->arguments);
     }
-    st->summary = host->printf(call, "give %s back", text_of(host->params(call), "ip"));
+    st->summary = host->printf(call, "give %s back", ft_str(host->params(call), "ip"));
     chosen(call);
 }
 
@@ -577,7 +577,7 @@ static int delete_start(struct ft_call *call, enum phase phase, struct ft_err *r
         st->truncated = json_is_true(json_object_get(host->receipt(call), "truncated"));
         chosen(call);
     } else {
-        kea_ask(call, "lease4-get", json_pack("{s:s}", "ip-address", text_of(host->params(call), "ip")), single_seen);
+        kea_ask(call, "lease4-get", json_pack("{s:s}", "ip-address", ft_str(host->params(call), "ip")), single_seen);
     }
     return 0;
 }
@@ -588,7 +588,7 @@ static int delete_probe(struct ft_call *call, struct ft_err *reterr) { return de
 
 static const char delete_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"ip\"], \"properties\": {"
-    JSON("ip": {"type": "string", "format": "ipv4", "description": "the address whose lease is deleted"},
+    FT_JSON("ip": {"type": "string", "format": "ipv4", "description": "the address whose lease is deleted"},
          "mac": {"type": "string", "format": "mac", "description": "delete it only if this client holds it"}) ", " SERVER_PARAM "}}";
 
 const struct ft_action dhcp_lease_delete = {
@@ -635,10 +635,10 @@ static int reclaim_plan(struct ft_call *call, struct ft_err *reterr)
 
 static const char reclaim_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    JSON("remove": {"type": "boolean", "default": true, "description": "true: forget expired leases; false: keep them marked as reclaimed, so that a client may get its old address"})
+    FT_JSON("remove": {"type": "boolean", "default": true, "description": "true: forget expired leases; false: keep them marked as reclaimed, so that a client may get its old address"})
     ", " SERVER_PARAM "}}";
 
-static const char reclaim_result[] = JSON({"type": "object", "properties": {
+static const char reclaim_result[] = FT_JSON({"type": "object", "properties": {
     "reclaimed": {"type": "boolean", "description": "the server has done it"},
     "text": {"type": "string", "description": "what the server said"}}});
 

@@ -438,7 +438,7 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
 /* ---- Schemas ---- */
 
 #define CLIENT_PARAMS \
-    JSON("interface": {"type": "string", "minLength": 1, "description": "interface of this host to ask from (eth0, eth0.110 for VLAN 110); it needs no address"}, \
+    FT_JSON("interface": {"type": "string", "minLength": 1, "description": "interface of this host to ask from (eth0, eth0.110 for VLAN 110); it needs no address"}, \
          "relay": {"type": "object", "additionalProperties": false, "required": ["server", "giaddr"], \
                    "description": "instead of an interface: ask one server as a relay of another subnet does", "properties": { \
              "server": {"type": "string", "format": "ipv4", "description": "address of the DHCP server"}, \
@@ -458,7 +458,7 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
          "tries": {"type": "integer", "minimum": 1, "maximum": 10, "default": 2, "description": "how often to ask as long as nobody answers"})
 
 #define HEARD_PROPERTIES \
-    JSON("server": {"type": ["string", "null"], "description": "server identifier"}, \
+    FT_JSON("server": {"type": ["string", "null"], "description": "server identifier"}, \
          "expected": {"type": "boolean", "description": "the server is one of expected_servers (or none were named)"}, \
          "address": {"type": ["string", "null"], "description": "the address offered"}, \
          "mask": {"type": ["string", "null"], "description": "its network mask"}, \
@@ -483,7 +483,7 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
 #define HEARD "{\"type\": \"object\", \"properties\": {" HEARD_PROPERTIES "}}"
 
 #define OFFERS_PROPERTIES \
-    JSON("mac": {"type": "string", "description": "MAC address of the client that was played"}, \
+    FT_JSON("mac": {"type": "string", "description": "MAC address of the client that was played"}, \
          "offered": {"type": "boolean", "description": "at least one server offered an address"}, \
          "rogue": {"type": "boolean", "description": "a server answered that is not in expected_servers"}, \
          "silent_servers": {"type": "array", "items": {"type": "string"}, "description": "servers of expected_servers that did not answer (the standby of a pair does not)"}, \
@@ -500,7 +500,7 @@ static const char offers_params[] = "{\"type\": \"object\", \"additionalProperti
 
 static const char probe_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, " ONE_WAY ", \"properties\": {" CLIENT_PARAMS ", "
-    JSON("confirm_ip": {"type": "string", "format": "ipv4",
+    FT_JSON("confirm_ip": {"type": "string", "format": "ipv4",
                         "description": "ask to confirm this address without looking for offers first, as a client does that comes back (INIT-REBOOT)"},
          "timeout_s": {"type": "number", "minimum": 0.1, "maximum": 30, "default": 4, "description": "seconds to wait in all for the answer to the REQUEST"}) "}}";
 
@@ -508,7 +508,7 @@ static const char offers_schema[] = "{\"type\": \"object\", \"properties\": {" O
 
 static const char probe_schema[] =
     "{\"type\": \"object\", \"properties\": {" OFFERS_PROPERTIES ", "
-    JSON("leased": {"type": "boolean", "description": "the server gave the address (ACK)"},
+    FT_JSON("leased": {"type": "boolean", "description": "the server gave the address (ACK)"},
          "says": {"type": "string", "description": "how it went, in words"},
          "nak": {"type": "boolean", "description": "the server refused (NAK)"},
          "refusal": {"type": ["object", "null"], "description": "the NAK", "properties": {

@@ -1,6 +1,7 @@
 /* status.c: is the server up, how full are its pools, what do its counters say. */
 #include "status.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "edits.h"
 #include "subnets.h"
@@ -14,11 +15,11 @@ static json_t *ha_facts(const json_t *arguments)
 
     if (!ha)
         return json_null();
-    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:O?, s:O?, s:O?}", "mode", text_of(ha, "ha-mode"), "role", text_of(local, "role"),
-                     "state", text_of(local, "state"), "partner_state", text_of(remote, "last-state"),
-                     "partner_in_touch", json_object_get(remote, "in-touch"),
-                     "interrupted", json_object_get(remote, "communication-interrupted"),
-                     "unacked_clients", json_object_get(remote, "unacked-clients"));
+    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:o, s:o, s:o}", "mode", ft_str(ha, "ha-mode"), "role", ft_str(local, "role"),
+                     "state", ft_str(local, "state"), "partner_state", ft_str(remote, "last-state"),
+                     "partner_in_touch", bool_or_null(remote, "in-touch"),
+                     "interrupted", bool_or_null(remote, "communication-interrupted"),
+                     "unacked_clients", int_or_null(remote, "unacked-clients"));
 }
 
 static bool ha_is_fine(const char *state)
@@ -29,7 +30,7 @@ static bool ha_is_fine(const char *state)
 static void status_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     const json_t *arguments = reply->arguments;
-    const char *sockets = text_of(json_object_get(arguments, "sockets"), "status");
+    const char *sockets = ft_str(json_object_get(arguments, "sockets"), "status");
     bool up = reply->result == KEA_OK;
     const char *state;
     json_t *ha;
@@ -39,10 +40,10 @@ static void status_seen(struct ft_call *call, const struct kea_reply *reply)
         return;
     }
     ha = ha_facts(arguments);
-    state = text_of(ha, "state");
+    state = ft_str(ha, "state");
     dhcp_done(call, json_pack("{s:b, s:b, s:o, s:o, s:b, s:s?, s:b, s:o, s:s?}", "up", up, "agent_up", up || reply->agent_answered,
-                              "uptime_s", up ? json_integer(int_of(arguments, "uptime")) : json_null(),
-                              "config_age_s", up ? json_integer(int_of(arguments, "reload")) : json_null(),
+                              "uptime_s", up ? json_integer(ft_int(arguments, "uptime")) : json_null(),
+                              "config_age_s", up ? json_integer(ft_int(arguments, "reload")) : json_null(),
                               "listening", up && (!sockets || strcmp(sockets, "ready") == 0), "ha_state", state,
                               "ha_ok", ha_is_fine(state), "ha", ha, "error", up ? NULL : reply->text));
 }
@@ -58,7 +59,7 @@ static int status_start(struct ft_call *call, struct ft_err *reterr)
 
 static const char server_params[] = "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {" SERVER_PARAM "}}";
 
-static const char status_result[] = JSON({"type": "object", "properties": {
+static const char status_result[] = FT_JSON({"type": "object", "properties": {
     "up": {"type": "boolean", "description": "the DHCP server answers"},
     "agent_up": {"type": "boolean", "description": "the control agent answers, whatever the server behind it does"},
     "uptime_s": {"type": ["integer", "null"], "description": "seconds since the server started"},
@@ -113,22 +114,29 @@ static json_t *pool_texts(const json_t *subnet)
     json_t *list = json_array(), *pool;
     size_t i;
 
-    json_array_foreach(json_object_get(subnet, "pools"), i, pool)
-        json_array_append(list, json_object_get(pool, "pool"));
+    json_array_foreach(json_object_get(subnet, "pools"), i, pool) {
+        if (ft_str(pool, "pool"))
+            json_array_append_new(list, json_string(ft_str(pool, "pool")));
+    }
     return list;
 }
 
+const char *pool_level(const json_t *params, double pct, bool exhausted)
+{
+    return exhausted ? "exhausted" : pct >= ft_num(params, "critical_pct") ? "critical" : pct >= ft_num(params, "warning_pct") ? "warning" : "ok";
+}
+
 /* Kea's stat-lease4-get counts declined addresses beside the assigned ones; neither can be given out. (Its statistic of the same name counts them in.) */
-static json_t *use_of(const json_t *row, const struct columns *at, const json_t *dhcp4)
+static json_t *use_of(const json_t *row, const struct columns *at, const json_t *dhcp4, const json_t *params)
 {
     json_int_t id = json_integer_value(json_array_get(row, at->id)), total = json_integer_value(json_array_get(row, at->total));
     json_int_t assigned = json_integer_value(json_array_get(row, at->assigned)), declined = json_integer_value(json_array_get(row, at->declined));
     const json_t *subnet = subnet_by_id(dhcp4, id);
     json_int_t used = assigned + declined < total ? assigned + declined : total, tenths = total ? (used * 1000 + total / 2) / total : 0;
 
-    return json_pack("{s:I, s:s?, s:o, s:I, s:I, s:I, s:I, s:f, s:b}", "subnet_id", id, "subnet", text_of(subnet, "subnet"),
+    return json_pack("{s:I, s:s?, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:s}", "subnet_id", id, "subnet", ft_str(subnet, "subnet"),
                      "pools", pool_texts(subnet), "total", total, "assigned", assigned, "declined", declined,
-                     "free", total - used, "utilisation_pct", (double)tenths / 10, "exhausted", used >= total);
+                     "free", total - used, "utilisation_pct", (double)tenths / 10, "exhausted", used >= total, "level", pool_level(params, (double)tenths / 10, used >= total));
 }
 
 static bool is_fuller(const json_t *use, const json_t *than)
@@ -152,7 +160,7 @@ static void use_seen(struct ft_call *call, const struct kea_reply *reply)
     }
     subnets = json_array();
     json_array_foreach(json_object_get(set, "rows"), i, row) {
-        use = use_of(row, &at, st->before);
+        use = use_of(row, &at, st->before, host->params(call));
         json_array_append_new(subnets, use);
         if (is_fuller(use, fullest))
             fullest = use;
@@ -194,11 +202,13 @@ static int use_start(struct ft_call *call, struct ft_err *reterr)
 
 static const char use_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    JSON("ip": {"type": "string", "format": "ipv4", "description": "an address in the subnet that is meant"})
+    FT_JSON("ip": {"type": "string", "format": "ipv4", "description": "an address in the subnet that is meant"},
+            "warning_pct": {"type": "number", "minimum": 0, "maximum": 100, "default": 80, "description": "level is warning from so many per cent"},
+            "critical_pct": {"type": "number", "minimum": 0, "maximum": 100, "default": 95, "description": "level is critical from so many per cent"})
     ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
 
 #define USE_PROPERTIES \
-    JSON("subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
+    FT_JSON("subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
          "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"}, \
          "pools": {"type": "array", "items": {"type": "string"}, "description": "its address ranges"}, \
          "total": {"type": "integer", "description": "addresses in its pools"}, \
@@ -206,7 +216,8 @@ static const char use_params[] =
          "declined": {"type": "integer", "description": "addresses that clients found in use by somebody else"}, \
          "free": {"type": "integer", "description": "addresses that can still be given out"}, \
          "utilisation_pct": {"type": "number", "description": "assigned and declined of total, in per cent"}, \
-         "exhausted": {"type": "boolean", "description": "no address is free: new clients get none"})
+         "exhausted": {"type": "boolean", "description": "no address is free: new clients get none"}, \
+         "level": {"type": "string", "enum": ["ok", "warning", "critical", "exhausted"], "description": "how bad that is, by warning_pct and critical_pct"})
 
 static const char use_result[] =
     "{\"type\": \"object\", \"properties\": {" USE_PROPERTIES
@@ -219,6 +230,104 @@ const struct ft_action dhcp_pool_use = {
     .run = { use_start, dhcp_cancel },
     .about = "Without a choice of subnet all are read, and the fields are those of the fullest one. Needs libdhcp_stat_cmds.",
     .example = "run: dhcp.pool_use\nwith: {vlan: 110}\n",
+};
+
+/* ---- subnets ---- */
+
+struct listing { json_t *list; const json_t *network; };
+
+static json_t *option_data(const json_t *subnet, const char *name)
+{
+    const json_t *option;
+    size_t i;
+
+    json_array_foreach(ft_get(subnet, "option-data"), i, option) {
+        if (ft_same(ft_str(option, "name"), name))
+            return ft_str(option, "data") ? json_string(ft_str(option, "data")) : json_null();
+    }
+    return json_null();
+}
+
+static bool list_subnet(const json_t *subnet, const void *arg)
+{
+    const struct listing *l = *(struct listing *const *)arg;
+
+    json_array_append_new(l->list, json_pack("{s:o, s:s?, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, s:s?}", "subnet_id", int_or_null(subnet, "id"),
+                                             "subnet", ft_str(subnet, "subnet"), "shared_network", ft_str(l->network, "name"),
+                                             "vlan", int_or_null(ft_get(subnet, "user-context"), "vlan"), "pools", pool_texts(subnet),
+                                             "reservations", (int)json_array_size(ft_get(subnet, "reservations")), "valid_s", int_or_null(subnet, "valid-lifetime"),
+                                             "routers", option_data(subnet, "routers"), "dns", option_data(subnet, "domain-name-servers"),
+                                             "relay", json_string_value(json_array_get(ft_get(ft_get(subnet, "relay"), "ip-addresses"), 0))));
+    return false;
+}
+
+/* A VLAN that the configuration of fettle maps goes before the one in Kea's user-context. */
+static void name_vlans(const struct dhcp *st, json_t *list)
+{
+    json_t *subnet, *id;
+    const char *vlan;
+    size_t i;
+
+    json_array_foreach(list, i, subnet) {
+        json_object_foreach((json_t *)ft_get(st->server, "vlans"), vlan, id) {
+            if (json_equal(id, ft_get(subnet, "subnet_id")))
+                json_object_set_new(subnet, "vlan", json_integer(strtoll(vlan, NULL, 10)));
+        }
+    }
+}
+
+static void subnets_seen(struct ft_call *call, const struct kea_reply *reply)
+{
+    const json_t *dhcp4 = ft_get(reply->arguments, "Dhcp4");
+    struct listing listing = { 0 }, *to = &listing;
+    const json_t *network;
+    size_t i;
+
+    if (!kea_accept(call, reply))
+        return;
+    if (!json_is_object(dhcp4)) {
+        dhcp_fail(call, FT_INVALID, "Kea's configuration has no Dhcp4 part: is the service a DHCPv4 server?");
+        return;
+    }
+    listing.list = json_array();
+    subnets_of(ft_get(dhcp4, "subnet4"), list_subnet, &to);
+    json_array_foreach(ft_get(dhcp4, "shared-networks"), i, network) {
+        listing.network = network;
+        subnets_of(ft_get(network, "subnet4"), list_subnet, &to);
+    }
+    name_vlans(host->state(call), listing.list);
+    dhcp_done(call, json_pack("{s:i, s:o}", "count", (int)json_array_size(listing.list), "subnets", listing.list));
+}
+
+static int subnets_start(struct ft_call *call, struct ft_err *reterr)
+{
+    int r = dhcp_begin(call, PHASE_RUN, reterr);
+
+    if (r == 0)
+        kea_ask(call, "config-get", NULL, subnets_seen);
+    return r;
+}
+
+static const char subnets_result[] = FT_JSON({"type": "object", "properties": {
+    "count": {"type": "integer", "description": "subnets in the list"},
+    "subnets": {"type": "array", "description": "every subnet that the server has, those of shared networks included", "items": {"type": "object", "properties": {
+        "subnet_id": {"type": ["integer", "null"], "description": "Kea's id of the subnet; null in other systems"},
+        "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"},
+        "shared_network": {"type": ["string", "null"], "description": "name of the shared network that it is in"},
+        "vlan": {"type": ["integer", "null"], "description": "VLAN id, where known"},
+        "pools": {"type": "array", "items": {"type": "string"}, "description": "its address ranges"},
+        "reservations": {"type": "integer", "description": "reservations in the server's configuration"},
+        "valid_s": {"type": ["integer", "null"], "description": "lease time, seconds"},
+        "routers": {"type": ["string", "null"], "description": "default routers, separated by commas"},
+        "dns": {"type": ["string", "null"], "description": "DNS servers, separated by commas; null: none of its own"},
+        "relay": {"type": ["string", "null"], "description": "address of the relay that its clients come through"}}}}}});
+
+const struct ft_action dhcp_subnets = {
+    .size = sizeof(dhcp_subnets), .name = "subnets", .summary = "the subnets that the server has",
+    .effects = FT_EFFECT_READ, .params_schema = server_params, .result_schema = subnets_result, .state_size = sizeof(struct dhcp),
+    .run = { subnets_start, dhcp_cancel },
+    .about = "Read from the server's configuration, so no hook library is needed. How full they are says dhcp.pool_use.",
+    .example = "run: dhcp.subnets\n",
 };
 
 /* ---- statistics ---- */
@@ -236,7 +345,7 @@ static json_int_t count_of(const json_t *all, const char *name)
 static void statistics_seen(struct ft_call *call, const struct kea_reply *reply)
 {
     const json_t *params = host->params(call), *all = reply->arguments, *names = json_object_get(params, "names");
-    const char *prefix = text_of(params, "prefix") ?: "", *name;
+    const char *prefix = ft_str(params, "prefix") ?: "", *name;
     json_t *samples, *values, *missing, *item;
     size_t i;
 
@@ -273,10 +382,10 @@ static int statistics_start(struct ft_call *call, struct ft_err *reterr)
 
 static const char statistics_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    JSON("names": {"type": "array", "items": {"type": "string"}, "description": "only these statistics, by Kea's names (pkt4-ack-sent)"},
+    FT_JSON("names": {"type": "array", "items": {"type": "string"}, "description": "only these statistics, by Kea's names (pkt4-ack-sent)"},
          "prefix": {"type": "string", "description": "only statistics whose name begins so (subnet[1].)"}) ", " SERVER_PARAM "}}";
 
-static const char statistics_result[] = JSON({"type": "object", "properties": {
+static const char statistics_result[] = FT_JSON({"type": "object", "properties": {
     "values": {"type": "object", "additionalProperties": true, "description": "newest value of each statistic, by Kea's name"},
     "missing": {"type": "array", "items": {"type": "string"}, "description": "names asked for that the server does not count (yet)"},
     "allocation_failures": {"type": "integer", "description": "times that a client got no address since the server started"},
@@ -291,46 +400,4 @@ const struct ft_action dhcp_statistics = {
     .run = { statistics_start, dhcp_cancel },
     .about = "Kea answers success for a statistic that it does not know; such names are listed in `missing`.",
     .example = "run: dhcp.statistics\nwith: {names: [pkt4-discover-received, pkt4-offer-sent]}\n",
-};
-
-/* ---- config_get ---- */
-
-static void config_seen(struct ft_call *call, const struct kea_reply *reply)
-{
-    json_t *config, *shown;
-
-    if (!kea_accept(call, reply))
-        return;
-    config = json_object_get(reply->arguments, "Dhcp4");
-    if (!json_is_object(config)) {
-        dhcp_fail(call, FT_INVALID, "Kea's configuration has no Dhcp4 part: is the service a DHCPv4 server?");
-        return;
-    }
-    hide_passwords(call, config);
-    shown = json_deep_copy(config);
-    kea_mask_passwords(shown);
-    dhcp_done(call, json_pack("{s:o, s:s, s:i}", "config", shown, "digest", config_digest(call, config),
-                              "subnets", (int)json_array_size(json_object_get(config, "subnet4"))));
-}
-
-static int config_start(struct ft_call *call, struct ft_err *reterr)
-{
-    int r = dhcp_begin(call, PHASE_RUN, reterr);
-
-    if (r == 0)
-        kea_ask(call, "config-get", NULL, config_seen);
-    return r;
-}
-
-static const char config_result[] = JSON({"type": "object", "properties": {
-    "config": {"type": "object", "additionalProperties": true, "description": "the running configuration, below Dhcp4; passwords in it are masked"},
-    "digest": {"type": "string", "description": "changes when the configuration does"},
-    "subnets": {"type": "integer", "description": "subnets outside shared networks"}}});
-
-const struct ft_action dhcp_config_get = {
-    .size = sizeof(dhcp_config_get), .name = "config_get", .summary = "the running configuration",
-    .effects = FT_EFFECT_READ, .params_schema = server_params, .result_schema = config_result, .state_size = sizeof(struct dhcp),
-    .run = { config_start, dhcp_cancel },
-    .about = "To keep a copy before a change, or to compare servers. Passwords in it are replaced by ***.",
-    .example = "run: dhcp.config_get\n",
 };

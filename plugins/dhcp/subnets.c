@@ -57,13 +57,15 @@ bool range_parse(const char *text, struct range *ret)
     return ip_parse(copy, &ret->first) && ip_parse(second + 1, &ret->last) && ret->first <= ret->last;
 }
 
-static json_t *each_of(const json_t *subnets, bool (*fn)(const json_t *subnet, const void *arg), const void *arg)
+json_t *subnets_of(const json_t *subnets, bool (*fn)(const json_t *subnet, const void *arg), const void *arg)
 {
     json_t *subnet;
     size_t i;
 
     json_array_foreach(subnets, i, subnet) {
-        if (fn(subnet, arg))
+        bool is_one = json_is_integer(json_object_get(subnet, "id")) && ft_str(subnet, "subnet");
+
+        if (is_one && fn(subnet, arg))
             return subnet;
     }
     return NULL;
@@ -71,28 +73,28 @@ static json_t *each_of(const json_t *subnets, bool (*fn)(const json_t *subnet, c
 
 json_t *subnets_each(const json_t *dhcp4, bool (*fn)(const json_t *subnet, const void *arg), const void *arg)
 {
-    json_t *network, *found = each_of(json_object_get(dhcp4, "subnet4"), fn, arg);
+    json_t *network, *found = subnets_of(json_object_get(dhcp4, "subnet4"), fn, arg);
     size_t i;
 
     json_array_foreach(json_object_get(dhcp4, "shared-networks"), i, network) {
         if (!found)
-            found = each_of(json_object_get(network, "subnet4"), fn, arg);
+            found = subnets_of(json_object_get(network, "subnet4"), fn, arg);
     }
     return found;
 }
 
-static bool has_id(const json_t *subnet, const void *arg) { return int_of(subnet, "id") == *(const json_int_t *)arg; }
+static bool has_id(const json_t *subnet, const void *arg) { return ft_int(subnet, "id") == *(const json_int_t *)arg; }
 
 static bool has_vlan(const json_t *subnet, const void *arg)
 {
-    return int_of(json_object_get(subnet, "user-context"), "vlan") == *(const json_int_t *)arg;
+    return ft_int(json_object_get(subnet, "user-context"), "vlan") == *(const json_int_t *)arg;
 }
 
 static bool has_prefix(const json_t *subnet, const void *arg)
 {
     struct range a, b;
 
-    return range_parse(text_of(subnet, "subnet"), &a) && range_parse(arg, &b) && a.first == b.first && a.last == b.last;
+    return range_parse(ft_str(subnet, "subnet"), &a) && range_parse(arg, &b) && a.first == b.first && a.last == b.last;
 }
 
 static bool has_address(const json_t *subnet, const void *arg)
@@ -100,7 +102,22 @@ static bool has_address(const json_t *subnet, const void *arg)
     uint32_t ip = *(const uint32_t *)arg;
     struct range r;
 
-    return range_parse(text_of(subnet, "subnet"), &r) && ip >= r.first && ip <= r.last;
+    return range_parse(ft_str(subnet, "subnet"), &r) && ip >= r.first && ip <= r.last;
+}
+
+static bool count_one(const json_t *subnet, const void *arg)
+{
+    (void)subnet;
+    ++**(size_t *const *)arg;
+    return false;
+}
+
+size_t subnets_count(const json_t *dhcp4)
+{
+    size_t n = 0, *count = &n;
+
+    subnets_each(dhcp4, count_one, &count);
+    return n;
 }
 
 json_t *subnet_by_id(const json_t *dhcp4, json_int_t id)
@@ -112,7 +129,7 @@ static json_int_t mapped_vlan(struct ft_call *call, json_int_t vlan)
 {
     const struct dhcp *st = host->state(call);
 
-    return int_of(json_object_get(st->server, "vlans"), host->printf(call, "%" JSON_INTEGER_FORMAT, vlan));
+    return ft_int(json_object_get(st->server, "vlans"), host->printf(call, "%" JSON_INTEGER_FORMAT, vlan));
 }
 
 static json_t *chosen_by_vlan(struct ft_call *call, const json_t *dhcp4, json_int_t vlan, struct ft_err *reterr)
@@ -121,34 +138,34 @@ static json_t *chosen_by_vlan(struct ft_call *call, const json_t *dhcp4, json_in
     json_t *found = id ? subnet_by_id(dhcp4, id) : subnets_each(dhcp4, has_vlan, &vlan);
 
     if (!found && id)
-        dhcp_error(reterr, FT_NOT_FOUND, "the configuration maps VLAN %d to subnet %d, which Kea does not have", (int)vlan, (int)id);
+        ft_fault(reterr, FT_NOT_FOUND, "the configuration maps VLAN %d to subnet %d, which Kea does not have", (int)vlan, (int)id);
     else if (!found)
-        dhcp_error(reterr, FT_NOT_FOUND, "no subnet is known for VLAN %d: add it to plugins.dhcp.vlans (%d: subnet id)", (int)vlan, (int)vlan);
+        ft_fault(reterr, FT_NOT_FOUND, "no subnet is known for VLAN %d: add it to plugins.dhcp.vlans (%d: subnet id)", (int)vlan, (int)vlan);
     return found;
 }
 
 json_t *subnet_chosen(struct ft_call *call, const json_t *dhcp4, struct ft_err *reterr)
 {
     const json_t *params = host->params(call);
-    json_int_t id = int_of(params, "subnet_id"), vlan = int_of(params, "vlan");
-    const char *prefix = text_of(params, "subnet"), *address = text_of(params, "ip");
+    json_int_t id = ft_int(params, "subnet_id"), vlan = ft_int(params, "vlan");
+    const char *prefix = ft_str(params, "subnet"), *address = ft_str(params, "ip");
     json_t *found;
     uint32_t ip;
 
     if (id) {
         found = subnet_by_id(dhcp4, id);
         if (!found)
-            dhcp_error(reterr, FT_NOT_FOUND, "Kea has no subnet with id %d", (int)id);
+            ft_fault(reterr, FT_NOT_FOUND, "Kea has no subnet with id %d", (int)id);
     } else if (vlan) {
         found = chosen_by_vlan(call, dhcp4, vlan, reterr);
     } else if (prefix) {
         found = subnets_each(dhcp4, has_prefix, prefix);
         if (!found)
-            dhcp_error(reterr, FT_NOT_FOUND, "Kea has no subnet %s", prefix);
+            ft_fault(reterr, FT_NOT_FOUND, "Kea has no subnet %s", prefix);
     } else {
         found = ip_parse(address, &ip) ? subnets_each(dhcp4, has_address, &ip) : NULL;
         if (!found)
-            dhcp_error(reterr, FT_NOT_FOUND, "Kea has no subnet for the address %s", address ? address : "(none given)");
+            ft_fault(reterr, FT_NOT_FOUND, "Kea has no subnet for the address %s", address ? address : "(none given)");
     }
     return found;
 }
@@ -174,7 +191,7 @@ static void config_for_id(struct ft_call *call, const struct kea_reply *reply)
         dhcp_fail(call, err.class, "%s", err.text);
         return;
     }
-    st->subnet_id = int_of(subnet, "id");
+    st->subnet_id = ft_int(subnet, "id");
     st->then(call);
 }
 
@@ -184,9 +201,9 @@ void with_subnet_id(struct ft_call *call, void (*then)(struct ft_call *call))
     const json_t *params = host->params(call);
 
     st->then = then;
-    st->subnet_id = int_of(params, "subnet_id");
+    st->subnet_id = ft_int(params, "subnet_id");
     if (!st->subnet_id && json_object_get(params, "vlan"))
-        st->subnet_id = mapped_vlan(call, int_of(params, "vlan"));
+        st->subnet_id = mapped_vlan(call, ft_int(params, "vlan"));
     if (st->subnet_id || !subnet_is_chosen(call))
         then(call);
     else

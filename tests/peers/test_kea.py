@@ -8,10 +8,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 FETTLE = os.path.join(os.environ["FETTLE_BUILD"], "bin", "fettle")
 PASSWORD = "labpassword42"
+SECRET = "tsig-or-database-42"
 failures = []
 children = []
 
@@ -39,12 +41,16 @@ class Server:
         for line in self.process.stdout:
             said.append(line)
             if says in line:
+                # Somebody has to read on: a pipe that is full would stop the server.
+                self.reader = threading.Thread(target=self.process.stdout.read, daemon=True)
+                self.reader.start()
                 return
         sys.exit(f"{argv[0]} did not start:\n" + "".join(said))
 
     def stop(self):
         self.process.terminate()
         self.process.wait()
+        self.reader.join()
         self.process.stdout.close()
 
 
@@ -57,6 +63,7 @@ def kea_config(folder, name, hooks):
         "expired-leases-processing": {"reclaim-timer-wait-time": 0, "flush-reclaimed-timer-wait-time": 0},
         "hooks-libraries": [{"library": h} for h in hooks],
         "valid-lifetime": 3600,
+        "user-context": {"secret": SECRET},
         "subnet4": [{"id": 1, "subnet": "10.99.0.0/24", "pools": [{"pool": "10.99.0.10 - 10.99.0.13"}]},
                     {"id": 2, "subnet": "10.98.0.0/24", "pools": [{"pool": "10.98.0.10 - 10.98.0.19"}], "user-context": {"vlan": 120}}],
         "loggers": log}}
@@ -70,16 +77,41 @@ def start_kea(folder, name, hooks):
     return Server(["kea-dhcp4", "-p", str(free_port(socket.SOCK_DGRAM)), "-c", kea_config(folder, name, hooks)], "DHCP4_STARTED", folder)
 
 
-def start_agent(folder, port):
+def start_agent(folder, port, name="main", tls=False, auth=True):
+    """A control agent in front of the server `name`. Each has a pid file of its own, so a folder of its own."""
     config = {"Control-agent": {
         "http-host": "127.0.0.1", "http-port": port,
-        "authentication": {"type": "basic", "realm": "kea", "clients": [{"user": "fettle", "password": PASSWORD}]},
-        "control-sockets": {"dhcp4": {"socket-type": "unix", "socket-name": f"{folder}/main.sock"}},
+        "control-sockets": {"dhcp4": {"socket-type": "unix", "socket-name": f"{folder}/{name}.sock"}},
         "loggers": [{"name": "kea-ctrl-agent", "output_options": [{"output": "stdout"}], "severity": "INFO"}]}}
-    path = f"{folder}/agent.json"
-    with open(path, "w", encoding="utf-8") as f:
+    if auth:
+        config["Control-agent"]["authentication"] = {"type": "basic", "realm": "kea", "clients": [{"user": "fettle", "password": PASSWORD}]}
+    if tls:
+        config["Control-agent"].update({"trust-anchor": f"{folder}/ca.pem", "cert-file": f"{folder}/server.pem", "key-file": f"{folder}/server.key", "cert-required": True})
+    own = f"{folder}/agent-{port}"
+    os.mkdir(own)
+    with open(f"{own}/agent.json", "w", encoding="utf-8") as f:
         json.dump(config, f)
-    return Server(["kea-ctrl-agent", "-c", path], "CTRL_AGENT_STARTED", folder)
+    return Server(["kea-ctrl-agent", "-c", f"{own}/agent.json"], "CTRL_AGENT_STARTED", own)
+
+
+def start_pair(folder, hooks):
+    """A hot-standby pair; gives the two servers and their agents. a is the primary."""
+    ha = glob.glob("/usr/lib/*/kea/hooks/libdhcp_ha.so")[0]
+    ports = [free_port(), free_port()]
+    peers = [{"name": n, "url": f"http://127.0.0.1:{p}/", "role": r, "auto-failover": True} for n, p, r in zip("ab", ports, ("primary", "standby"))]
+    servers = []
+    for n in "ab":
+        own = f"{folder}/pair-{n}"
+        os.mkdir(own)
+        pair = {"this-server-name": n, "mode": "hot-standby", "heartbeat-delay": 200, "max-response-delay": 1000, "max-ack-delay": 500, "max-unacked-clients": 0, "peers": peers}
+        with open(kea_config(folder, n, hooks), encoding="utf-8") as f:
+            config = json.load(f)
+        config["Dhcp4"]["hooks-libraries"].append({"library": ha, "parameters": {"high-availability": [pair]}})
+        with open(f"{folder}/{n}.json", "w", encoding="utf-8") as f:
+            json.dump(config, f)
+        servers.append(Server(["kea-dhcp4", "-p", str(free_port(socket.SOCK_DGRAM)), "-c", f"{folder}/{n}.json"], "DHCP4_STARTED", own))
+    agents = [start_agent(folder, p, n, auth=False) for n, p in zip("ab", ports)]
+    return servers, agents, ports
 
 
 def ask(folder, command, arguments=None, name="main"):
@@ -106,6 +138,7 @@ class World:
         self.config("denied", {"url": url, "user": "fettle", "password": {"file": f"{folder}/wrong"}})
         self.config("socket", {"socket": f"{folder}/main.sock", "vlans": {"110": 1}})
         self.config("bare", {"socket": f"{folder}/bare.sock"})
+        self.config("pair", {"socket": f"{folder}/a.sock", "servers": {"standby": {"socket": f"{folder}/b.sock"}}})
 
     def secret(self, name, text):
         path = f"{self.folder}/{name}"
@@ -134,7 +167,7 @@ class World:
         events = [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
         if out.stderr:
             print(out.stderr, end="", file=sys.stderr)
-        check(f"{action}: no secret in the output", PASSWORD not in out.stdout + out.stderr)
+        check(f"{action}: no secret in the output", PASSWORD not in out.stdout + out.stderr and SECRET not in out.stdout + out.stderr)
         ends = [e for e in events if e.get("type") in ("step.done", "step.failed")]
         end = ends[-1] if ends else {"type": "none", "error": out.stdout + out.stderr}
         return end.get("result"), end, events
@@ -232,6 +265,133 @@ def edits(world, folder):
     check("and put back", r and r["found"], end)
 
 
+def until(what, holds, seconds=15):
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            check(f"within {seconds} s: {what}", False)
+            return
+        time.sleep(0.02)
+
+
+def running(folder, name="main"):
+    return ask(folder, "config-get", name=name)["arguments"]["Dhcp4"]
+
+
+def on_disk(folder, name="main"):
+    with open(f"{folder}/{name}.json", encoding="utf-8") as f:
+        return json.load(f)["Dhcp4"]
+
+
+def whole_configuration(world, folder):
+    before = running(folder)
+    r, end, _ = world.run("config_backup")
+    check("a copy", r and os.stat(r["file"]).st_mode & 0o777 == 0o600 and r["subnets"] == 2, end)
+    copy = r["file"]
+    with open(copy, encoding="utf-8") as f:
+        check("with everything in it, the password too", json.load(f)["Dhcp4"] == before and before["user-context"]["secret"] == SECRET)
+    r, end, _ = world.run("config_backup", {"file": copy})
+    check("the same once more is fine", r and r["file"] == copy, end)
+
+    _, end, _ = world.run("config_test", {"config": {"user-context": {"secret": "plain"}}})
+    check("a password in a parameter is refused", end.get("class") == "invalid" and "plain" not in end.get("error", ""), end)
+    wanted = json.loads(json.dumps(before))
+    wanted["user-context"]["secret"] = "***"
+    wanted["subnet4"].append({"id": 9, "subnet": "10.97.0.0/24", "pools": [{"pool": "10.97.0.10 - 10.97.0.20"}]})
+    wanted["subnet4"][0]["max-valid-lifetime"] = 7200
+    r, end, _ = world.run("config_test", {"config": {"Dhcp4": wanted}})
+    paths = [c["path"] for c in (r or {}).get("changes", [])]
+    check("it would be taken, and differs there", r and r["valid"] and paths == ["subnet4[1].max-valid-lifetime", "subnet4[9]"], end)
+    broken = json.loads(json.dumps(wanted))
+    broken["subnet4"][2]["pools"] = [{"pool": "10.1.0.1-10.1.0.2"}]
+    r, end, _ = world.run("config_test", {"config": broken}, config="socket")
+    check("a broken one would not", r and not r["valid"] and "does not match the prefix" in r["text"], end)
+    _, end, _ = world.run("config_set", {"config": broken}, undo="auto")
+    check("nor is it set", end.get("class") == "refused" and running(folder) == before, end)
+
+    _, _, events = world.run("config_set", {"config": wanted}, undo="auto", dry=True)
+    shown = json.dumps(events)
+    check("a dry run shows what differs", "subnet4[1].max-valid-lifetime" in shown and "config-write" in shown and running(folder) == before, events)
+    check("and no password", SECRET not in shown)
+    r, end, events = world.run("config_set", {"config": wanted}, undo="auto", rollback=True)
+    check("set", r and r["changed"] and os.path.exists(r["backup"]), end)
+    check("and put back, on disk too", running(folder) == before and on_disk(folder) == before, events[-2:])
+    r, end, _ = world.run("config_set", {"config": wanted, "write": False}, undo="auto")
+    check("set without its file", r and r["changed"] and on_disk(folder) == before and len(running(folder)["subnet4"]) == 3, end)
+    ask(folder, "config-reload")
+    check("a reload loses that", running(folder) == before)
+    r, end, _ = world.run("config_set", {"config": wanted, "write": False}, undo="auto", config="socket")
+    r, end, _ = world.run("config_write", undo="none")
+    check("written", r and r["file"] == f"{folder}/main.json" and len(on_disk(folder)["subnet4"]) == 3, end)
+    ask(folder, "config-reload")
+    check("now it lasts", len(running(folder)["subnet4"]) == 3)
+    r, end, _ = world.run("config_restore", {"file": copy}, undo="auto")
+    check("the first copy is back", r and [c["path"] for c in r["changes"]] == paths and running(folder) == before and on_disk(folder) == before, end)
+    r, end, _ = world.run("config_restore", {"file": copy}, undo="auto")
+    check("once more is nothing", r and not r["changed"], end)
+    _, end, _ = world.run("config_restore", {"file": "dhcp/none.json"}, undo="auto")
+    check("no such copy", end.get("class") == "not_found", end)
+    shown, _, _ = world.run("config_get")
+    r, end, _ = world.run("config_set", {"config": shown["config"]}, undo="auto")
+    check("what config_get shows is what there is", r and not r["changed"], end)
+    shown["config"]["user-context"]["other-secret"] = "***"
+    _, end, _ = world.run("config_set", {"config": shown["config"]}, undo="auto")
+    check("a masked password that the server does not have is not sent", end.get("class") == "invalid" and "other-secret" in end.get("error", ""), end)
+
+
+def other_reads(world):
+    r, end, _ = world.run("subnets")
+    check("subnets", r and [(n["subnet_id"], n["subnet"], n["vlan"]) for n in r["subnets"]] == [(1, "10.99.0.0/24", 110), (2, "10.98.0.0/24", 120)], end)
+    r, end, _ = world.run("pool_use", {"warning_pct": 0, "critical_pct": 50})
+    levels = {n["subnet_id"]: n["level"] for n in (r or {}).get("subnets", [])}
+    check("a word for each pool", levels == {1: "exhausted", 2: "warning"} and r["level"] == "exhausted", end)
+    r, end, _ = world.run("ha_status")
+    check("no pair is fine", r and not r["configured"] and r["ok"], end)
+    _, end, _ = world.run("ha_maintenance_start", undo="auto")
+    check("and cannot rest", end.get("class") == "invalid", end)
+    r, end, _ = world.run("disable", {"max_period_s": 30}, undo="auto", rollback=True)
+    check("disabled, and enabled again", r and "disabled" in r["text"], end)
+    r, end, _ = world.run("enable", undo="none", config="socket")
+    check("enabled", r and "enabled" in r["text"], end)
+
+
+def pair(world, folder, hooks):
+    servers, agents, _ = start_pair(folder, hooks)
+    def states():
+        return [ask(folder, "ha-heartbeat", name=n).get("arguments", {}).get("state") for n in "ab"]
+    until("the pair is whole", lambda: states() == ["hot-standby", "hot-standby"])
+    until("and knows it", lambda: world.run("ha_status", config="pair")[0]["ok"])
+    r, end, _ = world.run("ha_status", config="pair")
+    check("the pair", r and r["mode"] == "hot-standby" and r["role"] == "primary" and r["scopes"] == ["a"] and r["partner"]["in_touch"] and abs(r["clock_skew_s"]) < 5, end)
+    r, end, _ = world.run("ha_maintenance_start", {"server": "standby"}, undo="auto", config="pair", rollback=True)
+    check("the primary rests", r and r["changed"] and r["state_before"] == "hot-standby", end)
+    check("and serves again", states() == ["hot-standby", "hot-standby"], states())
+    r, end, _ = world.run("ha_maintenance_start", undo="auto", config="pair")
+    check("the standby rests", r and states() == ["partner-in-maintenance", "in-maintenance"], (end, states()))
+    _, end, _ = world.run("pool_extend", {"subnet_id": 1, "pool": "10.99.0.100-10.99.0.109"}, undo="auto", config="pair")
+    check("no change of configuration meanwhile", end.get("class") == "refused" and "partner-in-maintenance" in end.get("error", ""), end)
+    r, end, _ = world.run("ha_maintenance_cancel", undo="auto", config="pair")
+    check("and serves again", r and r["changed"] and states() == ["hot-standby", "hot-standby"], (end, states()))
+    r, end, _ = world.run("ha_maintenance_cancel", undo="auto", config="pair")
+    check("twice is once", r and not r["changed"], end)
+    until("the pair is whole again", lambda: world.run("ha_status", config="pair")[0]["ok"])
+    r, end, _ = world.run("pool_extend", {"subnet_id": 1, "pool": "10.99.0.100-10.99.0.109"}, undo="auto", config="pair")
+    check("a whole pair takes a change", r and r["changed"], end)
+    servers[1].stop()
+    agents[1].stop()
+    until("partner-down", lambda: states_of_one(folder) == "partner-down")
+    r, end, _ = world.run("ha_status", config="pair")
+    check("the partner is down", r and not r["ok"] and r["state"] == "partner-down" and r["partner"]["interrupted"], end)
+    r, end, _ = world.run("server_status", config="pair")
+    check("the server is up", r and r["up"] and not r["ha_ok"], end)
+    servers[0].stop()
+    agents[0].stop()
+
+
+def states_of_one(folder):
+    return ask(folder, "ha-heartbeat", name="a")["arguments"]["state"]
+
+
 def main():
     if not shutil.which("kea-dhcp4") or not shutil.which("kea-ctrl-agent"):
         print("kea is not installed: nothing to test against")
@@ -249,6 +409,9 @@ def main():
         add_lease(folder, "10.99.0.12", 3, 10 * 3600, 50000)
         add_lease(folder, "10.99.0.13", 4, 60, 3600, state=1)
         reads(world, folder)
+        other_reads(world)
+        whole_configuration(world, folder)
+        pair(world, folder, hooks)
         frees(world, folder)
         edits(world, folder)
         kea.stop()

@@ -310,7 +310,7 @@ Test(dhcp, config_get_hides_passwords)
     kea_config(f);
     r = fake_run(f, "config_get", "run", NULL, NULL);
     cr_assert(r->ok, "%s", r->error);
-    cr_expect_eq(fake_int(r->result, "subnets"), 2);
+    cr_expect_eq(fake_int(r->result, "subnets"), 3, "those of shared networks count");
     text = json_dumps(r->result, JSON_COMPACT);
     cr_expect(strstr(text, "10.11.0.0/24"));
     cr_expect_not(strstr(text, "db-passphrase"), "a password of the configuration is in the result");
