@@ -7,6 +7,7 @@
 #include "net/tls.h"
 
 #define DEFAULT_CONNECT_MS 5000
+#define KEEPALIVE_S 30                /* of silence; then the kernel asks whether the other side is there still */
 
 int ft_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr)
 {
@@ -172,6 +173,7 @@ static void tcp_connected(void *arg, int fd, const struct ft_err *err)
         broke_off(tcp, UV_EIO);
         return;
     }
+    uv_tcp_keepalive(&tcp->socket, 1, KEEPALIVE_S);
     uv_read_start((uv_stream_t *)&tcp->socket, give_chunk, got_bytes);
     if (tcp->early.len)
         send_bytes(tcp, tcp->early.data, tcp->early.len);

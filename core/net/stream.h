@@ -15,6 +15,9 @@ int ft_tcp_open(struct ft_loop *loop, const struct ft_tcp_req *req, const struct
                 struct ft_stream **ret, struct ft_err *reterr);
 int ft_udp_open(struct ft_loop *loop, const struct ft_udp_req *req, const struct ft_stream_handler *handler, void *arg,
                 struct ft_stream **ret, struct ft_err *reterr);
+/* Messages go out as text frames; frames of either kind come as one message each. */
+int ft_ws_open(struct ft_loop *loop, const struct ft_ws_req *req, const struct ft_stream_handler *handler, void *arg,
+               struct ft_stream **ret, struct ft_err *reterr);
 /* Queued; what is not sent when the other side is slow is bounded at 4 MiB (-ENOBUFS). */
 int ft_stream_write(struct ft_stream *stream, const char *bytes, size_t len, struct ft_err *reterr);
 void ft_stream_eof(struct ft_stream *stream);

@@ -471,12 +471,17 @@ static int host_udp(struct ft_call *call, const struct ft_udp_req *given, const 
 
 static int host_websocket(struct ft_call *call, const struct ft_ws_req *given, const struct ft_stream_events *events, struct ft_stream **ret_stream, struct ft_err *reterr)
 {
+    struct ft_ws_req req;
+    struct part *part;
     int r = may(call, "websocket", reterr);
 
-    (void)given;
-    (void)events;
-    (void)ret_stream;
-    return r < 0 ? r : ft_err_class(reterr, FT_INVALID, -ENOSYS, "this version has no websockets");
+    if (r == 0)
+        r = take_req(&req, sizeof(req), given, reterr);
+    if (r < 0)
+        return r;
+    req.connect_timeout_ms = connect_ms(req.connect_timeout_ms, 10000, host_remaining_ms(call));
+    part = stream_part(call, events);
+    return open_stream(part, ret_stream, ft_ws_open(call->registry->o.loop, &req, &stream_handler, part, &part->handle.stream, reterr));
 }
 
 /* A plugin knows a stream by its handle alone, so open streams are also in a list of their own. NULL: it was closed. */

@@ -582,6 +582,20 @@ Test(host, datagrams_belong_to_the_call)
     expect_nothing_late();
 }
 
+Test(host, websockets_belong_to_the_call)
+{
+    int port = serve("HTTP/1.1 401 Unauthorized\r\n\r\n");
+    char *params = ft_asprintf("{\"what\": \"websocket\", \"n\": %d, \"text\": \"ping\"}", port);
+
+    call_do("trial.read", params);
+    expect_fail("refused", FT_DENIED, "/stream: the server answered '401 Unauthorized' instead of opening the websocket");
+    stop_serving();
+    call_do("trial.read", params);
+    expect_fail("nobody listens", FT_UNREACHABLE, "connection refused");
+    free(params);
+    expect_nothing_late();
+}
+
 /* A listener whose queue is full: SYNs are dropped. */
 Test(host, a_connection_that_is_not_there_at_the_deadline_says_why)
 {
