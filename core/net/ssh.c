@@ -1,15 +1,17 @@
 #include "net/ssh_internal.h"
-#include <sodium.h>
+#include <stddef.h>
 #include <unistd.h>
 #include <uv.h>
+#include "base/text.h"
 #include "base/util.h"
 #include "net/connect.h"
 
 #define DEFAULT_CONNECT_MS 10000
 #define IDLE_MS 60000                 /* how long a session without a channel is kept */
-#define ALIVE_MS 30000                /* how often a busy session is asked for a sign of life */
+#define DEFAULT_KEEPALIVE_S 15
 #define SILENT_MAX 3
 #define CHANNELS_MAX 8                /* in one session; servers allow ten, devices less and say so */
+#define WAYS_MAX 64                   /* in one session of a jump host; sshd does not count them */
 #define QUEUE_MAX ((size_t)4 << 20)
 
 struct ft_ssh {
@@ -22,53 +24,15 @@ struct ft_ssh {
 
 static void run(void *session);
 
-/* ---- sentences ---- */
-
-void ft_ssh_fingerprint(const unsigned char sha256[32], char ret[64])
-{
-    strcpy(ret, "SHA256:");
-    sodium_bin2base64(ret + 7, 57, sha256, 32, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
-}
-
-int ft_ssh_unknown_key(const struct ssh_session *session, const char *type, const char *fingerprint, const char *known, struct ft_err *reterr)
-{
-    const char *file = session->login.known_hosts;
-
-    if (access(file, R_OK) < 0)
-        return ft_err_class(reterr, FT_UNREACHABLE, -EKEYREJECTED,
-                            "%s: the known_hosts file '%s' cannot be read (%s), so the server's key (%s %s) cannot be trusted",
-                            session->name, file, strerror(errno), type, fingerprint);
-    if (known)
-        return ft_err_class(reterr, FT_UNREACHABLE, -EKEYREJECTED,
-                            "%s: the server shows a host key of type %s (%s), '%s' knows only its %s key; compare the fingerprint on the device, "
-                            "then add the key", session->name, type, fingerprint, file, known);
-    return ft_err_class(reterr, FT_UNREACHABLE, -EKEYREJECTED,
-                        "%s: the host key (%s %s) is not in '%s'; compare the fingerprint on the device, then add the key: ssh-keyscan -p %u %s",
-                        session->name, type, fingerprint, file, session->login.port, session->login.host);
-}
-
-int ft_ssh_changed_key(const struct ssh_session *session, const char *type, const char *fingerprint, struct ft_err *reterr)
-{
-    return ft_err_class(reterr, FT_UNREACHABLE, -EKEYREJECTED,
-                        "%s: the host key has CHANGED: the server shows %s %s, '%s' has another; the device was replaced, or somebody is in between: "
-                        "find out which before the line is replaced", session->name, type, fingerprint, session->login.known_hosts);
-}
-
-int ft_ssh_denied(const struct ssh_session *session, const char *accepted, const char *tried, struct ft_err *reterr)
-{
-    if (!*tried && !session->login.key_file && !session->login.password && !session->login.agent)
-        return ft_err_class(reterr, FT_DENIED, -EACCES, "%s: there is nothing to log in with: set key_file, agent or password; the server accepts %s",
-                            session->name, accepted);
-    return ft_err_class(reterr, FT_DENIED, -EACCES, "%s: not let in: %s; the server accepts %s", session->name,
-                        *tried ? tried : "nothing that is configured is accepted there", accepted);
-}
-
 /* ---- logins ---- */
 
 static void login_done(struct ssh_login *login)
 {
     char *secrets[] = { login->password, login->passphrase };
 
+    if (login->jump)
+        login_done(login->jump);
+    free(login->jump);
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++) {
         if (secrets[i])
             explicit_bzero(secrets[i], strlen(secrets[i]));
@@ -91,6 +55,10 @@ static struct ssh_login login_copy(const struct ssh_login *from)
     copy.key_file = ft_strdup(from->key_file);
     copy.passphrase = ft_strdup(from->passphrase);
     copy.known_hosts = ft_strdup(from->known_hosts);
+    if (from->jump) {
+        copy.jump = ft_calloc(1, sizeof(*copy.jump));
+        *copy.jump = login_copy(from->jump);
+    }
     return copy;
 }
 
@@ -98,7 +66,7 @@ static bool login_same(const struct ssh_login *a, const struct ssh_login *b)
 {
     return a->port == b->port && a->agent == b->agent && a->backend == b->backend && ft_streq(a->host, b->host) && ft_streq(a->user, b->user) &&
            ft_streq(a->password, b->password) && ft_streq(a->key_file, b->key_file) && ft_streq(a->passphrase, b->passphrase) &&
-           ft_streq(a->known_hosts, b->known_hosts);
+           ft_streq(a->known_hosts, b->known_hosts) && (a->jump && b->jump ? login_same(a->jump, b->jump) : a->jump == b->jump);
 }
 
 /* ---- channels ---- */
@@ -132,12 +100,59 @@ void ft_ssh_again(struct ssh_session *s)
     kick(s);
 }
 
+/* An answer is on its way: a clock that a test owns must not run ahead of it. */
+static void await_answer(struct ssh_session *s, bool awaited)
+{
+    if (s->asked != awaited)
+        ft_loop_hold(s->ssh->loop, awaited ? 1 : -1);
+    s->asked = awaited;
+}
+
+/* Whether somebody waits for something of this session, or for something behind it. */
+static bool is_needed(const struct ssh_session *s)
+{
+    for (const struct ft_list *pos = s->channels.next; pos != &s->channels; pos = pos->next) {
+        const struct ssh_channel *ch = ft_container(pos, struct ssh_channel, link);
+        const struct ssh_session *behind = ch->tunnel && !ch->released ? ft_ssh_tunnel_session(ch->tunnel) : NULL;
+
+        if (behind ? behind->at != SESSION_READY || is_needed(behind) : !ch->over)
+            return true;
+    }
+    return false;
+}
+
+/* Nobody needs to hear from a session that nobody needs: the loop does not go on for it. */
+static void stop_asking(struct ft_ssh *ssh)
+{
+    struct ft_list *pos, *tmp;
+
+    if (ssh->holds > 0)
+        return;
+    ft_list_each(pos, tmp, &ssh->sessions) {
+        struct ssh_session *s = ft_container(pos, struct ssh_session, link);
+
+        if (s->asked && !is_needed(s))
+            await_answer(s, false);
+    }
+}
+
+/* Somebody waits for a channel; for a way, only those do who wait for the session behind it. */
+static void end_wait(struct ssh_channel *ch)
+{
+    bool waited = !ch->over && !ch->tunnel;
+
+    ch->over = true;
+    if (!waited)
+        return;
+    ft_loop_hold(ch->ssh->loop, -1);
+    stop_asking(ch->ssh);
+}
+
 static void channel_over(struct ssh_channel *ch, enum ft_class class, int exit_status, const char *why)
 {
     if (ch->over)
         return;
-    ch->over = true;
-    ft_loop_hold(ch->ssh->loop, -1);
+    end_wait(ch);
     if (ch->handler.closed)
         ch->handler.closed(ch->arg, &ch->stream, class, exit_status, why);
 }
@@ -145,6 +160,7 @@ static void channel_over(struct ssh_channel *ch, enum ft_class class, int exit_s
 void ft_ssh_opened(struct ssh_channel *ch)
 {
     ch->at = CH_OPEN;
+    ch->requested = true;
     if (!ch->released && ch->handler.opened)
         ch->handler.opened(ch->arg, &ch->stream);
 }
@@ -188,6 +204,8 @@ void ft_ssh_sent(struct ssh_channel *ch, size_t len)
         ft_buf_clear(&ch->out);
         ch->out_at = 0;
     }
+    if (ch->tunnel && !ch->released)
+        ft_ssh_tunnel_drained(ch->tunnel);
 }
 
 /* ---- sessions ---- */
@@ -206,8 +224,11 @@ static void take_down(struct ssh_session *s)
     ft_timer_stop(s->idle_timer);
     ft_timer_stop(s->alive_timer);
     ft_connect_cancel(s->connect);
+    await_answer(s, false);
     if (s->impl)
         s->login.backend->end(s);
+    ft_ssh_tunnel_free(s->tunnel);
+    s->tunnel = NULL;
     if (s->poll) {
         uv_poll_stop(s->poll);
         uv_close(s->poll, free_poll);
@@ -222,10 +243,25 @@ static void free_session(struct ssh_session *s)
 {
     login_done(&s->login);
     free(s->name);
+    free(s->methods);
+    ft_buf_done(&s->tried);
     free(s);
 }
 
-static struct ssh_session *session_new(struct ft_ssh *ssh, const struct ssh_login *login, unsigned connect_timeout_ms);
+static struct ssh_session *session_new(struct ft_ssh *ssh, const struct ssh_login *login);
+static void login_too_slow(void *session);
+
+/* The time for a login behind a jump host begins when the jump host can be asked for the way. */
+static void clock_way(struct ssh_channel *ch)
+{
+    struct ssh_session *behind = ch->tunnel && !ch->released ? ft_ssh_tunnel_session(ch->tunnel) : NULL;
+
+    if (!behind || behind->at == SESSION_READY)
+        return;
+    ft_timer_stop(behind->login_timer);
+    behind->login_timer = ch->session->at == SESSION_READY
+                          ? ft_timer_start(ch->ssh->loop, behind->login.connect_timeout_ms, login_too_slow, behind) : NULL;
+}
 
 static void attach(struct ssh_channel *ch, struct ssh_session *s)
 {
@@ -238,6 +274,7 @@ static void attach(struct ssh_channel *ch, struct ssh_session *s)
     s->channels_len++;
     ft_timer_stop(s->idle_timer);
     s->idle_timer = NULL;
+    clock_way(ch);
     kick(s);
 }
 
@@ -247,7 +284,7 @@ static bool try_afresh(struct ssh_channel *ch, const struct ssh_session *dead)
     if (dead->at != SESSION_READY || !ch->reused || ch->moved || ch->requested || ch->over)
         return false;
     ch->moved = true;
-    attach(ch, session_new(ch->ssh, &dead->login, ch->connect_timeout_ms));
+    attach(ch, session_new(ch->ssh, &dead->login));
     return true;
 }
 
@@ -276,39 +313,91 @@ static void session_over(struct ssh_session *s, const struct ft_err *err)
     free_session(s);
 }
 
-static struct ssh_session *find_session(struct ft_ssh *ssh, const struct ssh_login *login)
+/* What went wrong at a jump host, or with it, in the words of its session. */
+static void through_jump(const struct ssh_session *s, enum ft_class class, const char *why, struct ft_err *reterr)
+{
+    const struct ssh_login *login = &s->login, *jump = login->jump;
+
+    if (strncmp(why, "ssh ", 4) == 0)
+        ft_err_class(reterr, class, -ENETUNREACH, "ssh %s@%s:%u: through jump host %s", login->user, login->host, login->port, why + 4);
+    else
+        ft_err_class(reterr, class, -ENETUNREACH, "ssh %s@%s:%u: through jump host %s@%s:%u: %s", login->user, login->host, login->port,
+                     jump->user, jump->host, jump->port, why);
+}
+
+static struct ssh_session *find_session(struct ft_ssh *ssh, const struct ssh_login *login, bool way)
 {
     struct ft_list *pos, *tmp;
 
     ft_list_each(pos, tmp, &ssh->sessions) {
         struct ssh_session *s = ft_container(pos, struct ssh_session, link);
 
-        if (!s->full && s->channels_len < CHANNELS_MAX && login_same(&s->login, login))
+        if (!s->full && s->channels_len < (way ? WAYS_MAX : CHANNELS_MAX) && login_same(&s->login, login))
             return s;
     }
     return NULL;
 }
 
-void ft_ssh_refused(struct ssh_channel *ch, const char *why)
+static void join(struct ssh_channel *ch, const struct ssh_login *login)
+{
+    struct ssh_session *s = find_session(ch->ssh, login, ch->tunnel != NULL) ?: session_new(ch->ssh, login);
+
+    s->login.keepalive_s = ft_min(s->login.keepalive_s, login->keepalive_s);
+    attach(ch, s);
+}
+
+/* Devices allow few channels in a session: take another one. */
+static bool move_on(struct ssh_channel *ch)
 {
     struct ssh_session *s = ch->session;
-    char *sentence;
 
-    if (!ch->impl && !ch->released && ch->reused) {          /* devices allow few channels in a session: take another */
-        s->full = true;
-        leave_session(ch);
-        kick(s);
-        s = find_session(ch->ssh, &s->login) ?: session_new(ch->ssh, &s->login, ch->connect_timeout_ms);
-        attach(ch, s);
-        return;
-    }
-    sentence = ft_asprintf("%s: %s", s->name, why);
-    channel_over(ch, FT_REFUSED, -1, sentence);
-    free(sentence);
+    if (ch->impl || ch->released || !ch->reused)
+        return false;
+    s->full = true;
+    leave_session(ch);
+    kick(s);
+    join(ch, &s->login);
+    return true;
+}
+
+static void refused(struct ssh_channel *ch, enum ft_class class, const char *sentence)
+{
+    channel_over(ch, class, -1, sentence);
     if (ch->impl)
         ch->at = CH_CLOSING;
     else
         ft_ssh_channel_gone(ch);
+}
+
+void ft_ssh_refused(struct ssh_channel *ch, const char *why)
+{
+    char *sentence;
+
+    if (move_on(ch))
+        return;
+    sentence = ft_asprintf("%s: %s", ch->session->name, why);
+    refused(ch, FT_REFUSED, sentence);
+    free(sentence);
+}
+
+void ft_ssh_way_refused(struct ssh_channel *ch, unsigned reason, const char *text)
+{
+    const char *name = ch->session->name, *host = ch->command;
+    char *sentence;
+
+    if (reason != SSH_OPEN_PROHIBITED && reason != SSH_OPEN_NO_CONNECTION && reason != SSH_OPEN_NO_SUCH_TYPE && move_on(ch))
+        return;
+    text = text && *text ? text : "no reason given";
+    if (reason == SSH_OPEN_PROHIBITED)
+        sentence = ft_asprintf("%s: it does not allow connections to %s:%u (%s); does its sshd_config say AllowTcpForwarding, and PermitOpen for the target?",
+                               name, host, ch->port, text);
+    else if (reason == SSH_OPEN_NO_CONNECTION)
+        sentence = ft_asprintf("%s: it gets no connection to %s:%u (%s); seen from there: is the name right, the host up, and the service running?",
+                               name, host, ch->port, text);
+    else
+        sentence = ft_asprintf("%s: it opens no connection to %s:%u for us (%s); can it be a jump host?", name, host, ch->port, text);
+    refused(ch, reason == SSH_OPEN_PROHIBITED ? FT_DENIED : reason == SSH_OPEN_NO_CONNECTION ? FT_UNREACHABLE : FT_REFUSED, sentence);
+    free(sentence);
 }
 
 static void idle_over(void *arg)
@@ -328,11 +417,26 @@ static void login_too_slow(void *arg)
 {
     struct ssh_session *s = arg;
     struct ft_err err;
+    char waited[40];
 
     s->login_timer = NULL;
+    if (s->at == SESSION_CONNECTING) {            /* through a jump host: direct connections have a limit of their own */
+        char *why = ft_asprintf("no connection to %s:%u in %s; is the host up, and does a firewall drop the packets?", s->login.host, s->login.port,
+                                ft_duration_format(s->login.connect_timeout_ms, waited, sizeof(waited)));
+
+        ft_ssh_way_failed(s, FT_UNREACHABLE, why);
+        free(why);
+        return;
+    }
     ft_err_class(&err, FT_TIMEOUT, -ETIMEDOUT, "%s: connected, but the login was not over in time: the server is overloaded, or does not speak SSH",
                  s->name);
     session_over(s, &err);
+}
+
+void ft_ssh_heard(struct ssh_session *s)
+{
+    s->heard = true;
+    await_answer(s, false);
 }
 
 static void look_alive(void *arg)
@@ -340,16 +444,15 @@ static void look_alive(void *arg)
     struct ssh_session *s = arg;
     struct ft_err err;
 
-    s->alive_timer = ft_timer_start_weak(s->ssh->loop, ALIVE_MS, look_alive, s);
-    if (s->heard || ft_list_empty(&s->channels)) {
-        s->silent = 0;
-    } else if (++s->silent > SILENT_MAX) {
-        ft_err_class(&err, FT_UNREACHABLE, -ETIMEDOUT, "%s: no sign of life for %d s", s->name, SILENT_MAX * ALIVE_MS / 1000);
-        session_over(s, &err);
-        return;
-    }
+    s->alive_timer = ft_timer_start_weak(s->ssh->loop, s->login.keepalive_s * 1000ull, look_alive, s);
+    s->silent = s->heard || !s->asked ? 0 : s->silent + 1;
     s->heard = false;
-    if (!ft_list_empty(&s->channels)) {
+    if (s->silent >= SILENT_MAX) {
+        ft_err_class(&err, FT_UNREACHABLE, -ETIMEDOUT, "%s: no sign of life for %u s, though asked for one %d times: it hangs, or the way to it is broken",
+                     s->name, SILENT_MAX * s->login.keepalive_s, SILENT_MAX);
+        session_over(s, &err);
+    } else if (s->ssh->holds > 0 || is_needed(s)) {
+        await_answer(s, true);
         s->login.backend->keep_alive(s);
         kick(s);
     }
@@ -363,29 +466,24 @@ void ft_ssh_ready(struct ssh_session *s)
     s->ssh->stats.sessions_opened++;
     s->ssh->stats.sessions_open++;
     s->heard = true;
-    s->alive_timer = ft_timer_start_weak(s->ssh->loop, ALIVE_MS, look_alive, s);
+    s->alive_timer = ft_timer_start_weak(s->ssh->loop, s->login.keepalive_s * 1000ull, look_alive, s);
+    for (const struct ft_list *pos = s->channels.next; pos != &s->channels; pos = pos->next)
+        clock_way(ft_container(pos, struct ssh_channel, link));
 }
 
 static void socket_ready(uv_poll_t *poll, int status, int events)
 {
     struct ssh_session *s = poll->data;
 
-    s->heard |= (events & UV_READABLE) != 0;
+    (void)events;
     if (status < 0)
         s->polled = 0;                /* libuv stopped it; the library meets the error when it reads */
-    if ((status < 0 || events & UV_DISCONNECT) && ft_list_empty(&s->channels)) {
-        take_down(s);                 /* the server closed an idle session: nobody to tell */
-        free_session(s);
-        return;
-    }
     run(s);
 }
 
-/* Without a channel nobody reads, so only the end is watched for; what the server sends meanwhile waits for the next channel. */
 static void watch(struct ssh_session *s)
 {
-    bool idle = s->at == SESSION_READY && ft_list_empty(&s->channels);
-    int events = idle ? UV_DISCONNECT : UV_READABLE | (s->login.backend->wants_write(s) ? UV_WRITABLE : 0);
+    int events = UV_READABLE | (s->login.backend->wants_write(s) ? UV_WRITABLE : 0);
 
     if (events == s->polled)
         return;
@@ -401,21 +499,32 @@ static bool wanted(const struct ssh_session *s)
     return false;
 }
 
+/* The session's own words for the end of its socket do not say that it was the jump host. */
+static void blame_jump(const struct ssh_session *s, struct ft_err *err)
+{
+    enum ft_class class;
+    const char *why = ft_ssh_tunnel_broken(s->tunnel, &class);
+
+    if (why)
+        through_jump(s, class, why, err);
+}
+
 static void run(void *arg)
 {
+    static const struct ft_err let_go = { .class = FT_CANCELLED, .text = "nobody wants it any more" };
     struct ssh_session *s = arg;
     struct ft_err err = { 0 };
 
     s->kicked = false;
     ft_loop_undefer(s->ssh->loop, run, s);
-    if (s->at != SESSION_READY && ft_list_empty(&s->channels)) {
-        take_down(s);                 /* all who wanted it let go */
-        free_session(s);
+    if (s->at != SESSION_READY && !wanted(s)) {
+        session_over(s, &let_go);
         return;
     }
     if (s->at == SESSION_CONNECTING)
         return;
-    if (!ft_list_empty(&s->channels) && s->login.backend->advance(s, &err) < 0) {
+    if (ft_ssh_advance(s, &err) < 0) {
+        blame_jump(s, &err);
         session_over(s, &err);
         return;
     }
@@ -450,18 +559,44 @@ static void connected(void *arg, int fd, const struct ft_err *why)
     run(s);
 }
 
-static struct ssh_session *session_new(struct ft_ssh *ssh, const struct ssh_login *login, unsigned connect_timeout_ms)
+void ft_ssh_way_open(struct ssh_session *s, int fd)
+{
+    connected(s, fd, NULL);
+}
+
+void ft_ssh_way_failed(struct ssh_session *s, enum ft_class class, const char *why)
+{
+    struct ft_err err;
+
+    through_jump(s, class, why, &err);
+    session_over(s, &err);
+}
+
+static char *name_of(const struct ssh_login *login)
+{
+    const struct ssh_login *jump = login->jump;
+
+    return jump ? ft_asprintf("ssh %s@%s:%u (behind %s@%s:%u)", login->user, login->host, login->port, jump->user, jump->host, jump->port)
+                : ft_asprintf("ssh %s@%s:%u", login->user, login->host, login->port);
+}
+
+static struct ssh_session *session_new(struct ft_ssh *ssh, const struct ssh_login *login)
 {
     struct ssh_session *s = ft_calloc(1, sizeof(*s));
 
     s->ssh = ssh;
     s->login = login_copy(login);
-    s->name = ft_asprintf("ssh %s@%s:%u", login->user, login->host, login->port);
+    s->name = name_of(login);
+    s->tried = FT_BUF_INIT(2000);
     s->fd = -1;
     ft_list_init(&s->channels);
     ft_list_append(&ssh->sessions, &s->link);
-    s->connect = ft_connect_start(ssh->loop, login->host, login->port, connect_timeout_ms, connected, s);
-    s->login_timer = ft_timer_start(ssh->loop, connect_timeout_ms + 1, login_too_slow, s);     /* the connection's own limit comes first */
+    if (login->jump) {
+        s->tunnel = ft_ssh_tunnel_new(ssh->loop, s);
+        return s;
+    }
+    s->connect = ft_connect_start(ssh->loop, login->host, login->port, login->connect_timeout_ms, connected, s);
+    s->login_timer = ft_timer_start(ssh->loop, login->connect_timeout_ms + 1, login_too_slow, s);     /* the connection's own limit comes first */
     return s;
 }
 
@@ -500,17 +635,11 @@ static void channel_close(struct ft_stream *stream)
     struct ssh_session *s = ch->session;
 
     ch->released = true;
-    if (!ch->over) {
-        ch->over = true;
-        ft_loop_hold(ch->ssh->loop, -1);
-    }
-    if (s && ch->at != CH_WAITING) {
-        kick(s);                      /* the backend closes it, then it is freed */
-        return;
-    }
-    leave_session(ch);
-    free_channel(ch);
-    kick(s);
+    end_wait(ch);
+    if (s)
+        kick(s);                      /* the machine closes it, then it is freed: not here, it may be at this one's neighbour */
+    else
+        free_channel(ch);
 }
 
 static const struct ft_stream_ops channel_ops = { .write = channel_write, .eof = channel_eof, .close = channel_close };
@@ -557,6 +686,7 @@ void ft_ssh_stats(const struct ft_ssh *ssh, struct ft_ssh_stats *ret)
 void ft_ssh_hold(struct ft_ssh *ssh, int by)
 {
     ssh->holds += by;
+    stop_asking(ssh);
 }
 
 static const struct ssh_backend *choose(const char *library, struct ft_err *reterr)
@@ -588,49 +718,125 @@ char *ft_ssh_describe(struct ft_ssh *ssh, const char *library)
     return backend ? ft_asprintf("%s %s", backend->name, backend->version()) : ft_strdup(err.text);
 }
 
-static int check(const struct ft_ssh_req *req, struct ft_err *reterr)
+static int check_hop(const struct ft_ssh_req *req, const char *what, struct ft_err *reterr)
 {
     if (!req->host || !*req->host)
-        return ft_err_class(reterr, FT_INVALID, -EINVAL, "an SSH connection needs a host");
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "an SSH %s needs a host", what);
     if (!req->user || !*req->user)
-        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the SSH connection to %s needs a user", req->host);
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the SSH %s to %s needs a user", what, req->host);
     if (!req->known_hosts || !*req->known_hosts)
-        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the SSH connection to %s needs a known_hosts file: host keys are always checked", req->host);
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the SSH %s to %s needs a known_hosts file: host keys are always checked", what, req->host);
+    return 0;
+}
+
+static int check(const struct ft_ssh_req *req, struct ft_err *reterr)
+{
+    int r = check_hop(req, "connection", reterr);
+
+    if (r < 0)
+        return r;
     if ((req->kind == FT_SSH_EXEC || req->kind == FT_SSH_SUBSYSTEM) && (!req->command || !*req->command))
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "the SSH connection to %s needs a %s", req->host,
                             req->kind == FT_SSH_EXEC ? "command" : "subsystem's name");
     return 0;
 }
 
-int ft_ssh_open(struct ft_ssh *ssh, const struct ft_ssh_req *req, const struct ft_stream_handler *handler, void *arg,
-                struct ft_stream **ret, struct ft_err *reterr)
+/* Fields that came later: of a plugin built before, they are not there. */
+#define HAS(req, field) ((req)->size >= offsetof(struct ft_ssh_req, field) + sizeof((req)->field))
+
+/* Borrowed: a session copies what it keeps. */
+static struct ssh_login borrow_login(const struct ft_ssh_req *req, const struct ssh_backend *backend)
 {
-    /* Borrowed: a session copies what it keeps. */
-    const struct ssh_login login = {
+    return (struct ssh_login){
         .host = (char *)(uintptr_t)req->host, .port = req->port ? req->port : 22, .user = (char *)(uintptr_t)req->user,
         .password = (char *)(uintptr_t)req->password, .key_file = (char *)(uintptr_t)req->key_file,
         .passphrase = (char *)(uintptr_t)req->passphrase, .known_hosts = (char *)(uintptr_t)req->known_hosts, .agent = req->agent,
-        .backend = check(req, reterr) == 0 ? choose(req->library ? req->library : ssh->library, reterr) : NULL,
+        .backend = backend, .connect_timeout_ms = req->connect_timeout_ms ? req->connect_timeout_ms : DEFAULT_CONNECT_MS,
+        .keepalive_s = HAS(req, keepalive_s) && req->keepalive_s ? req->keepalive_s : DEFAULT_KEEPALIVE_S,
     };
-    struct ssh_session *s;
-    struct ssh_channel *ch;
+}
 
-    if (!login.backend)
-        return reterr && reterr->code < 0 ? reterr->code : -EINVAL;
-    ch = ft_calloc(1, sizeof(*ch));
+/* The target and its jump hosts, one behind the other. */
+static int logins_of(struct ft_ssh *ssh, const struct ft_ssh_req *req, struct ssh_login logins[SSH_JUMPS_MAX + 1], struct ft_err *reterr)
+{
+    int r = check(req, reterr);
+
+    for (size_t n = 0; r == 0 && req; n++) {
+        const struct ft_ssh_req *jump = HAS(req, jump) ? req->jump : NULL;
+        const struct ssh_backend *backend;
+
+        if (n > SSH_JUMPS_MAX)
+            return ft_err_class(reterr, FT_INVALID, -EINVAL, "the SSH connection goes through more than %d jump hosts", SSH_JUMPS_MAX);
+        backend = choose(req->library ? req->library : ssh->library, reterr);
+        if (!backend)
+            return -EINVAL;
+        logins[n] = borrow_login(req, backend);
+        if (n)
+            logins[n - 1].jump = &logins[n];
+        r = jump ? check_hop(jump, "jump host", reterr) : 0;
+        req = jump;
+    }
+    return r;
+}
+
+static struct ssh_channel *channel_new(struct ft_ssh *ssh, const struct ft_stream_handler *handler, void *arg)
+{
+    struct ssh_channel *ch = ft_calloc(1, sizeof(*ch));
+
     ch->stream.ops = &channel_ops;
     ch->ssh = ssh;
     ch->handler = *handler;
     ch->arg = arg;
-    ch->kind = req->kind;
-    ch->command = ft_strdup(req->command);
-    ch->connect_timeout_ms = req->connect_timeout_ms ? req->connect_timeout_ms : DEFAULT_CONNECT_MS;
     ch->exit_status = -1;
     ch->out = FT_BUF_INIT(QUEUE_MAX);
+    return ch;
+}
+
+int ft_ssh_open(struct ft_ssh *ssh, const struct ft_ssh_req *req, const struct ft_stream_handler *handler, void *arg,
+                struct ft_stream **ret, struct ft_err *reterr)
+{
+    struct ssh_login logins[SSH_JUMPS_MAX + 1];
+    struct ssh_channel *ch;
+    int r = logins_of(ssh, req, logins, reterr);
+
+    if (r < 0)
+        return r;
+    ch = channel_new(ssh, handler, arg);
+    ch->kind = req->kind;
+    ch->command = ft_strdup(req->command);
     ft_loop_hold(ssh->loop, 1);
     ssh->stats.channels_opened++;
-    s = find_session(ssh, &login);
-    attach(ch, s ? s : session_new(ssh, &login, ch->connect_timeout_ms));
+    join(ch, logins);
     *ret = &ch->stream;
     return 0;
+}
+
+/* ---- ways through jump hosts ---- */
+
+struct ft_stream *ft_ssh_open_way(struct ft_ssh *ssh, const struct ssh_login *jump, const char *host, uint16_t port,
+                                  const struct ft_stream_handler *handler, struct ssh_tunnel *tunnel)
+{
+    struct ssh_channel *ch = channel_new(ssh, handler, tunnel);
+
+    ch->tunnel = tunnel;
+    ch->command = ft_strdup(host);
+    ch->port = port;
+    join(ch, jump);
+    return &ch->stream;
+}
+
+void ft_ssh_pause(struct ft_stream *stream, bool paused)
+{
+    struct ssh_channel *ch = (struct ssh_channel *)stream;
+
+    if (ch->paused && !paused)
+        kick(ch->session);
+    ch->paused = paused;
+}
+
+size_t ft_ssh_unsent(const struct ft_stream *stream)
+{
+    const struct ssh_channel *ch = (const struct ssh_channel *)stream;
+
+    return ch->out.len - ch->out_at;
 }

@@ -19,9 +19,9 @@
     X(get_server_publickey) X(get_publickey_hash) X(clean_pubkey_hash) X(session_is_known_server) X(key_free) X(key_type) X(key_type_to_char) \
     X(userauth_none) X(userauth_list) X(userauth_publickey) X(userauth_agent) X(userauth_password) X(userauth_kbdint) \
     X(userauth_kbdint_getnprompts) X(userauth_kbdint_getprompt) X(userauth_kbdint_setanswer) X(pki_import_privkey_file) \
-    X(channel_new) X(channel_free) X(channel_open_session) X(channel_request_pty_size) X(channel_request_exec) X(channel_request_shell) \
+    X(channel_new) X(channel_free) X(channel_open_session) X(channel_open_forward) X(channel_read_nonblocking) X(channel_request_pty_size) X(channel_request_exec) X(channel_request_shell) \
     X(channel_request_subsystem) X(channel_write) X(channel_send_eof) X(channel_close) X(set_channel_callbacks) X(remove_channel_callbacks) \
-    X(event_new) X(event_free) X(event_add_session) X(event_remove_session) X(event_dopoll) X(send_keepalive)
+    X(event_new) X(event_free) X(event_add_session) X(event_remove_session) X(event_dopoll) X(send_keepalive) X(set_counters)
 
 static struct {
 #define MEMBER(name) typeof(ssh_##name) *name;
@@ -30,20 +30,18 @@ static struct {
 } lib;
 static bool loaded;
 
-enum login_at { AT_CONNECT, AT_HOST_KEY, AT_NONE, AT_KEY, AT_AGENT, AT_PASSWORD, AT_QUESTIONS, AT_DENIED, AT_READY };
-
 struct impl {
     ssh_session ssh;
     ssh_event event;                  /* reads for all channels, once logged in */
     ssh_key key;
-    enum login_at at;
-    int methods;                      /* that the server accepts */
-    struct ft_buf tried;              /* and how it went */
+    struct ssh_counter_struct raw;
+    uint64_t heard;                   /* of its bytes */
 };
 
 struct channel_impl {
     ssh_channel channel;
     struct ssh_channel_callbacks_struct callbacks;
+    bool kept;                        /* the library holds bytes that the owner could not take */
 };
 
 /* ---- the library ---- */
@@ -135,21 +133,32 @@ static int shake_hands(struct ssh_session *s, struct ft_err *reterr)
 
     if (rc == SSH_AGAIN)
         return -EAGAIN;
-    if (rc != SSH_OK)
-        return connect_failed(s, reterr);
-    impl->at = AT_HOST_KEY;
-    return 0;
+    return rc == SSH_OK ? 0 : connect_failed(s, reterr);
 }
 
 /* ---- logging in ---- */
 
-static void note(struct impl *impl, const char *what, const char *how)
+static void name_methods(struct ssh_session *s)
 {
-    ft_buf_addf(&impl->tried, "%s%s %s", impl->tried.len ? ", " : "", what, how);
+    static const struct { int bit; const char *name; } names[] = {
+        { SSH_AUTH_METHOD_PUBLICKEY, "publickey" }, { SSH_AUTH_METHOD_PASSWORD, "password" },
+        { SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive" }, { SSH_AUTH_METHOD_HOSTBASED, "hostbased" },
+        { SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic" },
+    };
+    struct impl *impl = s->impl;
+    struct ft_buf accepted = FT_BUF_INIT(200);
+    int methods = lib.userauth_list(impl->ssh, NULL);
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (methods & names[i].bit)
+            ft_buf_addf(&accepted, "%s%s", accepted.len ? "," : "", names[i].name);
+    free(s->methods);
+    s->methods = ft_strdup(ft_buf_str(&accepted));
+    ft_buf_done(&accepted);
 }
 
 /* One attempt to log in; `what` for the sentence when it fails. */
-static int attempt(struct ssh_session *s, int rc, enum login_at next, const char *what, struct ft_err *reterr)
+static int attempt(struct ssh_session *s, int rc, const char *what, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
 
@@ -157,30 +166,33 @@ static int attempt(struct ssh_session *s, int rc, enum login_at next, const char
         return -EAGAIN;
     if (rc == SSH_AUTH_ERROR && !lib.is_connected(impl->ssh))
         return broke_off(s, reterr);
-    impl->at = rc == SSH_AUTH_SUCCESS ? AT_READY : next;
     if (rc == SSH_AUTH_SUCCESS)
-        return 0;
-    impl->methods = lib.userauth_list(impl->ssh, NULL);
+        return 1;
+    name_methods(s);
     if (what)
-        note(impl, what, rc == SSH_AUTH_PARTIAL ? "was accepted, but more is wanted" : "is not accepted");
+        ft_ssh_note(s, what, rc == SSH_AUTH_PARTIAL ? "was accepted, but more is wanted" : "is not accepted");
     return 0;
+}
+
+static int ask_methods(struct ssh_session *s, struct ft_err *reterr)
+{
+    struct impl *impl = s->impl;
+
+    return attempt(s, lib.userauth_none(impl->ssh, NULL), NULL, reterr);
 }
 
 static bool read_key(struct ssh_session *s)
 {
     struct impl *impl = s->impl;
     const char *passphrase = s->login.passphrase;
-    char *what;
 
     /* Without a passphrase the library might ask for one at the terminal: an empty one prevents that. */
     if (impl->key || lib.pki_import_privkey_file(s->login.key_file, passphrase ? passphrase : "", NULL, NULL, &impl->key) == SSH_OK)
         return true;
-    what = ft_asprintf("key_file '%s'", s->login.key_file);
     if (access(s->login.key_file, R_OK) < 0)
-        note(impl, what, "cannot be read");
+        ft_ssh_note_key(s, "cannot be read");
     else
-        note(impl, what, passphrase ? "cannot be used: is its passphrase right?" : "cannot be used: does it need a passphrase?");
-    free(what);
+        ft_ssh_note_key(s, passphrase ? "cannot be used: is its passphrase right?" : "cannot be used: does it need a passphrase?");
     return false;
 }
 
@@ -190,12 +202,10 @@ static int try_key(struct ssh_session *s, struct ft_err *reterr)
     char *what;
     int r;
 
-    if (!s->login.key_file || !(impl->methods & SSH_AUTH_METHOD_PUBLICKEY) || !read_key(s)) {
-        impl->at = AT_AGENT;
+    if (!read_key(s))
         return 0;
-    }
     what = ft_asprintf("key_file '%s'", s->login.key_file);
-    r = attempt(s, lib.userauth_publickey(impl->ssh, NULL, impl->key), AT_AGENT, what, reterr);
+    r = attempt(s, lib.userauth_publickey(impl->ssh, NULL, impl->key), what, reterr);
     free(what);
     return r;
 }
@@ -204,22 +214,14 @@ static int try_agent(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
 
-    if (!s->login.agent || !(impl->methods & SSH_AUTH_METHOD_PUBLICKEY)) {
-        impl->at = AT_PASSWORD;
-        return 0;
-    }
-    return attempt(s, lib.userauth_agent(impl->ssh, NULL), AT_PASSWORD, "what the agent holds", reterr);
+    return attempt(s, lib.userauth_agent(impl->ssh, NULL), "what the agent holds", reterr);
 }
 
 static int try_password(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
 
-    if (!s->login.password || !(impl->methods & SSH_AUTH_METHOD_PASSWORD)) {
-        impl->at = AT_QUESTIONS;
-        return 0;
-    }
-    return attempt(s, lib.userauth_password(impl->ssh, NULL, s->login.password), AT_QUESTIONS, "the password", reterr);
+    return attempt(s, lib.userauth_password(impl->ssh, NULL, s->login.password), "the password", reterr);
 }
 
 /* A hidden question is the one for the password. */
@@ -241,43 +243,24 @@ static int try_questions(struct ssh_session *s, struct ft_err *reterr)
     struct impl *impl = s->impl;
     int rc;
 
-    if (!s->login.password || !(impl->methods & SSH_AUTH_METHOD_INTERACTIVE)) {
-        impl->at = AT_DENIED;
-        return 0;
-    }
-    rc = lib.userauth_kbdint(impl->ssh, NULL, NULL);
-    if (rc == SSH_AUTH_INFO) {
-        answer_questions(s);
-        return 0;                     /* stays here: the same call sends the answers */
-    }
-    return attempt(s, rc, AT_DENIED, "the password as an answer", reterr);
-}
-
-static int denied(struct ssh_session *s, struct ft_err *reterr)
-{
-    static const struct { int bit; const char *name; } names[] = {
-        { SSH_AUTH_METHOD_PUBLICKEY, "publickey" }, { SSH_AUTH_METHOD_PASSWORD, "password" },
-        { SSH_AUTH_METHOD_INTERACTIVE, "keyboard-interactive" }, { SSH_AUTH_METHOD_HOSTBASED, "hostbased" },
-        { SSH_AUTH_METHOD_GSSAPI_MIC, "gssapi-with-mic" },
-    };
-    struct impl *impl = s->impl;
-    struct ft_buf accepted = FT_BUF_INIT(200);
-    int r;
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (impl->methods & names[i].bit)
-            ft_buf_addf(&accepted, "%s%s", accepted.len ? "," : "", names[i].name);
-    r = ft_ssh_denied(s, ft_buf_str(&accepted), ft_buf_str(&impl->tried), reterr);
-    ft_buf_done(&accepted);
-    return r;
+    while ((rc = lib.userauth_kbdint(impl->ssh, NULL, NULL)) == SSH_AUTH_INFO)
+        answer_questions(s);          /* the same call sends the answers */
+    return attempt(s, rc, "the password as an answer", reterr);
 }
 
 /* ---- channels ---- */
 
 static int got_data(ssh_session ssh, ssh_channel channel, void *bytes, uint32_t len, int is_stderr, void *arg)
 {
+    struct ssh_channel *ch = arg;
+    struct channel_impl *c = ch->impl;
+
     (void)ssh, (void)channel;
-    ft_ssh_data(arg, bytes, len, is_stderr);
+    if (ch->paused) {
+        c->kept = true;
+        return 0;                     /* stays in the library, up to the channel's window */
+    }
+    ft_ssh_data(ch, bytes, len, is_stderr);
     return (int)len;
 }
 
@@ -305,7 +288,7 @@ static void got_signal(ssh_session ssh, ssh_channel channel, const char *signal,
     snprintf(ch->exit_signal, sizeof(ch->exit_signal), "%s", signal);
 }
 
-static void free_channel(struct ssh_channel *ch)
+static void drop_impl(struct ssh_channel *ch)
 {
     struct channel_impl *c = ch->impl;
 
@@ -335,31 +318,60 @@ static struct channel_impl *new_channel(struct ssh_channel *ch)
     return c;
 }
 
-static int open_channel(struct ssh_channel *ch)
+static int open_kind(struct ssh_channel *ch)
+{
+    struct channel_impl *c = ch->impl;
+
+    return ch->tunnel ? lib.channel_open_forward(c->channel, ch->command, ch->port, "127.0.0.1", 65535) : lib.channel_open_session(c->channel);
+}
+
+/* "Channel opening failure: channel 43 error (2) Connection refused" */
+static void not_opened(struct ssh_channel *ch)
+{
+    struct impl *impl = ch->session->impl;
+    const char *text = lib.get_error(impl->ssh), *error = strstr(text, "error (");
+    unsigned reason = 0;
+    int at = 0;
+
+    if (!ch->tunnel)
+        ft_ssh_refused(ch, "the server opens no further channel in this session");
+    else if (error && sscanf(error, "error (%u) %n", &reason, &at) == 1 && at)
+        ft_ssh_way_refused(ch, reason, error + at);
+    else
+        ft_ssh_way_refused(ch, 0, text);
+}
+
+static int open_channel(struct ssh_channel *ch, struct ft_err *reterr)
 {
     struct channel_impl *c = ch->impl;
     int rc;
 
+    (void)reterr;
     if (!c)
         c = ch->impl = new_channel(ch);
     ch->at = CH_OPENING;
-    rc = lib.channel_open_session(c->channel);
+    rc = open_kind(ch);
     if (rc == SSH_AGAIN)
         return 0;
+    if (rc != SSH_OK && !lib.is_connected(((struct impl *)ch->session->impl)->ssh))
+        return 0;                     /* step_channels says why */
     if (rc != SSH_OK) {
-        free_channel(ch);
-        ft_ssh_refused(ch, "the server opens no further channel in this session");
-        return 1;
+        drop_impl(ch);
+        not_opened(ch);
+    } else if (ch->tunnel) {
+        ft_ssh_opened(ch);
+    } else {
+        ch->at = ch->kind == FT_SSH_SHELL_PTY ? CH_PTY : CH_REQUEST;
     }
-    ch->at = ch->kind == FT_SSH_SHELL_PTY ? CH_PTY : CH_REQUEST;
     return 1;
 }
 
-static int request_pty(struct ssh_channel *ch)
+static int request_pty(struct ssh_channel *ch, struct ft_err *reterr)
 {
     struct channel_impl *c = ch->impl;
     int rc = lib.channel_request_pty_size(c->channel, SSH_TERM, SSH_COLUMNS, SSH_ROWS);
 
+    (void)reterr;
     if (rc == SSH_AGAIN)
         return 0;
     ch->at = CH_REQUEST;
@@ -379,10 +391,11 @@ static int send_request(struct ssh_channel *ch)
     }
 }
 
-static int request(struct ssh_channel *ch)
+static int request(struct ssh_channel *ch, struct ft_err *reterr)
 {
     int rc;
 
+    (void)reterr;
     if (ch->released && !ch->requested) {
         ch->at = CH_CLOSING;          /* cancelled in time: the command is not sent */
         return 1;
@@ -392,24 +405,41 @@ static int request(struct ssh_channel *ch)
     if (rc == SSH_AGAIN)
         return 0;
     if (rc != SSH_OK)
-        ft_ssh_refused(ch, ch->kind == FT_SSH_EXEC ? "the server refuses to run the command" : ch->kind == FT_SSH_SUBSYSTEM
-                       ? "the server has no such subsystem" : "the server gives no shell");
+        ft_ssh_request_refused(ch);
     else
         ft_ssh_opened(ch);
     return 1;
 }
 
-static int transfer(struct ssh_channel *ch)
+/* What the library kept while the owner could take no more. */
+static void read_kept(struct ssh_channel *ch)
+{
+    struct channel_impl *c = ch->impl;
+    char chunk[SSH_CHUNK];
+
+    for (int is_stderr = 0; is_stderr < 2; is_stderr++) {
+        int n = 0;
+
+        while ((!ch->paused || ch->ended) && (n = lib.channel_read_nonblocking(c->channel, chunk, sizeof(chunk), is_stderr)) > 0)
+            ft_ssh_data(ch, chunk, (size_t)n, is_stderr);
+    }
+    c->kept = ch->paused && !ch->ended;
+}
+
+static int transfer(struct ssh_channel *ch, struct ft_err *reterr)
 {
     struct channel_impl *c = ch->impl;
     const char *bytes;
     size_t len = ft_ssh_to_send(ch, &bytes);
     int n = 0;
 
+    (void)reterr;
     if (ch->released) {
         ch->at = CH_CLOSING;
         return 1;
     }
+    if (c->kept && (!ch->paused || ch->ended))
+        read_kept(ch);
     if (ch->ended) {
         ch->at = CH_ENDING;
         return 1;
@@ -425,32 +455,39 @@ static int transfer(struct ssh_channel *ch)
     return n > 0;
 }
 
-static int close_channel(struct ssh_channel *ch)
+static int end_channel(struct ssh_channel *ch, struct ft_err *reterr)
 {
-    free_channel(ch);
+    (void)reterr;
+    ch->at = CH_CLOSING;
+    ft_ssh_ended(ch);
+    return 1;
+}
+
+static int close_channel(struct ssh_channel *ch, struct ft_err *reterr)
+{
+    (void)reterr;
+    drop_impl(ch);
     ft_ssh_channel_gone(ch);
     return 1;
 }
 
-static int step_channel(struct ssh_channel *ch)
+static int make_event(struct ssh_session *s, struct ft_err *reterr)
 {
-    switch (ch->at) {
-    case CH_WAITING: case CH_OPENING:
-        return open_channel(ch);
-    case CH_PTY:
-        return request_pty(ch);
-    case CH_REQUEST:
-        return request(ch);
-    case CH_OPEN:
-        return transfer(ch);
-    case CH_ENDING:
-        ch->at = CH_CLOSING;
-        ft_ssh_ended(ch);
-        return 1;
-    case CH_CLOSING: case CH_FREEING:
-        return close_channel(ch);
-    }
-    return 0;
+    struct impl *impl = s->impl;
+
+    impl->event = lib.event_new();
+    if (impl->event && lib.event_add_session(impl->event, impl->ssh) == SSH_OK)
+        return 0;
+    return ft_err_set(reterr, -ENOMEM, "%s: libssh gave no event", s->name);
+}
+
+static void look_whether_heard(struct ssh_session *s)
+{
+    struct impl *impl = s->impl;
+
+    if (impl->raw.in_bytes != impl->heard)
+        ft_ssh_heard(s);
+    impl->heard = impl->raw.in_bytes;
 }
 
 static int step_channels(struct ssh_session *s, struct ft_err *reterr)
@@ -459,72 +496,24 @@ static int step_channels(struct ssh_session *s, struct ft_err *reterr)
     struct ft_list *pos, *tmp;
     int progress, pumps = 0;
 
+    if (!impl->event && make_event(s, reterr) < 0)
+        return -ENOMEM;
     do {
         progress = 0;
         ft_list_each(pos, tmp, &s->channels)
-            progress |= step_channel(ft_container(pos, struct ssh_channel, link));
+            progress |= ft_ssh_step_channel(ft_container(pos, struct ssh_channel, link), reterr);
         while (pumps < PUMPS_MAX && lib.is_connected(impl->ssh) && lib.event_dopoll(impl->event, 0) == SSH_OK) {
             pumps++;
             progress = 1;
         }
     } while (progress && pumps < PUMPS_MAX);
+    look_whether_heard(s);
     if (pumps == PUMPS_MAX)
         ft_ssh_again(s);
     return lib.is_connected(impl->ssh) ? 0 : broke_off(s, reterr);
 }
 
-/* ---- the machine ---- */
-
-static int become_ready(struct ssh_session *s, struct ft_err *reterr)
-{
-    struct impl *impl = s->impl;
-
-    impl->event = lib.event_new();
-    if (!impl->event || lib.event_add_session(impl->event, impl->ssh) != SSH_OK)
-        return ft_err_set(reterr, -ENOMEM, "%s: libssh gave no event", s->name);
-    ft_ssh_ready(s);
-    return 0;
-}
-
-static int advance(struct ssh_session *s, struct ft_err *reterr)
-{
-    struct impl *impl = s->impl;
-    int r = 0;
-
-    while (r >= 0) {
-        switch (impl->at) {
-        case AT_CONNECT:
-            r = shake_hands(s, reterr);
-            break;
-        case AT_HOST_KEY:
-            r = check_host_key(s, reterr);
-            impl->at = AT_NONE;
-            break;
-        case AT_NONE:
-            r = attempt(s, lib.userauth_none(impl->ssh, NULL), AT_KEY, NULL, reterr);
-            break;
-        case AT_KEY:
-            r = try_key(s, reterr);
-            break;
-        case AT_AGENT:
-            r = try_agent(s, reterr);
-            break;
-        case AT_PASSWORD:
-            r = try_password(s, reterr);
-            break;
-        case AT_QUESTIONS:
-            r = try_questions(s, reterr);
-            break;
-        case AT_DENIED:
-            return denied(s, reterr);
-        case AT_READY:
-            if (s->at != SESSION_READY && (r = become_ready(s, reterr)) < 0)
-                return r;
-            return step_channels(s, reterr);
-        }
-    }
-    return r == -EAGAIN ? 0 : r;
-}
+/* ---- the session ---- */
 
 static int start(struct ssh_session *s, struct ft_err *reterr)
 {
@@ -536,7 +525,6 @@ static int start(struct ssh_session *s, struct ft_err *reterr)
     impl->ssh = lib.new();
     if (!impl->ssh)
         abort();
-    impl->tried = FT_BUF_INIT(2000);
     s->impl = impl;
     if (lib.options_set(impl->ssh, SSH_OPTIONS_HOST, s->login.host) < 0 || lib.options_set(impl->ssh, SSH_OPTIONS_USER, s->login.user) < 0 ||
         lib.options_set(impl->ssh, SSH_OPTIONS_PORT, &port) < 0 || lib.options_set(impl->ssh, SSH_OPTIONS_FD, &fd) < 0 ||
@@ -547,6 +535,7 @@ static int start(struct ssh_session *s, struct ft_err *reterr)
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "%s: libssh does not accept it: %s", s->name, lib.get_error(impl->ssh));
     }
     lib.set_blocking(impl->ssh, 0);
+    lib.set_counters(impl->ssh, &impl->raw, NULL);
     return 0;
 }
 
@@ -560,8 +549,12 @@ static bool wants_write(struct ssh_session *s)
 static void keep_alive(struct ssh_session *s)
 {
     struct impl *impl = s->impl;
+    uint64_t sent = impl->raw.out_bytes;
 
     lib.send_keepalive(impl->ssh);
+    if (impl->raw.out_bytes == sent)              /* that only took note of the answer to the one before */
+        lib.send_keepalive(impl->ssh);
+    look_whether_heard(s);
 }
 
 /* Whether the library's descriptor is still the one that it was given. */
@@ -579,7 +572,7 @@ static void end(struct ssh_session *s)
     int fd;
 
     ft_list_each(pos, tmp, &s->channels)
-        free_channel(ft_container(pos, struct ssh_channel, link));
+        drop_impl(ft_container(pos, struct ssh_channel, link));
     if (impl->event) {
         lib.event_remove_session(impl->event, impl->ssh);
         lib.event_free(impl->event);
@@ -591,12 +584,14 @@ static void end(struct ssh_session *s)
         close(fd);
     if (impl->key)
         lib.key_free(impl->key);
-    ft_buf_done(&impl->tried);
     free(impl);
     s->impl = NULL;
 }
 
 const struct ssh_backend ft_ssh_libssh = {
-    .name = "libssh", .load = load, .version = version, .good = good, .start = start, .advance = advance,
+    .name = "libssh", .load = load, .version = version, .good = good, .start = start, .shake_hands = shake_hands, .check_host_key = check_host_key,
+    .ask_methods = ask_methods, .try_key = try_key, .try_agent = try_agent, .try_password = try_password, .try_questions = try_questions,
+    .step_channels = step_channels, .open_channel = open_channel, .request_pty = request_pty, .request = request, .transfer = transfer,
+    .end_channel = end_channel, .close_channel = close_channel, .free_channel = close_channel,
     .wants_write = wants_write, .keep_alive = keep_alive, .end = end,
 };

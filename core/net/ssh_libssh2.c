@@ -7,10 +7,12 @@
  *  - When the connection ends, it forgets what it has read and not handed over; devices that close right behind the last byte are common. So the
  *    end of the socket is kept from it (receive) until all is read.
  *  - A channel never reports its end while anything is unread, standard error included.
+ *  - Nothing is read but for a channel: what comes while there is none (answers to keep_alive) is kept for the next one (early).
  *  - 1.10 knows RSA with SHA-1 only, no etm MACs and no GCM.
  */
 #include <dlfcn.h>
 #include <libssh2.h>
+#include <poll.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +23,7 @@
 #define LIBRARY "libssh2.so.1"
 #define GOOD 0x010b00                 /* 1.11: RSA with SHA-2, etm */
 #define WINDOW (2u << 20)
+#define EARLY_MAX (256u << 10)
 #define CHUNKS_MAX 64                 /* read in one go; then others have their turn */
 
 #define FUNCTIONS(X) \
@@ -29,7 +32,7 @@
     X(userauth_list) X(userauth_authenticated) X(userauth_password_ex) X(userauth_publickey_fromfile_ex) \
     X(userauth_keyboard_interactive_ex) X(agent_init) X(agent_connect) X(agent_list_identities) X(agent_get_identity) X(agent_userauth) \
     X(agent_disconnect) X(agent_free) X(knownhost_init) X(knownhost_free) X(knownhost_readline) X(knownhost_checkp) \
-    X(channel_open_ex) X(channel_request_pty_ex) X(channel_process_startup) X(channel_read_ex) X(channel_write_ex) X(channel_eof) \
+    X(channel_open_ex) X(channel_direct_tcpip_ex) X(channel_request_pty_ex) X(channel_process_startup) X(channel_read_ex) X(channel_write_ex) X(channel_eof) \
     X(channel_send_eof) X(channel_wait_closed) X(channel_close) X(channel_free) X(channel_get_exit_status) X(channel_get_exit_signal) \
     X(poll_channel_read) X(keepalive_config) X(keepalive_send) X(free)
 
@@ -40,18 +43,16 @@ static struct {
 } lib;
 static bool loaded;
 
-enum login_at { AT_HANDSHAKE, AT_HOST_KEY, AT_METHODS, AT_KEY, AT_AGENT, AT_AGENT_IDENTITY, AT_PASSWORD, AT_QUESTIONS, AT_DENIED, AT_READY };
-
 struct impl {
     LIBSSH2_SESSION *ssh;
-    enum login_at at;
-    char *methods;                    /* that the server accepts, "publickey,password" */
-    struct ft_buf tried;              /* and how it went */
     LIBSSH2_AGENT *agent;
-    struct libssh2_agent_publickey *identity;
+    struct libssh2_agent_publickey *identity;     /* that is being tried */
+    bool agent_rsa;                   /* one of those refused was an RSA key */
     struct ssh_channel *starting, *stuck;
     int chunks_left;
     bool at_end, end_told;            /* the socket is; the library may know */
+    struct ft_buf early;              /* came while there was no channel to read it by */
+    size_t early_at;
 };
 
 /* ---- the library ---- */
@@ -104,18 +105,43 @@ static int broke_off(struct ssh_session *s, struct ft_err *reterr)
     return ft_err_class(reterr, FT_UNREACHABLE, -ECONNRESET, "%s: the connection broke off: %s", s->name, last_error(s->impl));
 }
 
+static ssize_t take_early(struct impl *impl, void *bytes, size_t len)
+{
+    size_t n = ft_min(len, impl->early.len - impl->early_at);
+
+    memcpy(bytes, impl->early.data + impl->early_at, n);
+    impl->early_at += n;
+    if (impl->early_at == impl->early.len) {
+        ft_buf_done(&impl->early);
+        impl->early = FT_BUF_INIT(EARLY_MAX);
+        impl->early_at = 0;
+    }
+    return (ssize_t)n;
+}
+
+static ssize_t heard(struct ssh_session *s, ssize_t n)
+{
+    ft_ssh_heard(s);
+    return n;
+}
+
 /* Instead of recv(2): see above. */
 static ssize_t receive(libssh2_socket_t fd, void *bytes, size_t len, int flags, void **abstract)
 {
     struct ssh_session *s = *abstract;
     struct impl *impl = s->impl;
-    ssize_t n = recv(fd, bytes, len, flags);
-    int error = errno;
+    ssize_t n;
+    int error;
+
+    if (impl->early.len)
+        return take_early(impl, bytes, len);
+    n = recv(fd, bytes, len, flags);
+    error = errno;
 
     if (n > 0 || (n < 0 && (error == EAGAIN || error == EINTR)))
-        return n > 0 ? n : -EAGAIN;
+        return n > 0 ? heard(s, n) : -EAGAIN;
     impl->at_end = true;
-    if (impl->at == AT_READY && !impl->end_told)
+    if (s->at == SESSION_READY && !impl->end_told)
         return -EAGAIN;
     return n < 0 ? -error : 0;
 }
@@ -243,16 +269,6 @@ static int handshake_failed(struct ssh_session *s, int rc, struct ft_err *reterr
 
 /* ---- logging in ---- */
 
-static bool accepts(struct impl *impl, const char *method)
-{
-    return strstr(impl->methods, method) != NULL;
-}
-
-static void note(struct impl *impl, const char *what, const char *how)
-{
-    ft_buf_addf(&impl->tried, "%s%s %s", impl->tried.len ? ", " : "", what, how);
-}
-
 /* OpenSSH's file format holds the public key readable in its base64 also when the private one is encrypted. */
 static bool is_rsa_key(const char *path)
 {
@@ -274,20 +290,18 @@ static bool is_rsa_key(const char *path)
     return pem_rsa || memmem(blob, len, "ssh-rsa", 7);
 }
 
+#define SHA1_ONLY ", which this libssh2 signs with SHA-1 only and the server does not take: set ssh.library: libssh"
+
 static void note_key(struct ssh_session *s, int rc)
 {
-    struct impl *impl = s->impl;
-    char *what = ft_asprintf("key_file '%s'", s->login.key_file);
-
     if (access(s->login.key_file, R_OK) < 0)
-        note(impl, what, "cannot be read");
+        ft_ssh_note_key(s, "cannot be read");
     else if (rc == LIBSSH2_ERROR_FILE || rc == LIBSSH2_ERROR_KEYFILE_AUTH_FAILED)
-        note(impl, what, s->login.passphrase ? "cannot be used: is its passphrase right?" : "cannot be used: does it need a passphrase?");
+        ft_ssh_note_key(s, s->login.passphrase ? "cannot be used: is its passphrase right?" : "cannot be used: does it need a passphrase?");
     else if (!good() && is_rsa_key(s->login.key_file))
-        note(impl, what, "is an RSA key, which this libssh2 signs with SHA-1 only and the server does not take: set ssh.library: libssh");
+        ft_ssh_note_key(s, "is an RSA key" SHA1_ONLY);
     else
-        note(impl, what, "is not accepted");
-    free(what);
+        ft_ssh_note_key(s, "is not accepted");
 }
 
 /* The library asks for answers; a hidden question is the one for the password. */
@@ -302,107 +316,78 @@ static LIBSSH2_USERAUTH_KBDINT_RESPONSE_FUNC(answer_questions)
     }
 }
 
-/* The next identity that the agent holds; false when there is none. */
-static bool next_identity(struct impl *impl)
-{
-    struct libssh2_agent_publickey *next = NULL;
-
-    if (!impl->agent) {
-        impl->agent = lib.agent_init(impl->ssh);
-        if (!impl->agent || lib.agent_connect(impl->agent) != 0 || lib.agent_list_identities(impl->agent) != 0) {
-            note(impl, "the agent", "cannot be reached: is SSH_AUTH_SOCK right?");
-            return false;
-        }
-    }
-    if (lib.agent_get_identity(impl->agent, &next, impl->identity) != 0) {
-        note(impl, "the agent's keys", "are not accepted");
-        return false;
-    }
-    impl->identity = next;
-    return true;
-}
-
-static int denied(struct ssh_session *s, struct ft_err *reterr)
-{
-    struct impl *impl = s->impl;
-
-    return ft_ssh_denied(s, impl->methods, ft_buf_str(&impl->tried), reterr);
-}
-
 static bool fatal(int rc)
 {
     return rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT || rc == LIBSSH2_ERROR_SOCKET_RECV ||
            rc == LIBSSH2_ERROR_BAD_SOCKET || rc == LIBSSH2_ERROR_SOCKET_TIMEOUT;
 }
 
-/* One attempt to log in. 1: in; 0: not this way, go on with `next`; -EAGAIN; or the end. */
-static int attempt(struct ssh_session *s, int rc, enum login_at next, struct ft_err *reterr)
+/* One attempt to log in. 1: in; 0: not this way; -EAGAIN; or the end. */
+static int attempt(struct ssh_session *s, int rc, struct ft_err *reterr)
 {
-    struct impl *impl = s->impl;
-
     if (rc == LIBSSH2_ERROR_EAGAIN)
         return -EAGAIN;
-    if (fatal(rc))
-        return broke_off(s, reterr);
-    impl->at = rc == 0 ? AT_READY : next;
-    return rc == 0;
+    return fatal(rc) ? broke_off(s, reterr) : rc == 0;
 }
 
 static int try_key(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
-    int rc, r;
+    int rc = lib.userauth_publickey_fromfile_ex(impl->ssh, s->login.user, (unsigned)strlen(s->login.user), NULL, s->login.key_file, s->login.passphrase);
+    int r = attempt(s, rc, reterr);
 
-    if (!s->login.key_file || !accepts(impl, "publickey")) {
-        impl->at = AT_AGENT;
-        return 0;
-    }
-    rc = lib.userauth_publickey_fromfile_ex(impl->ssh, s->login.user, (unsigned)strlen(s->login.user), NULL, s->login.key_file, s->login.passphrase);
-    r = attempt(s, rc, AT_AGENT, reterr);
     if (r == 0)
         note_key(s, rc);
     return r;
 }
 
-static int try_agent(struct ssh_session *s, struct ft_err *reterr)
+static bool ask_agent(struct ssh_session *s)
 {
     struct impl *impl = s->impl;
 
-    if (impl->at == AT_AGENT) {
-        impl->at = s->login.agent && accepts(impl, "publickey") && next_identity(impl) ? AT_AGENT_IDENTITY : AT_PASSWORD;
+    impl->agent = lib.agent_init(impl->ssh);
+    if (impl->agent && lib.agent_connect(impl->agent) == 0 && lib.agent_list_identities(impl->agent) == 0)
+        return true;
+    ft_ssh_note(s, "the agent", "does not say which keys it holds");
+    return false;
+}
+
+/* One identity after the other. */
+static int try_agent(struct ssh_session *s, struct ft_err *reterr)
+{
+    struct impl *impl = s->impl;
+    int r;
+
+    if (!impl->agent && (!ask_agent(s) || lib.agent_get_identity(impl->agent, &impl->identity, NULL) != 0))
         return 0;
-    }
-    return attempt(s, lib.agent_userauth(impl->agent, s->login.user, impl->identity), AT_AGENT, reterr);
+    do {
+        r = attempt(s, lib.agent_userauth(impl->agent, s->login.user, impl->identity), reterr);
+        if (r != 0)
+            return r;
+        impl->agent_rsa |= memmem(impl->identity->blob, impl->identity->blob_len, "ssh-rsa", 7) != NULL;
+    } while (lib.agent_get_identity(impl->agent, &impl->identity, impl->identity) == 0);
+    ft_ssh_note(s, "what the agent holds", impl->agent_rsa && !good() ? "is not accepted; there is an RSA key" SHA1_ONLY : "is not accepted");
+    return 0;
 }
 
 static int try_password(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
-    int r;
+    int r = attempt(s, lib.userauth_password_ex(impl->ssh, s->login.user, (unsigned)strlen(s->login.user), s->login.password,
+                                                (unsigned)strlen(s->login.password), NULL), reterr);
 
-    if (!s->login.password || !accepts(impl, "password")) {
-        impl->at = AT_QUESTIONS;
-        return 0;
-    }
-    r = attempt(s, lib.userauth_password_ex(impl->ssh, s->login.user, (unsigned)strlen(s->login.user), s->login.password,
-                                            (unsigned)strlen(s->login.password), NULL), AT_QUESTIONS, reterr);
     if (r == 0)
-        note(impl, "the password", "is not accepted");
+        ft_ssh_note(s, "the password", "is not accepted");
     return r;
 }
 
 static int try_questions(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
-    int r;
+    int r = attempt(s, lib.userauth_keyboard_interactive_ex(impl->ssh, s->login.user, (unsigned)strlen(s->login.user), answer_questions), reterr);
 
-    if (!s->login.password || !accepts(impl, "keyboard-interactive")) {
-        impl->at = AT_DENIED;
-        return 0;
-    }
-    r = attempt(s, lib.userauth_keyboard_interactive_ex(impl->ssh, s->login.user, (unsigned)strlen(s->login.user), answer_questions), AT_DENIED, reterr);
     if (r == 0)
-        note(impl, "the password as an answer", "is not accepted");
+        ft_ssh_note(s, "the password as an answer", "is not accepted");
     return r;
 }
 
@@ -412,14 +397,11 @@ static int ask_methods(struct ssh_session *s, struct ft_err *reterr)
     char *list = lib.userauth_list(impl->ssh, s->login.user, (unsigned)strlen(s->login.user));
 
     if (list) {
-        impl->methods = ft_strdup(list);
-        impl->at = AT_KEY;
+        s->methods = ft_strdup(list);
         return 0;
     }
-    if (lib.userauth_authenticated(impl->ssh)) {
-        impl->at = AT_READY;
+    if (lib.userauth_authenticated(impl->ssh))
         return 1;
-    }
     return is_again(impl, 0) ? -EAGAIN : broke_off(s, reterr);
 }
 
@@ -430,10 +412,7 @@ static int shake_hands(struct ssh_session *s, struct ft_err *reterr)
 
     if (rc == LIBSSH2_ERROR_EAGAIN)
         return -EAGAIN;
-    if (rc != 0)
-        return handshake_failed(s, rc, reterr);
-    impl->at = AT_HOST_KEY;
-    return 0;
+    return rc == 0 ? 0 : handshake_failed(s, rc, reterr);
 }
 
 /* ---- channels: each returns 1 for progress, 0 for none, negative for the end of the session ---- */
@@ -454,6 +433,34 @@ static int outcome(struct ssh_channel *ch, int rc, struct ft_err *reterr)
     return 1;
 }
 
+static LIBSSH2_CHANNEL *open_kind(struct ssh_channel *ch)
+{
+    struct impl *impl = ch->session->impl;
+
+    if (ch->tunnel)
+        return lib.channel_direct_tcpip_ex(impl->ssh, ch->command, ch->port, "127.0.0.1", 65535);
+    return lib.channel_open_ex(impl->ssh, "session", 7, WINDOW, LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0);
+}
+
+static void not_opened(struct ssh_channel *ch)
+{
+    static const char *const reasons[] = { [SSH_OPEN_PROHIBITED] = "administratively prohibited", [SSH_OPEN_NO_CONNECTION] = "connect failed",
+                                           [SSH_OPEN_NO_SUCH_TYPE] = "unknown channel type", [SSH_OPEN_SHORTAGE] = "resource shortage" };
+    const char *text = last_error(ch->session->impl);
+    unsigned reason = SSH_OPEN_PROHIBITED;
+
+    if (!ch->tunnel) {
+        ft_ssh_refused(ch, "the server opens no further channel in this session");
+        return;
+    }
+    while (reason < ARRAY_LEN(reasons) && !strstr(text, reasons[reason]))
+        reason++;
+    if (reason < ARRAY_LEN(reasons))
+        ft_ssh_way_refused(ch, reason, reasons[reason]);
+    else
+        ft_ssh_way_refused(ch, 0, text);
+}
+
 static int open_channel(struct ssh_channel *ch, struct ft_err *reterr)
 {
     struct impl *impl = ch->session->impl;
@@ -461,19 +468,18 @@ static int open_channel(struct ssh_channel *ch, struct ft_err *reterr)
 
     if (impl->starting && impl->starting != ch)
         return 0;
-    if (ch->at == CH_WAITING && ch->released) {
-        ft_ssh_channel_gone(ch);
-        return 1;
-    }
     impl->starting = ch;
     ch->at = CH_OPENING;
-    ch->impl = lib.channel_open_ex(impl->ssh, "session", 7, WINDOW, LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0);
+    ch->impl = open_kind(ch);
     r = ch->impl ? 1 : outcome(ch, lib.session_last_errno(impl->ssh), reterr);
     if (r <= 0)
         return r;
     if (!ch->impl) {
         impl->starting = NULL;
-        ft_ssh_refused(ch, "the server opens no further channel in this session");
+        not_opened(ch);
+    } else if (ch->tunnel) {
+        impl->starting = NULL;
+        ft_ssh_opened(ch);
     } else {
         ch->at = ch->kind == FT_SSH_SHELL_PTY ? CH_PTY : CH_REQUEST;
     }
@@ -515,11 +521,18 @@ static int request(struct ssh_channel *ch, struct ft_err *reterr)
         return r;
     impl->starting = NULL;
     if (rc < 0)
-        ft_ssh_refused(ch, ch->kind == FT_SSH_EXEC ? "the server refuses to run the command" : ch->kind == FT_SSH_SUBSYSTEM
-                       ? "the server has no such subsystem" : "the server gives no shell");
+        ft_ssh_request_refused(ch);
     else
         ft_ssh_opened(ch);
     return 1;
+}
+
+/* The owner cannot take more. At the end of the connection it must: the library would forget it. */
+static bool waits(const struct ssh_channel *ch)
+{
+    const struct impl *impl = ch->session->impl;
+
+    return ch->paused && !impl->at_end;
 }
 
 static int read_stream(struct ssh_channel *ch, int stream, struct ft_err *reterr)
@@ -529,7 +542,7 @@ static int read_stream(struct ssh_channel *ch, int stream, struct ft_err *reterr
     ssize_t n = 0;
     int progress = 0;
 
-    while (!ch->released && impl->chunks_left > 0 && (n = lib.channel_read_ex(ch->impl, stream, chunk, sizeof(chunk))) > 0) {
+    while (!ch->released && !waits(ch) && impl->chunks_left > 0 && (n = lib.channel_read_ex(ch->impl, stream, chunk, sizeof(chunk))) > 0) {
         ft_ssh_data(ch, chunk, (size_t)n, stream == SSH_EXTENDED_DATA_STDERR);
         impl->chunks_left--;
         progress = 1;
@@ -664,31 +677,32 @@ static int free_channel(struct ssh_channel *ch, struct ft_err *reterr)
     return r;
 }
 
-static int step_channel(struct ssh_channel *ch, struct ft_err *reterr)
-{
-    switch (ch->at) {
-    case CH_WAITING: case CH_OPENING: return open_channel(ch, reterr);
-    case CH_PTY:                      return request_pty(ch, reterr);
-    case CH_REQUEST:                  return request(ch, reterr);
-    case CH_OPEN:                     return transfer(ch, reterr);
-    case CH_ENDING:                   return end_channel(ch, reterr);
-    case CH_CLOSING:                  return close_channel(ch, reterr);
-    case CH_FREEING:                  return free_channel(ch, reterr);
-    }
-    return 0;
-}
-
 /* Whether the library holds bytes that came while another channel was asked. */
 static bool has_unread(struct ssh_session *s)
 {
     for (struct ft_list *pos = s->channels.next; pos != &s->channels; pos = pos->next) {
         struct ssh_channel *ch = ft_container(pos, struct ssh_channel, link);
 
-        if (ch->at == CH_OPEN && !ch->released &&
+        if (ch->at == CH_OPEN && !ch->released && !waits(ch) &&
             (lib.poll_channel_read(ch->impl, 0) > 0 || lib.poll_channel_read(ch->impl, 1) > 0 || lib.channel_eof(ch->impl) == 1))
             return true;
     }
     return false;
+}
+
+static int read_early(struct ssh_session *s, struct ft_err *reterr)
+{
+    struct impl *impl = s->impl;
+    char chunk[SSH_CHUNK];
+    ssize_t n;
+
+    while ((n = recv(s->fd, chunk, sizeof(chunk), 0)) > 0)
+        ft_buf_add(&impl->early, chunk, (size_t)heard(s, n));
+    if (impl->early.overflow)
+        return ft_err_class(reterr, FT_UNREACHABLE, -EPROTO, "%s: the server sends what nobody asked for", s->name);
+    if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        return ft_err_class(reterr, FT_UNREACHABLE, -ECONNRESET, "%s: the server closed the session", s->name);
+    return 0;
 }
 
 static int step_channels(struct ssh_session *s, struct ft_err *reterr)
@@ -698,14 +712,16 @@ static int step_channels(struct ssh_session *s, struct ft_err *reterr)
     struct ft_list *pos, *tmp;
     int progress, r;
 
+    if (ft_list_empty(&s->channels))
+        return read_early(s, reterr);
     impl->stuck = NULL;
     impl->chunks_left = CHUNKS_MAX;
-    if (stuck && ((r = step_channel(stuck, reterr)) < 0 || impl->stuck))
+    if (stuck && ((r = ft_ssh_step_channel(stuck, reterr)) < 0 || impl->stuck))
         return r < 0 ? r : 0;
     do {
         progress = 0;
         ft_list_each(pos, tmp, &s->channels) {
-            r = step_channel(ft_container(pos, struct ssh_channel, link), reterr);
+            r = ft_ssh_step_channel(ft_container(pos, struct ssh_channel, link), reterr);
             if (r < 0 || impl->stuck)
                 return r < 0 ? r : 0;
             progress |= r;
@@ -718,48 +734,7 @@ static int step_channels(struct ssh_session *s, struct ft_err *reterr)
     return 0;
 }
 
-/* ---- the machine ---- */
-
-static int advance(struct ssh_session *s, struct ft_err *reterr)
-{
-    struct impl *impl = s->impl;
-    int r = 0;
-
-    while (r >= 0) {
-        switch (impl->at) {
-        case AT_HANDSHAKE:
-            r = shake_hands(s, reterr);
-            break;
-        case AT_HOST_KEY:
-            r = check_host_key(s, reterr);
-            impl->at = AT_METHODS;
-            break;
-        case AT_METHODS:
-            r = ask_methods(s, reterr);
-            break;
-        case AT_KEY:
-            r = try_key(s, reterr);
-            break;
-        case AT_AGENT:
-        case AT_AGENT_IDENTITY:
-            r = try_agent(s, reterr);
-            break;
-        case AT_PASSWORD:
-            r = try_password(s, reterr);
-            break;
-        case AT_QUESTIONS:
-            r = try_questions(s, reterr);
-            break;
-        case AT_DENIED:
-            return denied(s, reterr);
-        case AT_READY:
-            if (s->at != SESSION_READY)
-                ft_ssh_ready(s);
-            return step_channels(s, reterr);
-        }
-    }
-    return r == -EAGAIN ? 0 : r;
-}
+/* ---- the session ---- */
 
 static int start(struct ssh_session *s, struct ft_err *reterr)
 {
@@ -771,11 +746,11 @@ static int start(struct ssh_session *s, struct ft_err *reterr)
         free(impl);
         return ft_err_set(reterr, -ENOMEM, "%s: libssh2 gave no session", s->name);
     }
-    impl->tried = FT_BUF_INIT(2000);
+    impl->early = FT_BUF_INIT(EARLY_MAX);
     s->impl = impl;
     lib.session_set_blocking(impl->ssh, 0);
     lib.session_callback_set(impl->ssh, LIBSSH2_CALLBACK_RECV, (void *)receive);
-    lib.keepalive_config(impl->ssh, /* want_reply= */ 1, 1);
+    lib.keepalive_config(impl->ssh, /* want_reply= */ 1, (unsigned)-1);        /* whenever asked: the pool has the timer */
     prefer_known_types(s, &types);
     if (types.len)
         lib.session_method_pref(impl->ssh, LIBSSH2_METHOD_HOSTKEY, types.data);
@@ -793,9 +768,11 @@ static bool wants_write(struct ssh_session *s)
 static void keep_alive(struct ssh_session *s)
 {
     struct impl *impl = s->impl;
+    struct pollfd room = { .fd = s->fd, .events = POLLOUT };
     int next;
 
-    if (!impl->stuck)                 /* else what waits to be sent is sign enough */
+    /* Never in part: it could not be gone on with. What waits to be sent asks as well. */
+    if (!impl->stuck && poll(&room, 1, 0) == 1 && room.revents == POLLOUT)
         lib.keepalive_send(impl->ssh, &next);
 }
 
@@ -813,13 +790,15 @@ static void end(struct ssh_session *s)
     }
     for (int i = 0; i < 100 && lib.session_free(impl->ssh) == LIBSSH2_ERROR_EAGAIN; i++)
         ;
-    free(impl->methods);
-    ft_buf_done(&impl->tried);
+    ft_buf_done(&impl->early);
     free(impl);
     s->impl = NULL;
 }
 
 const struct ssh_backend ft_ssh_libssh2 = {
-    .name = "libssh2", .load = load, .version = version, .good = good, .start = start, .advance = advance,
+    .name = "libssh2", .load = load, .version = version, .good = good, .start = start, .shake_hands = shake_hands, .check_host_key = check_host_key,
+    .ask_methods = ask_methods, .try_key = try_key, .try_agent = try_agent, .try_password = try_password, .try_questions = try_questions,
+    .step_channels = step_channels, .open_channel = open_channel, .request_pty = request_pty, .request = request, .transfer = transfer,
+    .end_channel = end_channel, .close_channel = close_channel, .free_channel = free_channel,
     .wants_write = wants_write, .keep_alive = keep_alive, .end = end,
 };
