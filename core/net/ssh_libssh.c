@@ -1,7 +1,9 @@
 /* ssh_libssh.c: SSH by libssh. It hands over what it reads through callbacks of the channel; they run inside its functions, which the owners of
  * streams cannot be in: what those ask for is only noted, and done by the next run of the machine.
- * It closes the socket after an error and leaves it open otherwise, so it gets a descriptor of its own. */
+ * It closes the socket after an error and leaves it open otherwise, so it gets a descriptor of its own. It makes a socket that it is given
+ * block: whoever sends would wait for a server that does not read. */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <libssh/callbacks.h>
 #include <libssh/libssh.h>
 #include <libssh/server.h>
@@ -129,8 +131,10 @@ static int connect_failed(struct ssh_session *s, struct ft_err *reterr)
 static int shake_hands(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
-    int rc = lib.connect(impl->ssh);
+    int rc = lib.connect(impl->ssh), fd = lib.get_fd(impl->ssh);
 
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, O_NONBLOCK);           /* connecting made it block, and the loop with it */
     if (rc == SSH_AGAIN)
         return -EAGAIN;
     return rc == SSH_OK ? 0 : connect_failed(s, reterr);

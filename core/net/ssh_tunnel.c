@@ -19,6 +19,7 @@ struct ssh_tunnel {
     struct ft_buf in;                 /* for the session, which has not taken it yet */
     size_t in_at;
     bool in_over, out_over;           /* no more will come from the jump host; from the session */
+    bool deaf;                        /* the session does not want it any more */
     enum ft_class class;
     char *broken;
 };
@@ -120,6 +121,7 @@ static void opened(void *arg, struct ft_stream *stream)
         abort();
     t->poll->data = t;
     uv_unref((uv_handle_t *)t->poll);
+    flush(t);
     watch(t);
     ft_ssh_way_open(t->session, ends[1]);         /* may end the tunnel */
 }
@@ -129,7 +131,7 @@ static void got(void *arg, struct ft_stream *stream, const char *bytes, size_t l
     struct ssh_tunnel *t = arg;
 
     (void)stream, (void)is_stderr;
-    if (t->fd < 0)
+    if (t->deaf)
         return;
     if (t->in_at) {
         memmove(t->in.data, t->in.data + t->in_at, t->in.len - t->in_at);
@@ -140,10 +142,12 @@ static void got(void *arg, struct ft_stream *stream, const char *bytes, size_t l
     if (t->in.overflow) {
         t->broken = t->broken ?: ft_strdup("it sends more than it may");
         t->class = FT_UNREACHABLE;
+        t->deaf = true;
         close_end(t);
         return;
     }
-    flush(t);
+    if (t->fd >= 0)                               /* else the target greets before we know that the way is open */
+        flush(t);
     watch(t);
 }
 

@@ -26,14 +26,24 @@ static uint16_t sshd_port;
 
 /* ---- files ---- */
 
+/* Good until fifty more were made. */
+__attribute__((format(printf, 1, 2)))
+static inline char *text(const char *fmt, ...)
+{
+    static char texts[50][600];
+    static unsigned next;
+    char *room = texts[next++ % ARRAY_LEN(texts)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(room, sizeof(texts[0]), fmt, ap);
+    va_end(ap);
+    return room;
+}
+
 static inline char *in_dir(const char *name)
 {
-    static char names[8][128];
-    static unsigned next;
-    char *path = names[next++ % ARRAY_LEN(names)];
-
-    snprintf(path, sizeof(names[0]), "%s/%s", dir, name);
-    return path;
+    return text("%s/%s", dir, name);
 }
 
 __attribute__((format(printf, 1, 2)))
@@ -79,6 +89,7 @@ static inline void signal_tree(pid_t pid, int signum)
     FILE *children;
     int child;
 
+    cr_assert_gt(pid, 0, "that would be this very process and its family");
     kill(pid, SIGSTOP);               /* so that it starts no more meanwhile */
     snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
     children = fopen(path, "r");
@@ -128,9 +139,9 @@ static inline void start_sshd(const char *host_keys, const char *options)
     if (!sshd_port)
         sshd_port = free_port();
     config = fopen(in_dir("sshd_config"), "w");
-    fprintf(config, "Port %u\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n"
+    fprintf(config, "%s\nPort %u\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\nPermitRootLogin yes\n"
             "PasswordAuthentication no\nKbdInteractiveAuthentication no\nAuthorizedKeysFile %s/authorized_keys\nPrintMotd no\nPrintLastLog no\n"
-            "MaxStartups 100\nSubsystem echo /bin/cat\nSetEnv HOME=%s\n%s\n", sshd_port, dir, dir, options);      /* nobody's .bashrc */
+            "MaxStartups 100\nSubsystem echo /bin/cat\nSetEnv HOME=%s\n", options, sshd_port, dir, dir);      /* the first word counts; nobody's .bashrc */
     for (const char *key = host_keys; key; key = strchr(key, ' ') ? strchr(key, ' ') + 1 : NULL)
         fprintf(config, "HostKey %s/%.*s\n", dir, (int)strcspn(key, " "), key);
     fclose(config);
