@@ -140,6 +140,8 @@ static const char config_schema[] = JSON({
         "token": {"type": "string", "x-secret": true, "minLength": 1, "description": "API token"},
         "requests_per_hour": {"type": "integer", "minimum": 1, "default": 5000,
             "description": "share of the token's hourly budget that fettle may use, requests an hour"},
+        "watch_usage": {"type": "boolean", "default": true,
+            "description": "ask Mist at first, once an hour and after a 429 how much of the token's budget others have used, and keep to what is left"},
         "ca_file": {"type": "string", "description": "PEM file of the certificate authority; the system's when left out"}
     }
 });
@@ -161,6 +163,7 @@ static void mist_close(void *instance)
     json_decref(mist->devices);
     json_decref(mist->site_names);
     json_decref(mist->sle_metrics);
+    json_decref(mist->catalogues);
     free(mist->root);
     free(mist->org);
     free(mist->auth);
@@ -188,6 +191,7 @@ static int mist_open(const struct ft_host *ft, const json_t *config, void **ret_
     mist->org = text_of(config, "org_id", NULL);
     mist->ca_file = text_of(config, "ca_file", NULL);
     mist->per_hour = per_hour ? (unsigned)json_integer_value(per_hour) : 5000;
+    mist->watch_usage = !json_is_false(json_object_get(config, "watch_usage"));
     if (asprintf(&mist->auth, "Token %s", token) < 0)
         mist->auth = NULL;
     if (asprintf(&mist->budget, "mist/%s", org) < 0)
@@ -200,6 +204,7 @@ static int mist_open(const struct ft_host *ft, const json_t *config, void **ret_
         mist->root[len - 1] = '\0';
     mist->site_names = json_object();
     mist->sle_metrics = json_object();
+    mist->catalogues = json_object();
     *ret_instance = mist;
     return 0;
 }

@@ -20,6 +20,13 @@ struct mist {
     char *org, *auth, *ca_file; /* auth: the Authorization header's value */
     char *budget;               /* the token bucket's name */
     unsigned per_hour;
+    bool watch_usage;           /* ask Mist how much of the token others use */
+    bool usage_stale;           /* a 429 came: ask again */
+    uint64_t usage_at;          /* ms of the clock when it was asked; 0: not yet */
+    double usage_left, usage_limit;       /* as Mist said then; limit 0: not known */
+    uint64_t own_hour;          /* hours since 1970 that own_requests counts */
+    unsigned own_requests;      /* sent by this process in that hour */
+    json_t *catalogues;         /* {name: {at, items}} of /const */
     json_t *sites;              /* array of {id, name}, NULL: not asked yet */
     uint64_t sites_at;          /* ms of the clock when it was asked */
     json_t *devices;            /* inventory: array of {id, mac, name, type, model, site_id} */
@@ -59,6 +66,7 @@ struct mist_call {
     struct mist_device device;
     struct mist_write write;
     void *own;                  /* of the action */
+    void *catalogue;            /* mist_catalogue.c: the one asked for */
 
     mist_next *found, *device_found;      /* who waits for a site, for a device or a client */
     mist_then *record_then;     /* who waits for the record of a client, or a device's statistics */
@@ -120,6 +128,8 @@ void mist_get(struct ft_call *call, mist_then *then, const char *fmt, ...);     
 __attribute__((format(printf, 3, 4)))
 void mist_get_if_there(struct ft_call *call, mist_then *then, const char *fmt, ...);   /* 404 or nothing: NULL */
 __attribute__((format(printf, 3, 4)))
+void mist_get_any(struct ft_call *call, mist_then *then, const char *fmt, ...);        /* whatever it is; 404 or nothing: NULL */
+__attribute__((format(printf, 3, 4)))
 void mist_get_array(struct ft_call *call, mist_then *then, const char *fmt, ...);      /* an array, in one piece */
 /* Follows both styles of paging, to at most `max` items. `then` gets an array; list.complete tells whether it is all. */
 __attribute__((format(printf, 4, 5)))
@@ -139,6 +149,10 @@ void mist_find_device(struct ft_call *call, const char *type, mist_next *found);
 bool mist_find_mac(struct ft_call *call);                                /* parameter `mac`; false: the call has failed */
 const char *mist_text(struct ft_call *call, const char *name);           /* a parameter; NULL: not given */
 const char *mist_window(struct ft_call *call);                           /* parameter `window` as Mist writes it: "10m" */
+double mist_window_seconds(struct ft_call *call);
+
+/* How many requests an hour this process may make now: its share, or what others left of the token. */
+unsigned mist_per_hour(struct ft_call *call);
 
 /* ---- mist_shape.c */
 enum mist_kind { MIST_INT, MIST_NUM, MIST_STR, MIST_BOOL, MIST_TIME, MIST_MAC };
@@ -187,6 +201,57 @@ bool mist_has_secrets(const json_t *value);
 #define MIST_COMPLETE JSON("complete": {"type": "boolean", "description": "false: there was more than the answer holds"})
 #define MIST_BAND JSON("band": {"type": "string", "enum": ["24", "5", "6"], "description": "radio band: 24 is 2.4 GHz, 5 is 5 GHz, 6 is 6 GHz"})
 #define MIST_CHANGED JSON("changed": {"type": "boolean", "description": "false: there was nothing to do and nothing was sent"})
+
+/* ---- mist_table.c: a read that is one list, of a site or of the organisation */
+struct mist_table {
+    const char *name;                     /* of the list in the result */
+    const char *site, *org;               /* what follows /sites/{site_id} and /orgs/{org_id}; NULL: not in this scope */
+    const char *fixed;                    /* part of the query that is always there; NULL */
+    const char *const *filters;           /* parameters that go into the query as they are; ends with NULL. Those named …mac and ap are MACs */
+    const struct mist_field *fields; size_t count;
+    const char *sort;                     /* a field: largest first; NULL: as they come */
+    bool window;                          /* the parameter `window` is there */
+    bool absent_is_empty;                 /* 404: there are none */
+    json_t *(*row)(const json_t *item);   /* new; instead of `fields` */
+    void (*finish)(struct ft_call *call, const json_t *rows, json_t *out);     /* adds what is counted */
+};
+void mist_read_table(struct ft_call *call, const struct mist_table *table);
+#define MIST_TABLE(start, table) \
+    static void start##_begin(struct ft_call *call) { mist_read_table(call, &(table)); } \
+    MIST_BEGIN(MIST_LOOK, start##_begin, start)
+#define MIST_LISTED(name, properties, text) MIST_P_LIST(name, MIST_OBJ(properties), text) "," \
+    MIST_P("total", "\"integer\"", "items in the answer") "," MIST_COMPLETE
+#define MIST_COUNTS(name, text) "\"" name "\":{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"description\":\"" text "\"}"
+/* counts[row[field]]++ for all rows, as out[name]. */
+void mist_count_rows(const json_t *rows, const char *field, json_t *out, const char *name);
+
+/* ---- mist_edit.c: changing top-level keys of a configuration object, and putting them back */
+struct mist_edit {
+    const char *path;           /* of the object: GET and PUT */
+    const char *what;           /* for people: "WLAN staff" */
+    json_t *changes;            /* held; keys and new values */
+};
+void mist_edit(struct ft_call *call, const struct mist_edit *edit);       /* copied; looks, and goes on as a write */
+bool mist_may_change(struct ft_call *call, const json_t *changes);        /* false: the call has failed */
+void mist_edit_undo_begin(struct ft_call *call);
+json_t *mist_keys_of(const json_t *object, const json_t *like);           /* new */
+json_t *mist_changes_of(const json_t *before, const json_t *after);       /* new */
+json_t *mist_writable(const json_t *object);                              /* new; without the keys that Mist sets */
+#define MIST_CHANGES JSON("changes": {"type": "object", "minProperties": 1, \
+    "description": "top-level keys and their new values; a key is replaced whole, so give lists and objects completely"})
+#define MIST_EDIT_RESULT MIST_OBJ(MIST_CHANGED "," MIST_P_STR("site_id", "site") "," MIST_P("former", "\"object\"", "the former values of the keys"))
+
+/* ---- mist_catalogue.c: /const, asked for once a day and process */
+/* `then` gets an object {key: item}, or NULL: Mist does not tell. name: alarm_defs, client_events … */
+void mist_catalogue(struct ft_call *call, const char *name, mist_then *then);
+const json_t *mist_catalogue_kept(struct ft_call *call, const char *name);      /* borrowed; NULL: not asked yet */
+
+/* ---- small things of writes */
+/* Receipt's site_id and device_id into the call; false: it has failed. */
+bool mist_take_site_and_device(struct ft_call *call);
+const char *mist_device_name(const struct mist_call *st);
+const char *mist_site_label(const struct mist_call *st);
+void mist_device_write(struct ft_call *call, const char *method, const char *command, json_t *body);   /* body taken over; NULL: none */
 
 /* ---- shared between actions */
 /* Finds the newest record of client st->mac in the whole organisation; `then` gets it, or NULL: never seen. */

@@ -142,145 +142,12 @@ const struct ft_action mist_wlan = {
     .example = "- id: staff\n  run: mist.wlan\n  with: {site: HQ, wlan: staff}\n",
 };
 
-/* ---- changing one: the same for a WLAN and for a site's settings */
-
-struct edit {
-    const char *path;           /* of the object: GET and PUT */
-    const char *what;           /* for people: "WLAN staff" */
-};
-
-/* The keys of `like`, as `object` has them; null: it has none. */
-static json_t *keys_of(const json_t *object, const json_t *like)
-{
-    json_t *out = json_object(), *value;
-    const char *name;
-
-    json_object_foreach((json_t *)like, name, value) {
-        json_t *has = json_object_get(object, name);
-
-        json_object_set_new(out, name, has ? json_incref(has) : json_null());
-    }
-    return out;
-}
-
-static json_t *changes_of(const json_t *before, const json_t *after)
-{
-    json_t *changes = json_array(), *to;
-    const char *name;
-
-    json_object_foreach((json_t *)after, name, to)
-        if (!json_equal(json_object_get(before, name), to))
-            json_array_append_new(changes, json_pack("{s:s, s:O, s:O}", "path", name, "from", json_object_get(before, name), "to", to));
-    return changes;
-}
-
-static bool is_read_only(const char *name)
-{
-    static const char *const names[] = { "id", "org_id", "site_id", "created_time", "modified_time", "for_site" };
-
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (strcmp(names[i], name) == 0)
-            return true;
-    return false;
-}
-
-static bool may_change(struct ft_call *call, const json_t *changes)
-{
-    json_t *value;
-    const char *name;
-
-    json_object_foreach((json_t *)changes, name, value) {
-        if (is_read_only(name)) {
-            mist_fail(call, FT_INVALID, "changes: '%s' is set by Mist and cannot be changed", name);
-            return false;
-        }
-    }
-    return true;
-}
-
-static void edit_ready(struct ft_call *call, json_t *object)
-{
-    struct mist_call *st = mist_state(call);
-    struct mist_write *w = &st->write;
-    struct edit *edit = st->own;
-    json_t *changes = json_object_get(host->params(call), "changes");
-    const json_t *planned = json_object_get(host->receipt(call), "before");
-
-    w->before = mist_hold(call, keys_of(object, changes));
-    if (mist_has_secrets(w->before) || mist_has_secrets(changes)) {
-        /* they would stand in the plan, and undo would have to keep the old ones in the journal */
-        mist_fail(call, FT_INVALID, "changes: one of the keys of %s holds a secret (a PSK, a RADIUS secret …), and fettle keeps none in its journal: change it in the Mist portal",
-                  edit->what);
-        return;
-    }
-    w->nothing_to_do = mist_covers(w->before, changes);
-    if (planned && !w->nothing_to_do && !json_equal(planned, w->before)) {
-        mist_fail(call, FT_CONFLICT, "somebody changed %s since the plan: plan again", edit->what);
-        return;
-    }
-    w->summary = w->nothing_to_do ? host->printf(call, "nothing to change: %s", edit->what) : host->printf(call, "change %s", edit->what);
-    w->method = "PUT";
-    w->path = edit->path;
-    w->body = changes;
-    w->changes = mist_hold(call, changes_of(w->before, changes));
-    w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:O, s:O}", "path", edit->path, "what", edit->what, "before", w->before, "after", changes));
-    w->result = mist_hold(call, json_pack("{s:s, s:O}", "site_id", st->site_id, "former", w->before));
-    mist_write_ready(call);
-}
-
-static void edit_look(struct ft_call *call)
-{
-    struct edit *edit = mist_state(call)->own;
-
-    mist_get(call, edit_ready, "%s", edit->path);
-}
-
-static void undo_ready(struct ft_call *call, json_t *object)
-{
-    struct mist_call *st = mist_state(call);
-    const json_t *receipt = mist_receipt(call);
-    json_t *before, *after, *now;
-
-    if (!receipt)
-        return;
-    before = json_object_get(receipt, "before");
-    after = json_object_get(receipt, "after");
-    now = mist_hold(call, keys_of(object, after));
-    if (json_equal(now, before)) {
-        mist_done(call, json_pack("{s:b}", "changed", false));
-    } else if (!mist_covers(now, after)) {
-        mist_fail(call, FT_CONFLICT, "somebody changed %s after this step: put back by hand what is right", mist_str(receipt, "what") ? mist_str(receipt, "what") : "it");
-    } else {
-        st->write.method = "PUT";
-        st->write.path = mist_str(receipt, "path");
-        st->write.body = before;
-        mist_write_ready(call);
-    }
-}
-
-static void undo_begin(struct ft_call *call)
-{
-    const json_t *receipt = mist_receipt(call);
-
-    if (!receipt)
-        return;
-    if (mist_str(receipt, "path") && json_is_object(json_object_get(receipt, "before")) && json_is_object(json_object_get(receipt, "after")))
-        mist_get(call, undo_ready, "%s", mist_str(receipt, "path"));
-    else
-        mist_fail(call, FT_INVALID, "the receipt does not say what was there before");
-}
-MIST_BEGIN(MIST_UNDO, undo_begin, edit_undo)
-
-#define CHANGES JSON("changes": {"type": "object", "minProperties": 1, \
-    "description": "top-level keys and their new values; a key is replaced whole, so give lists and objects completely"})
-#define EDIT_RESULT MIST_OBJ(MIST_CHANGED "," MIST_P_STR("site_id", "site") "," MIST_P("former", "\"object\"", "the former values of the keys"))
-
 /* ---- wlan_update */
 
 static void count_users(struct ft_call *call, json_t *clients)
 {
     struct mist_call *st = mist_state(call);
-    struct edit *edit = st->own;
+    struct mist_edit *edit = st->own;
     const char *id = strrchr(edit->path, '/') + 1;
     json_int_t users = 0;
     json_t *item;
@@ -289,13 +156,13 @@ static void count_users(struct ft_call *call, json_t *clients)
     json_array_foreach(clients, i, item)
         users += mist_str(item, "wlan_id") && strcasecmp(mist_str(item, "wlan_id"), id) == 0;
     st->write.users = users;
-    edit_look(call);
+    mist_edit(call, edit);
 }
 
 static void wlan_chosen(struct ft_call *call, json_t *items)
 {
     struct mist_call *st = mist_state(call);
-    struct edit *edit = host->alloc(call, sizeof(*edit));
+    struct mist_edit *edit = host->alloc(call, sizeof(*edit));
     json_t *wlan = pick_wlan(call, items);
 
     if (!wlan)
@@ -305,15 +172,16 @@ static void wlan_chosen(struct ft_call *call, json_t *items)
                   mist_text(call, "wlan"));
         return;
     }
-    *edit = (struct edit){
+    *edit = (struct mist_edit){
         .path = host->printf(call, "/sites/%s/wlans/%s", mist_escape(call, st->site_id), mist_escape(call, mist_str(wlan, "id"))),
         .what = host->printf(call, "WLAN '%s'", mist_str(wlan, "ssid") ? mist_str(wlan, "ssid") : mist_str(wlan, "id")),
+        .changes = json_object_get(host->params(call), "changes"),
     };
     st->own = edit;
     if (st->mode == MIST_PLAN)
         mist_get_array(call, count_users, "/sites/%s/stats/clients?limit=1000", mist_escape(call, st->site_id));
     else
-        edit_look(call);
+        mist_edit(call, edit);
 }
 
 static void update_look(struct ft_call *call)
@@ -323,18 +191,19 @@ static void update_look(struct ft_call *call)
 
 static void update_begin(struct ft_call *call)
 {
-    if (may_change(call, json_object_get(host->params(call), "changes")))
+    if (mist_may_change(call, json_object_get(host->params(call), "changes")))
         mist_find_site(call, update_look);
 }
 MIST_BEGIN(MIST_RUN, update_begin, update_run)
 MIST_BEGIN(MIST_PLAN, update_begin, update_plan)
+MIST_BEGIN(MIST_UNDO, mist_edit_undo_begin, edit_undo)
 
 const struct ft_action mist_wlan_update = {
     MIST_WRITE(update_run, update_plan), .undo = { edit_undo, mist_drop },
     .name = "wlan_update", .summary = "change keys of a site's WLAN",
     .effects = FT_EFFECT_DISRUPTIVE | FT_EFFECT_IDEMPOTENT,
-    .params_schema = MIST_PARAMS("\"site\",\"wlan\",\"changes\"", MIST_SITE "," WLAN_PARAM "," CHANGES),
-    .result_schema = EDIT_RESULT,
+    .params_schema = MIST_PARAMS("\"site\",\"wlan\",\"changes\"", MIST_SITE "," WLAN_PARAM "," MIST_CHANGES),
+    .result_schema = MIST_EDIT_RESULT,
     .about = "`PUT /sites/{site_id}/wlans/{wlan_id}` with just the keys given. Many keys make the APs send the network anew, which drops its clients: the plan\n"
              "counts them. WLANs of templates are refused, and so are keys that hold secrets. Undo puts back the former values, unless somebody changed\n"
              "them since. Mist's 200 means that the change was stored: `config_push_policy` may hold it back from the devices.",
@@ -346,19 +215,20 @@ const struct ft_action mist_wlan_update = {
 static void setting_look(struct ft_call *call)
 {
     struct mist_call *st = mist_state(call);
-    struct edit *edit = host->alloc(call, sizeof(*edit));
+    struct mist_edit *edit = host->alloc(call, sizeof(*edit));
 
-    *edit = (struct edit){
+    *edit = (struct mist_edit){
         .path = host->printf(call, "/sites/%s/setting", mist_escape(call, st->site_id)),
         .what = host->printf(call, "the settings of site %s", st->site_name ? st->site_name : st->site_id),
+        .changes = json_object_get(host->params(call), "changes"),
     };
     st->own = edit;
-    edit_look(call);
+    mist_edit(call, edit);
 }
 
 static void setting_begin(struct ft_call *call)
 {
-    if (may_change(call, json_object_get(host->params(call), "changes")))
+    if (mist_may_change(call, json_object_get(host->params(call), "changes")))
         mist_find_site(call, setting_look);
 }
 MIST_BEGIN(MIST_RUN, setting_begin, setting_run)
@@ -368,8 +238,8 @@ const struct ft_action mist_site_setting_update = {
     MIST_WRITE(setting_run, setting_plan), .undo = { edit_undo, mist_drop },
     .name = "site_setting_update", .summary = "change keys of a site's settings",
     .effects = FT_EFFECT_DISRUPTIVE | FT_EFFECT_IDEMPOTENT,
-    .params_schema = MIST_PARAMS("\"site\",\"changes\"", MIST_SITE "," CHANGES),
-    .result_schema = EDIT_RESULT,
+    .params_schema = MIST_PARAMS("\"site\",\"changes\"", MIST_SITE "," MIST_CHANGES),
+    .result_schema = MIST_EDIT_RESULT,
     .about = "`PUT /sites/{site_id}/setting` with just the keys given. What users notice depends on the keys: radio and switch settings drop clients. Keys that\n"
              "hold secrets are refused. Undo puts back the former values, unless somebody changed them since.",
     .example = "- id: revert\n  run: mist.site_setting_update\n  with: {site: HQ, changes: {config_auto_revert: true}}\n  undo: auto\n",

@@ -83,6 +83,17 @@ const char *mist_window(struct ft_call *call)
     return host->printf(call, "%.0fm", ceil(fmax(seconds, 60) / 60));     /* Mist counts from minutes up */
 }
 
+double mist_window_seconds(struct ft_call *call)
+{
+    static const struct { char unit; double seconds; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+    const char *text = mist_window(call);
+
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (text[strlen(text) - 1] == units[i].unit)
+            return strtod(text, NULL) * units[i].seconds;
+    return 3600;
+}
+
 bool mist_find_mac(struct ft_call *call)
 {
     const char *text = mist_text(call, "mac");

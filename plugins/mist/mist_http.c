@@ -82,6 +82,8 @@ static void answer_failed(struct ft_call *call, const struct ft_http_res *res)
 
     enum ft_class class = res->class ? res->class : FT_INVALID;
 
+    if (res->status == 429)
+        mist_of(call)->usage_stale = true;
     /* a write that was accepted in words nobody understands (a proxy's page) may have happened, or not */
     if ((st->ask.flags & FT_HTTP_WRITE) && res->status >= 200 && res->status < 300)
         class = FT_AMBIGUOUS;
@@ -135,6 +137,60 @@ static void budget_is_there(struct ft_call *call)
         http_failed(call, &err);
 }
 
+/* ---- the hourly budget. The token may be used by others too: Mist tells how much of it is gone. */
+
+#define USAGE_AGAIN_MS 60000u        /* at most so often, whatever comes back */
+
+static void within_budget(struct ft_call *call)
+{
+    struct mist *mist = mist_of(call);
+    uint64_t hour = host->wall_ms(call) / 3600000;
+    struct ft_err err = { 0 };
+
+    if (mist->own_hour != hour) {
+        mist->own_hour = hour;
+        mist->own_requests = 0;
+    }
+    mist->own_requests++;
+    if (host->budget(call, mist->budget, mist_per_hour(call), budget_is_there, &err) < 0)
+        http_failed(call, &err);
+}
+
+unsigned mist_per_hour(struct ft_call *call)
+{
+    const struct mist *mist = mist_of(call);
+    bool this_hour = mist->usage_at / 3600000 == host->wall_ms(call) / 3600000;
+
+    if (mist->usage_limit <= 0 || !this_hour || mist->usage_left >= mist->per_hour)
+        return mist->per_hour;
+    return mist->usage_left < 60 ? 60 : (unsigned)mist->usage_left;      /* the last ones are spent slowly; a 429 says the rest */
+}
+
+static void usage_answered(struct ft_call *call, const struct ft_http_res *res, void *arg)
+{
+    struct mist *mist = mist_of(call);
+    double limit = mist_num(res->json, "request_limit", 0), used = mist_num(res->json, "requests", 0);
+    (void)arg;
+
+    if (!res->error && limit > 0) {
+        mist->usage_limit = limit;
+        mist->usage_left = limit - used;
+        if (mist->usage_left < limit / 10)
+            host->log(call, FT_LOG_WARN, "the Mist token has %.0f of its %.0f requests left in this hour", mist->usage_left, limit);
+    }
+    within_budget(call);             /* an answer that tells nothing stops nobody: the request itself will say what is wrong */
+}
+
+static bool usage_is_due(struct ft_call *call)
+{
+    const struct mist *mist = mist_of(call);
+    uint64_t now = host->wall_ms(call);
+
+    if (!mist->watch_usage || (mist->usage_at && now - mist->usage_at < USAGE_AGAIN_MS))
+        return false;
+    return !mist->usage_at || mist->usage_stale || now / 3600000 != mist->usage_at / 3600000;
+}
+
 static void ask(struct ft_call *call, const char *method, const char *url)
 {
     struct mist_call *st = mist_state(call);
@@ -143,8 +199,16 @@ static void ask(struct ft_call *call, const char *method, const char *url)
 
     st->ask.method = method;
     st->ask.url = url;
-    if (host->budget(call, mist->budget, mist->per_hour, budget_is_there, &err) < 0)
-        http_failed(call, &err);
+    if (usage_is_due(call)) {
+        struct ft_http_req req = mist_request(call, "GET", absolute(call, "/self/usage"), NULL, FT_HTTP_NO_WAIT);
+
+        mist->usage_at = host->wall_ms(call);
+        mist->usage_stale = false;
+        if (host->http(call, &req, usage_answered, NULL, &err) < 0)
+            http_failed(call, &err);
+    } else {
+        within_budget(call);
+    }
 }
 
 static void get(struct ft_call *call, const char *path, json_type want, bool absent_ok, mist_then *then)
@@ -175,6 +239,14 @@ void mist_get_if_there(struct ft_call *call, mist_then *then, const char *fmt, .
 
     FORMATTED(path);
     get(call, path, JSON_OBJECT, true, then);
+}
+
+void mist_get_any(struct ft_call *call, mist_then *then, const char *fmt, ...)
+{
+    const char *path;
+
+    FORMATTED(path);
+    get(call, path, JSON_NULL, true, then);
 }
 
 void mist_get_array(struct ft_call *call, mist_then *then, const char *fmt, ...)

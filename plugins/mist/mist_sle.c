@@ -2,14 +2,10 @@
 #include <string.h>
 #include <strings.h>
 #include "mist.h"
+#include "mist_sle.h"
 
 /* The organisation's results and the webhooks say successful-connect, the sites' metrics failed-to-connect: the same figure. */
 static const char *const aliases[][2] = { { "successful-connect", "failed-to-connect" }, { "roaming", "roaming-v2" } };
-
-struct sle {
-    const char *scope, *scope_id, *metric;
-    mist_next *then;
-};
 
 static bool same_name(const char *a, const char *b)
 {
@@ -94,7 +90,7 @@ static void find_metric(struct ft_call *call)
         mist_get_if_there(call, metrics_here, "/sites/%s/sle/site/%s/metrics", mist_escape(call, st->site_id), mist_escape(call, st->site_id));
 }
 
-static void begin_sle(struct ft_call *call, mist_next *then)
+void mist_sle_begin(struct ft_call *call, mist_next *then)
 {
     struct mist_call *st = mist_state(call);
     struct sle *sle = host->alloc(call, sizeof(*sle));
@@ -111,7 +107,7 @@ static void begin_sle(struct ft_call *call, mist_next *then)
         mist_find_device(call, scope, find_metric);
 }
 
-static const char *sle_path(struct ft_call *call)
+const char *mist_sle_path(struct ft_call *call)
 {
     struct mist_call *st = mist_state(call);
     struct sle *sle = st->own;
@@ -120,15 +116,14 @@ static const char *sle_path(struct ft_call *call)
                         mist_escape(call, sle->metric));
 }
 
-#define SLE_PARAMS MIST_SITE "," MIST_DEVICE "," MIST_CLIENT "," MIST_WINDOW("1d") "," \
-    JSON("metric": {"type": "string", "minLength": 1, \
-                    "description": "coverage, capacity, time-to-connect, successful-connect (also failed-to-connect), roaming, throughput, ap-availability …"}, \
-         "scope": {"type": "string", "enum": ["site", "ap", "switch", "gateway", "client"], \
-                   "description": "whose service level; told by device and mac when left out"})
+const char *mist_sle_metric(struct ft_call *call)
+{
+    return ((struct sle *)mist_state(call)->own)->metric;
+}
 
 /* ---- sle_summary: GET …/metric/{metric}/summary, on newer releases …/summary-trend */
 
-static double sum(const json_t *list)
+double mist_sle_sum(const json_t *list)
 {
     double total = 0;
     json_t *item;
@@ -168,7 +163,7 @@ static json_t *classifiers_of(const json_t *answer, double total)
     size_t i;
 
     json_array_foreach(mist_at(answer, "classifiers"), i, item) {
-        double degraded = sum(mist_at(item, "samples.degraded"));
+        double degraded = mist_sle_sum(mist_at(item, "samples.degraded"));
 
         if (mist_str(item, "name"))
             json_array_append_new(rows, json_pack("{s:s, s:f, s:o, s:I, s:I}", "name", mist_str(item, "name"), "degraded", degraded,
@@ -186,7 +181,7 @@ static void summary_here(struct ft_call *call, json_t *answer)
         { "total_aps", "impact.total_aps", MIST_INT }, { "unit", "sle.y_label", MIST_STR },
     };
     struct sle *sle = mist_state(call)->own;
-    double total = sum(mist_at(answer, "sle.samples.total")), degraded = sum(mist_at(answer, "sle.samples.degraded"));
+    double total = mist_sle_sum(mist_at(answer, "sle.samples.total")), degraded = mist_sle_sum(mist_at(answer, "sle.samples.degraded"));
     json_t *classifiers = classifiers_of(answer, total), *worst = json_array_get(classifiers, 0);
     bool spoiled = mist_num(worst, "degraded", 0) > 0;
     json_t *out = json_pack("{s:s, s:s, s:o, s:f, s:f, s:s?, s:O?}", "metric", sle->metric, "scope", sle->scope, "score", score(degraded, total),
@@ -204,24 +199,24 @@ static void summary_or_trend(struct ft_call *call, json_t *answer)
     if (answer)
         summary_here(call, answer);
     else
-        mist_get(call, summary_here, "%s/summary-trend?duration=%s", sle_path(call), mist_window(call));
+        mist_get(call, summary_here, "%s/summary-trend?duration=%s", mist_sle_path(call), mist_window(call));
 }
 
 static void summary_look(struct ft_call *call)
 {
-    mist_get_if_there(call, summary_or_trend, "%s/summary?duration=%s", sle_path(call), mist_window(call));
+    mist_get_if_there(call, summary_or_trend, "%s/summary?duration=%s", mist_sle_path(call), mist_window(call));
 }
 
 static void summary_begin(struct ft_call *call)
 {
-    begin_sle(call, summary_look);
+    mist_sle_begin(call, summary_look);
 }
 MIST_BEGIN(MIST_LOOK, summary_begin, summary_start)
 
 const struct ft_action mist_sle_summary = {
     MIST_READ(summary_start),
     .name = "sle_summary", .summary = "one service level of a site, an AP, a switch or a client, and what spoiled it most",
-    .params_schema = MIST_PARAMS("\"site\",\"metric\"", SLE_PARAMS),
+    .params_schema = MIST_PARAMS("\"site\",\"metric\"", MIST_SLE_PARAMS),
     .result_schema = MIST_OBJ(
         MIST_P("metric", "\"string\"", "name that the site gives it") "," MIST_P("scope", "\"string\"", "site, ap, switch, gateway or client") ","
         MIST_P_NUM("score", "1 is perfect, 0 is always bad; nil when there were no users") ","
@@ -277,20 +272,20 @@ static void impact_look(struct ft_call *call)
 {
     const char *classifier = mist_text(call, "classifier");
 
-    mist_get(call, impact_here, "%s/impact-summary?duration=%s%s%s", sle_path(call), mist_window(call), classifier ? "&classifier=" : "",
+    mist_get(call, impact_here, "%s/impact-summary?duration=%s%s%s", mist_sle_path(call), mist_window(call), classifier ? "&classifier=" : "",
              classifier ? mist_escape(call, classifier) : "");
 }
 
 static void impact_begin(struct ft_call *call)
 {
-    begin_sle(call, impact_look);
+    mist_sle_begin(call, impact_look);
 }
 MIST_BEGIN(MIST_LOOK, impact_begin, impact_start)
 
 const struct ft_action mist_sle_impact = {
     MIST_READ(impact_start),
     .name = "sle_impact", .summary = "which APs, networks, bands, kinds of device or servers a service level suffered on",
-    .params_schema = MIST_PARAMS("\"site\",\"metric\"", SLE_PARAMS ","
+    .params_schema = MIST_PARAMS("\"site\",\"metric\"", MIST_SLE_PARAMS ","
         JSON("classifier": {"type": "string", "minLength": 1, "description": "only this cause, as sle_summary names it"})),
     .result_schema = MIST_OBJ(
         MIST_P("metric", "\"string\"", "name that the site gives it") "," MIST_P("scope", "\"string\"", "site, ap, switch, gateway or client") ","

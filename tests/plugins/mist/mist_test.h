@@ -21,7 +21,7 @@ static inline struct fake_host *mist_host(void)
 {
     struct fake_host *f = fake_host_new("mist");
 
-    fake_config(f, "{'url': 'https://api.mist.test/', 'org_id': '" ORG "', 'token': 'sesame-open'}");
+    fake_config(f, "{'url': 'https://api.mist.test/', 'org_id': '" ORG "', 'token': 'sesame-open', 'watch_usage': false}");
     return f;
 }
 
