@@ -104,7 +104,7 @@ static void write_sent(struct ft_call *call, json_t *answer)
         mist_done(call, write_result(w, true));
 }
 
-static void send_write(struct ft_call *call)
+void mist_write_send(struct ft_call *call)
 {
     struct mist_write *w = &mist_state(call)->write;
 
@@ -122,10 +122,10 @@ void mist_write_ready(struct ft_call *call)
     } else if (w->nothing_to_do) {
         mist_done(call, write_result(w, false));
     } else if (w->receipt && !host->receipt(call)) {         /* the plan's receipt is in the journal already */
-        if (host->keep(call, json_incref(w->receipt), send_write, &err) < 0)
+        if (host->keep(call, json_incref(w->receipt), mist_write_send, &err) < 0)
             mist_fail(call, err.class ? err.class : FT_REFUSED, "%s", err.text);
     } else {
-        send_write(call);
+        mist_write_send(call);
     }
 }
 
@@ -164,6 +164,7 @@ static void mist_close(void *instance)
     json_decref(mist->site_names);
     json_decref(mist->sle_metrics);
     json_decref(mist->catalogues);
+    json_decref(mist->blocklists);
     free(mist->root);
     free(mist->org);
     free(mist->auth);
@@ -205,19 +206,33 @@ static int mist_open(const struct ft_host *ft, const json_t *config, void **ret_
     mist->site_names = json_object();
     mist->sle_metrics = json_object();
     mist->catalogues = json_object();
+    mist->blocklists = json_object();
     *ret_instance = mist;
     return 0;
 }
 
 static const struct ft_action *const actions[] = {
-    &mist_client_status, &mist_client_events, &mist_client_sessions, &mist_client_list, &mist_client_count, &mist_client_disconnect, &mist_client_coa,
-    &mist_device_status, &mist_device_list, &mist_device_events, &mist_inventory, &mist_ap_restart, &mist_switch_restart,
-    &mist_device_locate, &mist_device_unlocate, &mist_synthetic_test, &mist_synthetic_test_status,
-    &mist_switch_port, &mist_port_bounce, &mist_port_poe_cycle, &mist_switch_port_config,
-    &mist_rrm_current, &mist_rrm_events, &mist_channel_scores, &mist_rrm_optimize, &mist_rogues,
-    &mist_site_info, &mist_site_list, &mist_site_stats, &mist_sle_summary, &mist_sle_impact,
-    &mist_alarms, &mist_alarm_ack, &mist_audit_log, &mist_usage,
-    &mist_wlan_list, &mist_wlan, &mist_wlan_update, &mist_site_setting_update,
+    &mist_client_status, &mist_client_disconnect, &mist_client_coa, &mist_client_events, &mist_client_sessions, &mist_client_list, &mist_client_count,
+    &mist_client_search, &mist_client_event_search, &mist_client_event_count, &mist_client_roams, &mist_wired_clients, &mist_nac_clients,
+    &mist_nac_events, &mist_client_disconnect_many, &mist_guest_unauthorize, &mist_client_blocklist, &mist_client_block, &mist_client_unblock,
+    &mist_device_status, &mist_ap_restart, &mist_switch_restart, &mist_device_list, &mist_device_events, &mist_inventory, &mist_device_locate,
+    &mist_device_unlocate, &mist_synthetic_test, &mist_synthetic_test_status, &mist_device_config, &mist_device_config_cmd,
+    &mist_device_config_status, &mist_device_config_update, &mist_ap_radio, &mist_device_config_history, &mist_device_reprovision,
+    &mist_switch_snapshot, &mist_stats_poll, &mist_device_support, &mist_port_clear_bpdu, &mist_port_clear_macs, &mist_ap_restart_many,
+    &mist_firmware_versions, &mist_firmware_upgrade, &mist_firmware_upgrade_status, &mist_firmware_upgrades, &mist_firmware_upgrade_cancel, &mist_eol,
+    &mist_inventory_assign, &mist_inventory_unassign, &mist_device_replace,
+    &mist_switch_port, &mist_port_bounce, &mist_switch_port_config, &mist_port_poe_cycle,
+    &mist_rrm_optimize, &mist_rrm_current, &mist_rrm_events, &mist_channel_scores, &mist_rogues, &mist_radio_reset, &mist_spectrum_start,
+    &mist_spectrum, &mist_rf_neighbors, &mist_ap_channels, &mist_rogue_clients, &mist_rogue_events, &mist_rogue_info, &mist_rogue_approve,
+    &mist_rogue_deauth,
+    &mist_site_info, &mist_site_list, &mist_site_stats, &mist_sle_summary, &mist_sle_impact, &mist_sle_metrics, &mist_sle_classifiers,
+    &mist_sle_classifier, &mist_sle_impacted, &mist_sle_histogram, &mist_sle_threshold, &mist_sle_sites, &mist_insight,
+    &mist_alarms, &mist_alarm_ack, &mist_audit_log, &mist_usage, &mist_alarm_count, &mist_alarms_ack, &mist_alarm_suppress, &mist_alarm_unsuppress,
+    &mist_alarm_suppressed, &mist_alarm_templates, &mist_marvis, &mist_catalogue_action, &mist_switch_ports, &mist_discovered_switches,
+    &mist_system_events, &mist_synthetic_tests, &mist_webhooks, &mist_webhook_deliveries, &mist_webhook_ping, &mist_pcap_start, &mist_pcap_status,
+    &mist_pcap_stop, &mist_pcaps, &mist_pcap_download,
+    &mist_wlan_list, &mist_wlan, &mist_wlan_update, &mist_site_setting_update, &mist_wlan_enable, &mist_wlan_disable, &mist_wlan_psk,
+    &mist_wlan_create, &mist_templates, &mist_template, &mist_template_update, &mist_config_export, &mist_config_restore,
     NULL,
 };
 
@@ -225,7 +240,7 @@ FT_EXPORT const struct ft_plugin ft_plugin = {
     FT_PLUGIN_HEADER,
     .name = "mist", .version = "0.1.0",
     .summary = "Juniper Mist: wireless clients, access points, switches, RF, service levels, alarms",
-    .capabilities = "http",
+    .capabilities = "http file",
     .config_schema = config_schema,
     .open = mist_open, .close = mist_close,
     .actions = actions,

@@ -26,6 +26,7 @@ struct mist {
     double usage_left, usage_limit;       /* as Mist said then; limit 0: not known */
     uint64_t own_hour;          /* hours since 1970 that own_requests counts */
     unsigned own_requests;      /* sent by this process in that hour */
+    json_t *blocklists;         /* {scope: {at, former, macs}}: what was written lately; the store that it is read from is slow */
     json_t *catalogues;         /* {name: {at, items}} of /const */
     json_t *sites;              /* array of {id, name}, NULL: not asked yet */
     uint64_t sites_at;          /* ms of the clock when it was asked */
@@ -74,6 +75,8 @@ struct mist_call {
     const char *wanted_type;    /* of the device; NULL: any */
     bool looked_afresh;         /* the list was asked for in this call, a second time would not help */
     bool vc_tried;
+    json_t *wlan;               /* mist_find_wlan: the one found, and who waits for it */
+    mist_then *wlan_then;
 
     struct {                    /* the request under way; one at a time */
         const char *method, *url;
@@ -106,6 +109,8 @@ void mist_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...);
 json_t *mist_hold(struct ft_call *call, json_t *value);         /* taken over: lives until the call ends; NULL stays NULL */
 /* After the action filled its mist_write: ends a plan, or keeps the receipt, sends, and ends the run. */
 void mist_write_ready(struct ft_call *call);
+/* The write itself, for actions that have kept their receipt by themselves. */
+void mist_write_send(struct ft_call *call);
 /* The receipt, or a failure of the call and NULL. */
 const json_t *mist_receipt(struct ft_call *call);
 
@@ -151,6 +156,9 @@ const char *mist_text(struct ft_call *call, const char *name);           /* a pa
 const char *mist_window(struct ft_call *call);                           /* parameter `window` as Mist writes it: "10m" */
 double mist_window_seconds(struct ft_call *call);
 
+/* Something that lies outside the API (a capture, a list in an object store), without the token. `fetched` as for host->http; 404 comes as such.
+ * false: the call has failed. */
+bool mist_fetch(struct ft_call *call, const char *url, size_t max_bytes, ft_http_cb *fetched);
 /* How many requests an hour this process may make now: its share, or what others left of the token. */
 unsigned mist_per_hour(struct ft_call *call);
 
@@ -170,6 +178,7 @@ void mist_sort_down(json_t *rows, const char *key);                      /* by a
 /* What is wanted is there: objects by what they must hold, for Mist adds members of its own; anything else as it is; null: nothing. */
 bool mist_covers(const json_t *has, const json_t *wanted);
 void mist_count_into(json_t *counts, const char *key);                   /* counts[key]++ */
+void mist_redact(struct ft_call *call, const json_t *value);               /* all secrets in it, from now on */
 json_t *mist_without_secrets(const json_t *value);                       /* new; values of keys, passwords … become "***" */
 bool mist_has_secrets(const json_t *value);
 
@@ -211,6 +220,7 @@ struct mist_table {
     const struct mist_field *fields; size_t count;
     const char *sort;                     /* a field: largest first; NULL: as they come */
     bool window;                          /* the parameter `window` is there */
+    bool whole;                           /* Mist gives it in one piece, and knows no `limit` */
     bool absent_is_empty;                 /* 404: there are none */
     json_t *(*row)(const json_t *item);   /* new; instead of `fields` */
     void (*finish)(struct ft_call *call, const json_t *rows, json_t *out);     /* adds what is counted */
@@ -298,12 +308,42 @@ void mist_find_port(struct ft_call *call, mist_then *then);
     MIST_P_NUM("cpu_util", "processor in use, %") "," MIST_P_NUM("mem_pct", "memory in use, %")
 json_t *mist_device_summary(const json_t *stats);       /* new */
 
-extern const struct ft_action mist_client_status, mist_client_events, mist_client_sessions, mist_client_list, mist_client_count,
-    mist_client_disconnect, mist_client_coa;
-extern const struct ft_action mist_device_status, mist_device_list, mist_device_events, mist_inventory, mist_ap_restart, mist_switch_restart,
-    mist_device_locate, mist_device_unlocate, mist_synthetic_test, mist_synthetic_test_status;
-extern const struct ft_action mist_switch_port, mist_port_bounce, mist_port_poe_cycle, mist_switch_port_config;
-extern const struct ft_action mist_rrm_current, mist_rrm_events, mist_channel_scores, mist_rrm_optimize, mist_rogues;
-extern const struct ft_action mist_site_info, mist_site_list, mist_site_stats, mist_sle_summary, mist_sle_impact;
 extern const struct ft_action mist_alarms, mist_alarm_ack, mist_audit_log, mist_usage;
+extern const struct ft_action mist_alarm_count, mist_alarms_ack, mist_alarm_suppress, mist_alarm_unsuppress, mist_alarm_suppressed,
+    mist_alarm_templates, mist_marvis;
+extern const struct ft_action mist_config_export;
+extern const struct ft_action mist_client_blocklist, mist_client_block, mist_client_unblock;
+extern const struct ft_action mist_catalogue_action;
+extern const struct ft_action mist_client_status, mist_client_disconnect, mist_client_coa;
+extern const struct ft_action mist_client_events;
+extern const struct ft_action mist_client_search, mist_client_event_search, mist_client_event_count, mist_client_roams;
+extern const struct ft_action mist_client_sessions, mist_client_list, mist_client_count;
+extern const struct ft_action mist_client_disconnect_many, mist_guest_unauthorize;
 extern const struct ft_action mist_wlan_list, mist_wlan, mist_wlan_update, mist_site_setting_update;
+extern const struct ft_action mist_device_status, mist_ap_restart, mist_switch_restart;
+extern const struct ft_action mist_device_reprovision, mist_switch_snapshot, mist_stats_poll, mist_device_support, mist_port_clear_bpdu,
+    mist_port_clear_macs, mist_ap_restart_many;
+extern const struct ft_action mist_device_config, mist_device_config_cmd, mist_device_config_status, mist_device_config_update, mist_ap_radio,
+    mist_device_config_history;
+extern const struct ft_action mist_device_list, mist_device_events, mist_inventory;
+extern const struct ft_action mist_device_locate, mist_device_unlocate, mist_synthetic_test, mist_synthetic_test_status;
+extern const struct ft_action mist_firmware_versions, mist_firmware_upgrade, mist_firmware_upgrade_status, mist_firmware_upgrades,
+    mist_firmware_upgrade_cancel;
+extern const struct ft_action mist_eol, mist_inventory_assign, mist_inventory_unassign, mist_device_replace;
+extern const struct ft_action mist_switch_ports, mist_discovered_switches, mist_system_events, mist_synthetic_tests, mist_webhooks,
+    mist_webhook_deliveries, mist_webhook_ping;
+extern const struct ft_action mist_pcap_start, mist_pcap_status, mist_pcap_stop, mist_pcaps, mist_pcap_download;
+extern const struct ft_action mist_switch_port_config, mist_port_poe_cycle;
+extern const struct ft_action mist_radio_reset;
+extern const struct ft_action mist_config_restore;
+extern const struct ft_action mist_rrm_optimize, mist_rrm_current, mist_rrm_events, mist_channel_scores, mist_rogues;
+extern const struct ft_action mist_rogue_clients, mist_rogue_events, mist_rogue_info, mist_rogue_approve, mist_rogue_deauth;
+extern const struct ft_action mist_site_info, mist_site_list, mist_site_stats;
+extern const struct ft_action mist_sle_summary, mist_sle_impact;
+extern const struct ft_action mist_sle_metrics, mist_sle_classifiers, mist_sle_classifier, mist_sle_impacted, mist_sle_histogram, mist_sle_threshold,
+    mist_sle_sites, mist_insight;
+extern const struct ft_action mist_spectrum_start, mist_spectrum, mist_rf_neighbors, mist_ap_channels;
+extern const struct ft_action mist_switch_port, mist_port_bounce;
+extern const struct ft_action mist_templates, mist_template, mist_template_update;
+extern const struct ft_action mist_wired_clients, mist_nac_clients, mist_nac_events;
+extern const struct ft_action mist_wlan_enable, mist_wlan_disable, mist_wlan_psk, mist_wlan_create;

@@ -21,7 +21,8 @@
     F(STR, note, "note", "what that person wrote") \
     F(STR, category, "category|details.category", "Marvis: what it is about") \
     F(STR, cause, "root_cause", "Marvis: what it thinks the cause is") \
-    F(STR, suggestion, "suggestion", "Marvis: what it proposes")
+    F(STR, suggestion, "suggestion", "Marvis: what it proposes") \
+    F(STR, display, "display", "name for people, where Mist's catalogue has been asked for one")
 static const struct mist_field alarm_fields[] = { ALARM_FIELDS(MIST_ROW) { "event_id", "event_id", MIST_STR } };
 static const char *const alarm_lists[] = { "aps", "switches", "gateways", "hostnames", "ssids", "bssids", "reasons" };
 
@@ -55,6 +56,19 @@ static bool fits(struct ft_call *call, const json_t *row)
     return !json_is_true(json_object_get(host->params(call), "unacked")) || !json_is_true(json_object_get(row, "acked"));
 }
 
+static void name_alarm(struct ft_call *call, json_t *row)
+{
+    const char *type = mist_str(row, "type");
+    const json_t *item = type ? json_object_get(mist_catalogue_kept(call, "alarm_defs"), type) : NULL;
+
+    if (mist_str(item, "display"))
+        json_object_set(row, "display", json_object_get(item, "display"));
+    if (mist_str(item, "severity") && json_is_null(json_object_get(row, "severity")))
+        json_object_set(row, "severity", json_object_get(item, "severity"));
+    if (mist_str(item, "group") && json_is_null(json_object_get(row, "group")))
+        json_object_set(row, "group", json_object_get(item, "group"));
+}
+
 static void alarms_here(struct ft_call *call, json_t *items)
 {
     static const char *const severities[] = { "critical", "warn", "info" };
@@ -66,6 +80,7 @@ static void alarms_here(struct ft_call *call, json_t *items)
     json_array_foreach(items, i, item) {
         json_t *row = mist_hold(call, alarm_row(item));
 
+        name_alarm(call, row);
         if (!json_is_object(item) || !fits(call, row))
             continue;
         for (j = 0; j < ARRAY_LEN(severities); j++)
@@ -103,9 +118,23 @@ static void alarms_look(struct ft_call *call)
         mist_list(call, limit, alarms_here, "/orgs/%s/alarms/search?%s", mist_escape(call, mist_of(call)->org), with_filter(call, query, "status"));
 }
 
+static void alarms_named(struct ft_call *call, json_t *catalogue)
+{
+    (void)catalogue;             /* kept; without it the alarms have their own names only */
+    alarms_look(call);
+}
+
+static void alarms_words(struct ft_call *call)
+{
+    if (json_is_true(json_object_get(host->params(call), "names")))
+        mist_catalogue(call, "alarm_defs", alarms_named);
+    else
+        alarms_look(call);
+}
+
 static void alarms_begin(struct ft_call *call)
 {
-    mist_find_site(call, alarms_look);
+    mist_find_site(call, alarms_words);
 }
 MIST_BEGIN(MIST_LOOK, alarms_begin, alarms_start)
 
@@ -119,7 +148,8 @@ const struct ft_action mist_alarms = {
              "severity": {"type": "string", "enum": ["critical", "warn", "info"], "description": "only these"},
              "group": {"type": "string", "enum": ["infrastructure", "marvis", "security"], "description": "only these"},
              "type": {"type": "string", "minLength": 1, "description": "only alarms of this name"},
-             "unacked": {"type": "boolean", "default": false, "description": "only alarms that nobody has acknowledged"})),
+             "unacked": {"type": "boolean", "default": false, "description": "only alarms that nobody has acknowledged"},
+             "names": {"type": "boolean", "default": false, "description": "ask Mist's catalogue for names for people, once a day"})),
     .result_schema = MIST_OBJ(
         MIST_P_LIST("alarms", MIST_OBJ(ALARM_FIELDS(MIST_PROPERTY) MIST_P_STR("event_id", "id that is the same when it is raised again") ","
             MIST_P_LIST("aps", TEXTS, "MAC addresses of APs") "," MIST_P_LIST("switches", TEXTS, "MAC addresses of switches") ","
@@ -288,8 +318,12 @@ static void usage_here(struct ft_call *call, json_t *answer)
         mist_fail(call, FT_INVALID, "GET %s: the answer has no request_limit", mist_state(call)->ask.url);
         return;
     }
-    mist_done(call, json_pack("{s:I, s:I, s:I, s:f}", "requests", (json_int_t)used, "limit", (json_int_t)limit, "left", (json_int_t)(limit - used),
-                              "used_ratio", used / limit));
+    mist_of(call)->usage_at = host->wall_ms(call);
+    mist_of(call)->usage_limit = limit;
+    mist_of(call)->usage_left = limit - used;
+    mist_done(call, json_pack("{s:I, s:I, s:I, s:f, s:i, s:i, s:i}", "requests", (json_int_t)used, "limit", (json_int_t)limit, "left", (json_int_t)(limit - used),
+                              "used_ratio", used / limit, "own_requests", (int)mist_of(call)->own_requests, "own_limit", (int)mist_of(call)->per_hour,
+                              "own_limit_now", (int)mist_per_hour(call)));
 }
 
 static void usage_begin(struct ft_call *call)
@@ -304,7 +338,10 @@ const struct ft_action mist_usage = {
     .params_schema = MIST_PARAMS("", ""),
     .result_schema = MIST_OBJ(
         MIST_P("requests", "\"integer\"", "requests in this hour") "," MIST_P("limit", "\"integer\"", "requests allowed an hour") ","
-        MIST_P("left", "\"integer\"", "requests left") "," MIST_P("used_ratio", "\"number\"", "part that is used, 0..1")),
-    .about = "`GET /self/usage`. The count starts anew on the hour.",
+        MIST_P("left", "\"integer\"", "requests left") "," MIST_P("used_ratio", "\"number\"", "part that is used, 0..1") ","
+        MIST_P("own_requests", "\"integer\"", "requests of this process in this hour") "," MIST_P("own_limit", "\"integer\"", "requests_per_hour of the configuration") ","
+        MIST_P("own_limit_now", "\"integer\"", "what of it others have left, so what fettle keeps to now")),
+    .about = "`GET /self/usage`. The count starts anew on the hour, and is of all who use the token. fettle looks at it by itself (`watch_usage`): at its first request, once an\n"
+             "hour and after a 429, and slows down to what is left.",
     .example = "- id: budget\n  run: mist.usage\n",
 };

@@ -265,7 +265,9 @@ static void suppress_undo_begin(struct ft_call *call)
     if (!receipt)
         return;
     mist_state(call)->site_id = mist_str(receipt, "site_id");
-    if (json_is_true(json_object_get(receipt, "was_silent")))
+    if (!json_is_boolean(json_object_get(receipt, "was_silent")))
+        mist_fail(call, FT_INVALID, "the receipt does not say what was there before");
+    else if (json_is_true(json_object_get(receipt, "was_silent")))
         mist_fail(call, FT_CONFLICT, "the alarms were silenced before this step already, and Mist does not keep for how long: lift it with mist.alarm_unsuppress if that is wanted");
     else
         unsuppress_look(call);
@@ -308,14 +310,14 @@ static const struct mist_field suppressed_fields[] = { SUPPRESSED_FIELDS(MIST_RO
 static const char *const suppressed_filters[] = { "scope", NULL };
 static const struct mist_table suppressed_table = {
     .name = "suppressed", .org = "/alarmtemplates/suppress", .filters = suppressed_filters, .fields = suppressed_fields,
-    .count = ARRAY_LEN(suppressed_fields), .absent_is_empty = true,
+    .count = ARRAY_LEN(suppressed_fields), .whole = true,
 };
 MIST_TABLE(suppressed_start, suppressed_table)
 
 const struct ft_action mist_alarm_suppressed = {
     MIST_READ(suppressed_start),
     .name = "alarm_suppressed", .summary = "where alarms are silenced now, and until when",
-    .params_schema = MIST_PARAMS("", MIST_LIMIT("1000", "5000") "," JSON("scope": {"type": "string", "enum": ["org", "site"], "description": "only these"})),
+    .params_schema = MIST_PARAMS("", JSON("scope": {"type": "string", "enum": ["org", "site"], "description": "only these"})),
     .result_schema = MIST_OBJ(MIST_LISTED("suppressed", SUPPRESSED_FIELDS(MIST_PROPERTY) MIST_P_INT("duration_s", "how long, s"), "silences")),
     .about = "`GET /orgs/{org_id}/alarmtemplates/suppress`.",
     .example = "- id: silent\n  run: mist.alarm_suppressed\n",

@@ -2,7 +2,7 @@
  * there is no lock and no version, so what a write rests on is compared before it, and what it left is compared before it is taken back. */
 #include <string.h>
 #include <strings.h>
-#include "mist.h"
+#include "mist_wlan.h"
 
 /* ---- the WLANs that a site has, its own and those of the organisation's templates: GET /sites/{site_id}/wlans/derived?resolve=true */
 
@@ -131,24 +131,32 @@ static void wlan_begin(struct ft_call *call)
 }
 MIST_BEGIN(MIST_LOOK, wlan_begin, wlan_start)
 
-#define WLAN_PARAM JSON("wlan": {"type": "string", "minLength": 1, "description": "network name or id of the WLAN"})
 
 const struct ft_action mist_wlan = {
     MIST_READ(wlan_start),
     .name = "wlan", .summary = "one WLAN of a site, with its whole configuration but the secrets",
-    .params_schema = MIST_PARAMS("\"site\",\"wlan\"", MIST_SITE "," WLAN_PARAM),
+    .params_schema = MIST_PARAMS("\"site\",\"wlan\"", MIST_SITE "," MIST_WLAN_PARAM),
     .result_schema = MIST_OBJ(WLAN_PROPERTIES "," MIST_P("config", "\"object\"", "the object as Mist has it; keys and secrets are ***")),
     .about = "`GET /sites/{site_id}/wlans/derived?resolve=true`.",
     .example = "- id: staff\n  run: mist.wlan\n  with: {site: HQ, wlan: staff}\n",
 };
 
-/* ---- wlan_update */
+/* ---- the one to change */
+
+const char *mist_wlan_path(struct ft_call *call, const json_t *wlan)
+{
+    return host->printf(call, "/sites/%s/wlans/%s", mist_escape(call, mist_state(call)->site_id), mist_escape(call, mist_str(wlan, "id")));
+}
+
+const char *mist_wlan_label(struct ft_call *call, const json_t *wlan)
+{
+    return host->printf(call, "WLAN '%s'", mist_str(wlan, "ssid") ? mist_str(wlan, "ssid") : mist_str(wlan, "id"));
+}
 
 static void count_users(struct ft_call *call, json_t *clients)
 {
     struct mist_call *st = mist_state(call);
-    struct mist_edit *edit = st->own;
-    const char *id = strrchr(edit->path, '/') + 1;
+    const char *id = mist_str(st->wlan, "id");
     json_int_t users = 0;
     json_t *item;
     size_t i;
@@ -156,43 +164,52 @@ static void count_users(struct ft_call *call, json_t *clients)
     json_array_foreach(clients, i, item)
         users += mist_str(item, "wlan_id") && strcasecmp(mist_str(item, "wlan_id"), id) == 0;
     st->write.users = users;
-    mist_edit(call, edit);
+    st->wlan_then(call, st->wlan);
 }
 
 static void wlan_chosen(struct ft_call *call, json_t *items)
 {
     struct mist_call *st = mist_state(call);
-    struct mist_edit *edit = host->alloc(call, sizeof(*edit));
     json_t *wlan = pick_wlan(call, items);
 
     if (!wlan)
         return;
     if (is_of_org(wlan) || !mist_str(wlan, "id")) {
-        mist_fail(call, FT_INVALID, "WLAN '%.64s' comes from a template of the organisation: a change there concerns other sites, make it in the Mist portal",
+        mist_fail(call, FT_INVALID, "WLAN '%.64s' comes from a template of the organisation: a change there concerns other sites, make it with mist.template_update",
                   mist_text(call, "wlan"));
         return;
     }
-    *edit = (struct mist_edit){
-        .path = host->printf(call, "/sites/%s/wlans/%s", mist_escape(call, st->site_id), mist_escape(call, mist_str(wlan, "id"))),
-        .what = host->printf(call, "WLAN '%s'", mist_str(wlan, "ssid") ? mist_str(wlan, "ssid") : mist_str(wlan, "id")),
-        .changes = json_object_get(host->params(call), "changes"),
-    };
-    st->own = edit;
+    st->wlan = wlan;
     if (st->mode == MIST_PLAN)
         mist_get_array(call, count_users, "/sites/%s/stats/clients?limit=1000", mist_escape(call, st->site_id));
     else
-        mist_edit(call, edit);
+        st->wlan_then(call, wlan);
 }
 
-static void update_look(struct ft_call *call)
+static void find_wlan_look(struct ft_call *call)
 {
     ask_wlans(call, wlan_chosen);
+}
+
+void mist_find_wlan(struct ft_call *call, mist_then *found)
+{
+    mist_state(call)->wlan_then = found;
+    mist_find_site(call, find_wlan_look);
+}
+
+/* ---- wlan_update */
+
+static void update_chosen(struct ft_call *call, json_t *wlan)
+{
+    mist_edit(call, &(struct mist_edit){
+        .path = mist_wlan_path(call, wlan), .what = mist_wlan_label(call, wlan), .changes = json_object_get(host->params(call), "changes"),
+    });
 }
 
 static void update_begin(struct ft_call *call)
 {
     if (mist_may_change(call, json_object_get(host->params(call), "changes")))
-        mist_find_site(call, update_look);
+        mist_find_wlan(call, update_chosen);
 }
 MIST_BEGIN(MIST_RUN, update_begin, update_run)
 MIST_BEGIN(MIST_PLAN, update_begin, update_plan)
@@ -202,7 +219,7 @@ const struct ft_action mist_wlan_update = {
     MIST_WRITE(update_run, update_plan), .undo = { edit_undo, mist_drop },
     .name = "wlan_update", .summary = "change keys of a site's WLAN",
     .effects = FT_EFFECT_DISRUPTIVE | FT_EFFECT_IDEMPOTENT,
-    .params_schema = MIST_PARAMS("\"site\",\"wlan\",\"changes\"", MIST_SITE "," WLAN_PARAM "," MIST_CHANGES),
+    .params_schema = MIST_PARAMS("\"site\",\"wlan\",\"changes\"", MIST_SITE "," MIST_WLAN_PARAM "," MIST_CHANGES),
     .result_schema = MIST_EDIT_RESULT,
     .about = "`PUT /sites/{site_id}/wlans/{wlan_id}` with just the keys given. Many keys make the APs send the network anew, which drops its clients: the plan\n"
              "counts them. WLANs of templates are refused, and so are keys that hold secrets. Undo puts back the former values, unless somebody changed\n"
@@ -215,15 +232,12 @@ const struct ft_action mist_wlan_update = {
 static void setting_look(struct ft_call *call)
 {
     struct mist_call *st = mist_state(call);
-    struct mist_edit *edit = host->alloc(call, sizeof(*edit));
 
-    *edit = (struct mist_edit){
+    mist_edit(call, &(struct mist_edit){
         .path = host->printf(call, "/sites/%s/setting", mist_escape(call, st->site_id)),
         .what = host->printf(call, "the settings of site %s", st->site_name ? st->site_name : st->site_id),
         .changes = json_object_get(host->params(call), "changes"),
-    };
-    st->own = edit;
-    mist_edit(call, edit);
+    });
 }
 
 static void setting_begin(struct ft_call *call)

@@ -406,13 +406,13 @@ const struct ft_action mist_firmware_upgrade_status = {
 /* ---- firmware_upgrades: GET /sites/{site_id}/devices/upgrade */
 
 static const char *const list_filters[] = { "status", NULL };
-static const struct mist_table list_table = { .name = "upgrades", .site = "/devices/upgrade", .filters = list_filters, .row = upgrade_row, .sort = "start_time" };
+static const struct mist_table list_table = { .name = "upgrades", .site = "/devices/upgrade", .filters = list_filters, .row = upgrade_row, .sort = "start_time", .whole = true };
 MIST_TABLE(list_start, list_table)
 
 const struct ft_action mist_firmware_upgrades = {
     MIST_READ(list_start),
     .name = "firmware_upgrades", .summary = "the firmware upgrades of a site: those to come, those under way, those over",
-    .params_schema = MIST_PARAMS("\"site\"", MIST_SITE "," MIST_LIMIT("100", "1000") ","
+    .params_schema = MIST_PARAMS("\"site\"", MIST_SITE ","
         JSON("status": {"type": "string", "enum": ["created", "queued", "downloading", "downloaded", "upgrading", "completed", "failed", "cancelled"], "description": "only these"})),
     .result_schema = MIST_OBJ(MIST_P_LIST("upgrades", MIST_OBJ(UPGRADE_PROPERTIES), "newest first") "," MIST_P("total", "\"integer\"", "upgrades in the answer") "," MIST_COMPLETE),
     .about = "`GET /sites/{site_id}/devices/upgrade`.",

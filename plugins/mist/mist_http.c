@@ -257,6 +257,24 @@ void mist_get_array(struct ft_call *call, mist_then *then, const char *fmt, ...)
     get(call, path, JSON_ARRAY, false, then);
 }
 
+bool mist_fetch(struct ft_call *call, const char *url, size_t max_bytes, ft_http_cb *fetched)
+{
+    struct mist *mist = mist_of(call);
+    bool secure = strncasecmp(url, "https://", 8) == 0 || (strncasecmp(mist->root, "http://", 7) == 0 && strncasecmp(url, "http://", 7) == 0);
+    struct ft_http_req req = { .size = sizeof(req), .method = "GET", .url = host->printf(call, "%s", url), .flags = FT_HTTP_ANY_STATUS, .max_bytes = max_bytes };
+    struct ft_err err = { 0 };
+
+    if (!secure) {
+        mist_fail(call, FT_INVALID, "Mist names an address that is no https one: %.200s", url);
+        return false;
+    }
+    if (host->http(call, &req, fetched, NULL, &err) < 0) {
+        http_failed(call, &err);
+        return false;
+    }
+    return true;
+}
+
 void mist_send(struct ft_call *call, const char *method, const char *url, json_t *body, mist_then *then)
 {
     struct mist_call *st = mist_state(call);

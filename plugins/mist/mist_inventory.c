@@ -1,4 +1,4 @@
-/* mist_inventory.c: life of devices: end of life, assigning to sites, putting a spare in a dead AP's place; switches that Mist only hears of; system events; webhooks. */
+/* mist_inventory.c: life of devices: end of life, assigning to sites, putting a spare in a dead AP's place. */
 #include <string.h>
 #include <strings.h>
 #include "mist.h"
@@ -202,7 +202,9 @@ static void assign_undo_begin(struct ft_call *call)
         return;
     *own = (struct move){ .op = "unassign", .macs = json_object_get(receipt, "macs") };
     mist_state(call)->own = own;
-    if (!json_array_size(own->macs)) {
+    if (!json_is_array(own->macs)) {
+        mist_fail(call, FT_INVALID, "the receipt names no devices");
+    } else if (!json_array_size(own->macs)) {
         mist_done(call, json_pack("{s:b}", "changed", false));
     } else {
         set_move(call, "unassign", own->macs, NULL);
@@ -223,6 +225,10 @@ static void unassign_undo_begin(struct ft_call *call)
         return;
     *own = (struct move){ .op = "assign", .macs = json_object_get(receipt, "macs") };
     mist_state(call)->own = own;
+    if (!json_is_array(own->macs)) {
+        mist_fail(call, FT_INVALID, "the receipt names no devices");
+        return;
+    }
     json_array_foreach(own->macs, i, mac) {
         const char *was = json_string_value(json_object_get(before, json_string_value(mac) ? json_string_value(mac) : ""));
 
@@ -337,12 +343,35 @@ static void replace_undo_begin(struct ft_call *call)
     w->body = mist_hold(call, json_pack("{s:s, s:s, s:s}", "site_id", site, "mac", spare, "inventory_mac", mac));
     mist_write_ready(call);
 }
+/* The spare serves the site: it happened. Then the dead one is assigned to none, so a second try would be refused anyway. */
+static void replace_probed(struct ft_call *call, json_t *items)
+{
+    const json_t *receipt = mist_receipt(call);
+    const char *spare = mist_str(receipt, "inventory_mac"), *site = mist_str(receipt, "site_id"), *is;
+
+    if (!spare || !site)
+        return;
+    is = mist_str(item_of(items, spare), "site_id");
+    mist_done(call, json_pack("{s:b, s:{s:s?}, s:{s:b, s:s, s:s, s:O?}}", "happened", is && strcasecmp(is, site) == 0, "seen", "site_of_spare", is, "result",
+                              "changed", true, "site_id", site, "mac", spare, "former_mac", json_object_get(receipt, "mac")));
+}
+
+static void replace_probe_begin(struct ft_call *call)
+{
+    const json_t *receipt = mist_receipt(call);
+
+    if (receipt && !(mist_str(receipt, "inventory_mac") && mist_str(receipt, "site_id")))
+        mist_fail(call, FT_INVALID, "the receipt does not say which was replaced by which");
+    else if (receipt)
+        mist_list(call, 50000, replace_probed, "/orgs/%s/inventory", mist_escape(call, mist_of(call)->org));
+}
+MIST_BEGIN(MIST_PROBE, replace_probe_begin, replace_probe)
 MIST_BEGIN(MIST_RUN, replace_begin, replace_run)
 MIST_BEGIN(MIST_PLAN, replace_begin, replace_plan)
 MIST_BEGIN(MIST_UNDO, replace_undo_begin, replace_undo)
 
 const struct ft_action mist_device_replace = {
-    MIST_WRITE(replace_run, replace_plan), .undo = { replace_undo, mist_drop },
+    MIST_WRITE(replace_run, replace_plan), .undo = { replace_undo, mist_drop }, .probe = { replace_probe, mist_drop },
     .name = "device_replace", .summary = "put a spare AP in the place of a dead one, with its name and configuration",
     .effects = FT_EFFECT_DISRUPTIVE, .timeout_ms = 60000,
     .params_schema = MIST_PARAMS("\"device\",\"spare\"", MIST_SITE "," MIST_DEVICE "," JSON("spare": {"type": "string", "minLength": 12, "description": "MAC address of a claimed AP that is assigned to no site"})),

@@ -245,7 +245,7 @@ const struct ft_action mist_rogue_deauth = {
                       "description": "what Mist must have found it to be: lan hangs on our wire, honeypot sends a network name of ours, spoof sends our BSSID"})),
     .result_schema = MIST_OBJ(MIST_CHANGED "," MIST_P_STR("site_id", "site") "," MIST_P_MAC("bssid", "BSSID") "," MIST_P_STR("ssid", "network name that it sends")),
     .about = "`POST /sites/{site_id}/rogues/{rogue_bssid}/deauth_clients`. **It disturbs other people's radio, which the law forbids in many countries unless the network\n"
-             "attacks yours**: let a person approve it (`approve: "…"` in the step), and know your country's rules. Networks that Mist lists as neighbours (`others`) cannot be\n"
+             "attacks yours**: let a person approve it (`approve` in the step), and know your country's rules. Networks that Mist lists as neighbours (`others`) cannot be\n"
              "named at all. How many people notice cannot be known, and nothing is taken back.",
     .example = "- id: contain\n  run: mist.rogue_deauth\n  with: {site: HQ, bssid: \"${rogue}\", kind: lan}\n  undo: none\n",
 };

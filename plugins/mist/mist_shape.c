@@ -261,3 +261,19 @@ json_t *mist_without_secrets(const json_t *value)
             json_array_set_new(copy, i, mist_without_secrets(member));
     return copy;
 }
+
+void mist_redact(struct ft_call *call, const json_t *value)
+{
+    const char *name;
+    json_t *member;
+    size_t i;
+
+    json_object_foreach((json_t *)value, name, member) {
+        if (is_secret(name, member))
+            host->redact(call, json_string_value(member));
+        else
+            mist_redact(call, member);
+    }
+    json_array_foreach(value, i, member)
+        mist_redact(call, member);
+}

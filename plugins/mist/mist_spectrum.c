@@ -24,6 +24,7 @@ static void start_ready(struct ft_call *call, json_t *running)
     if (st->device.id)
         json_object_set_new(w->body, "device_id", json_string(st->device.id));
     w->summary = host->printf(call, "analyse the spectrum of band %s at %s", band, st->device.id ? mist_device_name(st) : mist_site_label(st));
+    w->receipt = mist_hold(call, json_pack("{s:s, s:f}", "site_id", st->site_id, "at", (double)host->wall_ms(call) / 1000));
     w->result = mist_hold(call, json_pack("{s:s, s:s, s:O}", "site_id", st->site_id, "band", band, "duration_s", seconds));
     mist_write_ready(call);
 }
@@ -40,11 +41,30 @@ static void start_begin(struct ft_call *call)
     else
         mist_find_site(call, start_look);
 }
+static void start_probed(struct ft_call *call, json_t *running)
+{
+    const json_t *receipt = mist_receipt(call);
+    double began = mist_num(running, "started_time", 0);
+
+    if (receipt)
+        mist_done(call, json_pack("{s:b, s:{s:f}}", "happened", began > 0 && began >= mist_num(receipt, "at", 0) - 60, "seen", "started_time", began));
+}
+
+static void start_probe_begin(struct ft_call *call)
+{
+    const char *site = mist_str(mist_receipt(call), "site_id");
+
+    if (site)
+        mist_get_if_there(call, start_probed, "/sites/%s/analyze_spectrum", mist_escape(call, site));
+    else if (host->receipt(call))
+        mist_fail(call, FT_INVALID, "the receipt names no site");
+}
+MIST_BEGIN(MIST_PROBE, start_probe_begin, start_probe)
 MIST_BEGIN(MIST_RUN, start_begin, start_run)
 MIST_BEGIN(MIST_PLAN, start_begin, start_plan)
 
 const struct ft_action mist_spectrum_start = {
-    MIST_WRITE(start_run, start_plan),
+    MIST_WRITE(start_run, start_plan), .probe = { start_probe, mist_drop },
     .name = "spectrum_start", .summary = "let APs analyse the spectrum of a band for some minutes",
     .effects = FT_EFFECT_WRITE,
     .params_schema = MIST_PARAMS("\"site\",\"band\"", MIST_SITE "," MIST_DEVICE "," MIST_BAND ","

@@ -43,6 +43,19 @@ static void table_here(struct ft_call *call, json_t *items)
     mist_done(call, out);
 }
 
+static void whole_here(struct ft_call *call, json_t *answer)
+{
+    struct mist_call *st = mist_state(call);
+    json_t *items = json_is_object(answer) ? json_object_get(answer, "results") : answer;
+
+    if (answer && !json_is_array(items)) {
+        mist_fail(call, FT_INVALID, "GET %s answered something else than a list", st->ask.url);
+        return;
+    }
+    st->list.complete = true;
+    table_here(call, items);
+}
+
 static bool is_mac_name(const char *name)
 {
     size_t len = strlen(name);
@@ -110,7 +123,9 @@ static void table_look(struct ft_call *call)
         query = host->printf(call, "%s%ssite_id=%s", query, *query ? "&" : "", mist_escape(call, st->site_id));
     id = mist_escape(call, scope[0] == 's' ? st->site_id : mist_of(call)->org);
     path = host->printf(call, "/%s/%s%s%s%s", scope, id, scope[0] == 's' ? table->site : table->org, *query ? "?" : "", query);
-    if (table->absent_is_empty)
+    if (table->whole)
+        mist_get_any(call, whole_here, "%s", path);
+    else if (table->absent_is_empty)
         mist_list_if_there(call, max, table_here, "%s", path);
     else
         mist_list(call, max, table_here, "%s", path);

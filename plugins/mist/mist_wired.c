@@ -94,7 +94,7 @@ MIST_TABLE(nac_start, nac_table)
 
 const struct ft_action mist_nac_clients = {
     MIST_READ(nac_start),
-    .name = "nac_clients", .summary = "what Mist Access Assurance decided about clients: permitted or denied, by which rule, into which VLAN",
+    .name = "nac_clients", .summary = "what Mist Access Assurance decided about clients: permitted or denied, by which rule, which VLAN",
     .params_schema = MIST_PARAMS("", MIST_SITE "," MIST_WINDOW("1d") "," MIST_LIMIT("200", "5000") "," MIST_CLIENT "," NAC_FILTERS ","
         JSON("status": {"type": "string", "enum": ["permitted", "session_started", "session_ended", "denied"], "description": "only these"})),
     .result_schema = MIST_OBJ(MIST_LISTED("clients", NAC_FIELDS(MIST_PROPERTY) MIST_P_TIME("timestamp", "when it was seen last"), "newest first") ","

@@ -23,6 +23,35 @@ static const struct { const char *sample, *action, *params, *first, *second; con
     { "rest-sle-capacity-impact-summary.json", "sle_impact", "{'site': '" SITE "', 'metric': 'capacity'}", "/impact-summary?duration=1d", NULL, "worst.ap", "ap43-off.lab" },
     { "rest-synthetic-test-status.json", "synthetic_test_status", "{'device': '" AP_ID "', 'site': '" SITE "'}", "/synthetic_test", NULL, "type", "speedtest" },
     { "rest-rrm-considerations.json", "channel_scores", "{'device': '" AP_ID "', 'site': '" SITE "', 'band': '5'}", "/band/5", NULL, "channels.0.other_ssid", "Rivendell5G" },
+    { "rest-clients-search.json", "client_search", "{}", "/clients/search?duration=1w&limit=100", NULL, "clients.0.mac", "bcd074000000" },
+    { "rest-clients-events-search-shape.json", "client_event_search", "{'site': '" SITE "'}", "/clients/events/search?duration=1h&limit=1000", NULL, "events.0.band", "24" },
+    { "rest-wired-clients-search.json", "wired_clients", "{'site': '" SITE "'}", "/wired_clients/search?duration=1d&limit=200", NULL, "clients.0.hostname", "ITS-VMMT0-D1N02" },
+    { "rest-nac-client-events-search.json", "nac_events", "{'site': '" SITE "'}", "/nac_clients/events/search?duration=1d&limit=200", NULL, "events.0.type", "NAC_CLIENT_PERMIT" },
+    { "rest-fast-roam-events.json", "client_roams", "{'site': '" SITE "'}", "/events/fast_roam?duration=1d&limit=1000", "{'results': []}", "roams.0.kind", "CLIENT_AUTHENTICATED_11R" },
+    { "rest-device-ap-config.json", "device_config", "{'site': '" SITE "', 'device': '" AP_ID "'}", "/devices/" AP_ID, NULL, "type", "ap" },
+    { "rest-config-history.json", "device_config_history", "{'site': '" SITE "', 'device': '" AP_ID "'}", "&limit=100", NULL, "configurations.0.ssids.0", "test24" },
+    { "rest-device-versions.json", "firmware_versions", "{'site': '" SITE "'}", "/devices/versions?type=ap", NULL, "stable.AP41", "v0.1.543" },
+    { "rest-site-upgrade-status.json", "firmware_upgrade_status", "{'site': '" SITE "', 'upgrade_id': 'x'}", "/devices/upgrade/x", NULL, "version", "0.14.29633" },
+    { "rest-site-upgrades-list.json", "firmware_upgrades", "{'site': '" SITE "'}", "/devices/upgrade", NULL, "upgrades.0.strategy", "big_bang" },
+    { "rest-stats-ports-search.json", "switch_ports", "{'site': '" SITE "'}", "/stats/ports/search?device_type=switch&limit=1000", NULL, "ports.0.neighbor_name", "CORP-D-SW-2" },
+    { "rest-jsi-inventory-search.json", "eol", "{}", "/jsi/inventory/search?limit=1000", NULL, "devices.0.suggested_version", "Latest 21.4R3-Sx" },
+    { "rest-spectrum-running.json", "spectrum", "{'site': '" SITE "'}", "/analyze_spectrum", NULL, "current.band", "5" },
+    { "rest-site-ap-channels.json", "ap_channels", "{'site': '" SITE "'}", "/devices/ap_channels", NULL, "country", "US" },
+    { "rest-rogue-details.json", "rogue_info", "{'site': '" SITE "', 'bssid': 'd897ba76b5aa'}", "/rogues/d897ba76b5aa", NULL, "manufacture", "Intel Corporate" },
+    { "rest-sle-metrics.json", "sle_metrics", "{'site': '" SITE "'}", "/metrics", NULL, "supported.0", "coverage" },
+    { "rest-sle-capacity-classifier-wifi-interference.json", "sle_classifier", "{'site': '" SITE "', 'metric': 'capacity', 'classifier': 'wifi-interference'}", "/summary?duration=1d", NULL, "metric", "capacity" },
+    { "rest-sle-impacted-users.json", "sle_impacted", "{'site': '" SITE "', 'metric': 'capacity'}", "/impacted-users?duration=1d", NULL, "impacted.0.ssid", "lab" },
+    { "rest-sle-coverage-threshold.json", "sle_threshold", "{'site': '" SITE "', 'metric': 'capacity'}", "/threshold", NULL, "unit", "dBm" },
+    { "rest-org-sites-sle-wifi.json", "sle_sites", "{}", "/insights/sites-sle?duration=1d&sle=wifi&limit=500", NULL, "sites.0.worst", "ap-health" },
+    { "rest-suppressed-alarms.json", "alarm_suppressed", "{}", "/alarmtemplates/suppress", NULL, "suppressed.0.scope", "site" },
+    { "rest-troubleshoot.json", "marvis", "{'site': '" SITE "'}", "&site_id=" SITE, NULL, "first_reason", "slow association" },
+    { "rest-device-events-search.json", "system_events", "{'site': '" SITE "'}", "/events/system/search?duration=1d&limit=200", NULL, "events.0.mac", "5c5b351e13b5" },
+    { "rest-pcaps-list.json", "pcaps", "{'site': '" SITE "'}", "/pcaps?duration=1d&limit=100", "{'results': []}", "captures.0.type", "new_assoc" },
+    { "const-alarm-defs.json", "catalogue", "{'name': 'alarm_defs', 'has': 'device_down'}", "/const/alarm_defs", NULL, "items.0.severity", "warn" },
+    { "const-device-events.json", "catalogue", "{'name': 'device_events', 'has': 'AP_CONFIGURED'}", "/const/device_events", NULL, "items.0.key", "AP_CONFIGURED" },
+    { "const-insight-metrics.json", "catalogue", "{'name': 'insight_metrics', 'has': 'num_clients'}", "/const/insight_metrics", NULL, "items.0.key", "num_clients" },
+    { "const-webhook-topics.json", "catalogue", "{'name': 'webhook_topics', 'has': 'alarms'}", "/const/webhook_topics", NULL, "items.0.key", "alarms" },
+    { "rest-insight-metric-shape.json", "insight", "{'site': '" SITE "', 'metric': 'bytes'}", "/insights/bytes?duration=1d", NULL, "metric", "bytes" },
 };
 
 Test(samples, are_read_as_they_are)
@@ -38,6 +67,8 @@ Test(samples, are_read_as_they_are)
         if (samples[i].second) {      /* what its `next` leads to */
             ANSWER(f, "limit=200&token=001a0010000000120010000005005880ec18000004776c616e007fffffeb067ab8e29c1d659b6a7c8cf698bf81490003", samples[i].second);
             ANSWER(f, "&type=others", samples[i].second);
+            ANSWER(f, "token=AAAAEgAIAAVVJh4hF8AAAARzc2lkAH%2F%2F%2F%2F0%3D", samples[i].second);
+            ANSWER(f, "/pcaps?start=1461099816&search_after=%5B1694537121217%5D&limit=100&end=1461089816", samples[i].second);
         }
         ANSWER(f, "/sle/site/" SITE "/metrics", "{'enabled': ['capacity']}");
         ANSWER(f, "/stats/devices/" AP_ID, "{'type': 'ap', 'name': 'Phoenix'}");
@@ -173,6 +204,75 @@ Test(odd_answers, are_survived, .timeout = 110)
             const struct fake_result *r = fake_run(f, calls[i].action, calls[i].entry, calls[i].params, calls[i].receipt);
             cr_expect(r->ok || strlen(r->error) > 10, "%s %s with %s", calls[i].action, calls[i].entry, bodies[b]);
             cr_expect(r->ok || !strstr(r->error, "schema"), "%s %s with %s: %s", calls[i].action, calls[i].entry, bodies[b], r->error);
+            fake_host_free(f);
+        }
+    }
+}
+
+/* The same for the further actions, with the oddest of the bodies. */
+static const struct { const char *action, *entry, *params, *receipt; } more_calls[] = {
+    { "client_search", "run", "{}" }, { "client_event_search", "run", "{" P_SITE "}" }, { "client_event_count", "run", "{}" }, { "client_roams", "run", "{" P_SITE "}" },
+    { "wired_clients", "run", "{}" }, { "nac_clients", "run", "{}" }, { "nac_events", "run", "{}" }, { "client_blocklist", "run", "{}" },
+    { "device_config", "run", "{" P_AP "}" }, { "device_config_cmd", "run", "{" P_SW "}" }, { "device_config_status", "run", "{" P_AP "}" }, { "device_config_history", "run", "{" P_AP "}" },
+    { "switch_ports", "run", "{}" }, { "discovered_switches", "run", "{" P_SITE "}" }, { "eol", "run", "{}" }, { "firmware_versions", "run", "{'version': 'x'}" },
+    { "firmware_upgrades", "run", "{" P_SITE "}" }, { "firmware_upgrade_status", "run", "{" P_SITE ", 'upgrade_id': 'x'}" }, { "synthetic_tests", "run", "{" P_SITE "}" },
+    { "spectrum", "run", "{" P_SITE "}" }, { "rf_neighbors", "run", "{" P_SITE ", 'band': '5'}" }, { "ap_channels", "run", "{" P_SITE "}" }, { "rogue_clients", "run", "{" P_SITE "}" },
+    { "rogue_events", "run", "{" P_SITE "}" }, { "rogue_info", "run", "{" P_SITE ", 'bssid': 'd897ba76b5aa'}" }, { "sle_metrics", "run", "{" P_SITE "}" },
+    { "sle_classifiers", "run", "{" P_SITE ", 'metric': 'x'}" }, { "sle_classifier", "run", "{" P_SITE ", 'metric': 'x', 'classifier': 'x'}" },
+    { "sle_impacted", "run", "{" P_SITE ", 'metric': 'x'}" }, { "sle_histogram", "run", "{" P_SITE ", 'metric': 'x'}" }, { "sle_threshold", "run", "{" P_SITE ", 'metric': 'x'}" },
+    { "sle_sites", "run", "{}" }, { "insight", "run", "{" P_SITE ", 'metric': 'x'}" }, { "alarm_count", "run", "{}" }, { "alarm_suppressed", "run", "{}" }, { "alarm_templates", "run", "{}" },
+    { "marvis", "run", "{" P_SITE "}" }, { "catalogue", "run", "{'name': 'alarm_defs'}" }, { "alarms", "run", "{'names': true}" }, { "system_events", "run", "{}" }, { "webhooks", "run", "{}" },
+    { "webhook_deliveries", "run", "{'webhook': 'x'}" }, { "pcaps", "run", "{" P_SITE "}" }, { "pcap_status", "run", "{" P_SITE "}" }, { "pcap_download", "run", "{" P_SITE "}" },
+    { "templates", "run", "{'kind': 'rf'}" }, { "template", "run", "{'kind': 'rf', 'template': 'x'}" }, { "config_export", "run", "{" P_SITE "}" }, { "config_export", "run", "{}" },
+    { "client_disconnect_many", "plan", "{" P_SITE ", 'ssid': 'x'}" }, { "guest_unauthorize", "plan", "{" P_SITE ", 'mac': '" CLIENT "'}" }, { "client_block", "plan", "{'mac': '" CLIENT "'}" },
+    { "ap_restart_many", "plan", "{" P_SITE ", 'devices': ['x']}" }, { "device_config_update", "plan", "{" P_AP ", 'changes': {'x': 1}}" }, { "ap_radio", "plan", "{" P_AP ", 'band': '5', 'channel': 1}" },
+    { "firmware_upgrade", "plan", "{" P_SITE ", 'version': 'y'}" }, { "firmware_upgrade", "run", "{" P_SITE ", 'version': 'y', 'force': true}" },
+    { "firmware_upgrade_cancel", "plan", "{" P_SITE ", 'upgrade_id': 'x'}" }, { "inventory_assign", "plan", "{" P_SITE ", 'devices': ['" AP_MAC "']}" },
+    { "inventory_unassign", "run", "{'devices': ['" AP_MAC "']}" }, { "device_replace", "plan", "{" P_AP ", 'spare': '" AP_MAC "'}" }, { "radio_reset", "plan", "{" P_SITE ", 'bands': ['5']}" },
+    { "spectrum_start", "plan", "{" P_SITE ", 'band': '5'}" }, { "rogue_approve", "plan", "{" P_SITE ", 'ssid': 'x'}" }, { "rogue_deauth", "plan", "{" P_SITE ", 'bssid': '" AP_MAC "', 'kind': 'lan'}" },
+    { "pcap_start", "run", "{" P_SITE ", 'type': 'wireless'}" }, { "pcap_stop", "plan", "{" P_SITE "}" }, { "alarms_ack", "plan", "{}" }, { "alarm_suppress", "plan", "{}" },
+    { "alarm_unsuppress", "plan", "{}" }, { "wlan_psk", "plan", "{" P_SITE ", 'wlan': 'x', 'psk': 'longenough'}" }, { "wlan_create", "plan", "{" P_SITE ", 'ssid': 'y', 'auth': 'open'}" },
+    { "wlan_disable", "plan", "{" P_SITE ", 'wlan': 'x'}" }, { "template_update", "plan", "{'kind': 'rf', 'template': 'x', 'changes': {'x': 1}}" },
+    { "radio_reset", "undo", "{" P_SITE ", 'bands': ['5']}", "{'site_id': 's', 'manual': [7, {'device_id': 'd', 'radio_config': {}}]}" },
+    { "client_block", "probe", "{'mac': '" CLIENT "'}", "{'mac': '" CLIENT "'}" }, { "firmware_upgrade", "probe", "{" P_SITE ", 'version': 'y'}", "{'site_id': 's', 'version': 7}" },
+    { "wlan_create", "probe", "{" P_SITE ", 'ssid': 'y', 'auth': 'open'}", "{'site_id': 's', 'ssid': 'x'}" }, { "pcap_start", "probe", "{" P_SITE ", 'type': 'wireless'}", "{'site_id': 's'}" },
+    { "device_replace", "probe", "{" P_AP ", 'spare': '" AP_MAC "'}", "{'site_id': 's', 'inventory_mac': '" AP_MAC "'}" },
+};
+
+#define MORE(v) "'version': " v ", 'model': " v ", 'start_time': " v ", 'started_time': " v ", 'duration': " v ", 'targets': " v ", 'counts': " v ", 'target_version': " v ", 'rules': " v \
+    ", 'neighbors': " v ", 'fft_samples': " v ", 'channel_usage': " v ", 'data': " v ", 'users': " v ", 'cli': " v ", 'config_push_policy': " v ", 'radio_config': " v ", 'rogue': " v \
+    ", 'blacklist_url': " v ", 'pcap_url': " v ", 'topics': " v ", 'key': " v ", 'classifier': " v ", 'count': " v ", 'modified_time': " v ", 'expire_time': " v ", 'scope': " v ", 'ap': " v
+#define MORE_ODD(v) "{" MORE(v) ", " ODD_MEMBERS(v) "}", "{'results': [{" MORE(v) ", " ODD_MEMBERS(v) "}]}", "[{" MORE(v) ", " ODD_MEMBERS(v) "}]"
+static const char *const more_bodies[] = {
+    "[]", "7", "{'results': [1, null, []]}", MORE_ODD("null"), MORE_ODD("1e300"), MORE_ODD("[{'x': {'x': null}}, [7]]"),
+};
+
+Test(odd_answers, are_survived_by_further_actions, .timeout = 110)
+{
+    for (size_t i = 0; i < ARRAY_LEN(more_calls); i++) {
+        for (size_t b = 0; b < ARRAY_LEN(more_bodies); b++) {
+            struct fake_host *f = mist_host();
+
+            FAKE_HTTP(f, .status = 200, .body = more_bodies[b]);
+            const struct fake_result *r = fake_run(f, more_calls[i].action, more_calls[i].entry, more_calls[i].params, more_calls[i].receipt);
+            cr_expect(r->ok || strlen(r->error) > 10, "%s %s with %s", more_calls[i].action, more_calls[i].entry, more_bodies[b]);
+            cr_expect(r->ok || !strstr(r->error, "schema"), "%s %s with %s: %s", more_calls[i].action, more_calls[i].entry, more_bodies[b], r->error);
+            fake_host_free(f);
+        }
+    }
+}
+
+Test(odd_answers, every_request_of_further_actions_may_fail)
+{
+    for (size_t i = 0; i < ARRAY_LEN(more_calls); i++) {
+        static const struct { int status; enum ft_class fault; } ends[] = { { 500, 0 }, { 0, FT_TIMEOUT } };
+
+        for (size_t e = 0; e < ARRAY_LEN(ends); e++) {
+            struct fake_host *f = mist_host();
+
+            FAKE_HTTP(f, .status = ends[e].status, .fault = ends[e].fault, .why = "no route", .body = ends[e].status ? "{}" : NULL);
+            const struct fake_result *r = fake_run(f, more_calls[i].action, more_calls[i].entry, more_calls[i].params, more_calls[i].receipt);
+            cr_expect(!r->ok && *r->error, "%s %s, end %zu", more_calls[i].action, more_calls[i].entry, e);
             fake_host_free(f);
         }
     }

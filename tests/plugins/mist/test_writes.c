@@ -9,11 +9,34 @@
 #define WLANS "[{'id': 'w1', 'ssid': 'staff', 'for_site': true, 'bands': ['5']}, {'id': 'w2', 'ssid': 'corp', 'template_id': 't1'}, {'id': 'w3', 'ssid': 'guest', 'for_site': true}," \
     "{'id': 'w4', 'ssid': 'guest', 'for_site': true}]"
 
+#define STORE "https://store.test/blacklist"
+
+static void more_world(struct fake_host *f)
+{
+    ANSWER(f, "/alarms/search?duration=1d&limit=1000", "{'results': [{'id': 'al1', 'severity': 'info'}, {'id': 'al2', 'acked': true, 'severity': 'info'}, {'id': 'al3', 'severity': 'warn'}]}");
+    ANSWER(f, "/alarmtemplates/suppress", "{'results': [{'scope': 'site', 'site_id': '" OTHER_SITE "', 'expire_time': 9999999999}]}");
+    ANSWER(f, "/orgs/" ORG "/setting", "{'blacklist_url': '" STORE "'}");
+    FAKE_HTTP(f, .method = "GET", .url = STORE, .status = 200, .body = "{'macs': ['18-65-90-de-f4-c6']}");
+    ANSWER(f, "/stats/devices?type=ap&status=all&limit=1000", "[{'id': '" AP_ID "', 'mac': '" AP_MAC "', 'name': 'ap-3f-12', 'type': 'ap', 'status': 'connected', 'model': 'AP43', 'version': '1', 'num_clients': 24},"
+        "{'id': 'ap2', 'mac': '5c5b35000002', 'name': 'ap-2', 'status': 'disconnected', 'model': 'AP43', 'version': '2', 'num_clients': 3}]");
+    ANSWER(f, "/devices/versions?type=ap", "[{'model': 'AP43', 'version': '2'}]");
+    ANSWER(f, "/devices/upgrade/u1", "{'id': 'u1', 'status': 'upgrading'}");
+    ANSWER(f, "/devices/upgrade/u2", "{'id': 'u2', 'status': 'completed'}");
+    ANSWER(f, "/devices?type=ap&limit=1000", "[{'id': '" AP_ID "', 'name': 'ap-3f-12', 'radio_config': {'band_5': {'channel': 44, 'power': null}}}, {'id': 'ap2', 'radio_config': {'band_5': {'channel': null}}}]");
+    ANSWER(f, "/sites/" SITE "/devices/" AP_ID, "{'id': '" AP_ID "', 'radio_config': {'band_24': {'power': 5}}, 'led': {'enabled': true}}");
+    ANSWER(f, "/analyze_spectrum", "{}");
+    ANSWER(f, "/pcaps/capture", "{}");
+    ANSWER(f, "/insights/rogues?duration=1d&type=lan&limit=1000", "{'results': [{'bssid': 'd8-97-ba-76-b5-aa', 'ssid': 'evil'}]}");
+    ANSWER(f, "/rftemplates?limit=1000", "[{'id': 't1', 'name': 'offices', 'band_5': {'bandwidth': 80}}]");
+    ANSWER(f, "/rftemplates/t1", "{'id': 't1', 'name': 'offices', 'band_5': {'bandwidth': 80}}");
+    ANSWER(f, "/wlans", "[{'id': 'w1', 'ssid': 'staff'}]");
+    ANSWER(f, "/orgs/" ORG "/inventory?limit=1000", "[{'id': '" AP_ID "', 'mac': '" AP_MAC "', 'name': 'ap-3f-12', 'type': 'ap', 'site_id': '" SITE "'}, {'mac': '5c5b35000099', 'type': 'ap', 'site_id': null},"
+        "{'id': '" SW_ID "', 'mac': '" SW_MAC "', 'name': 'sw-3', 'type': 'switch', 'site_id': '" SITE "'}]");
+}
+
 static void world(struct fake_host *f)
 {
     ANSWER(f, "/orgs/" ORG "/sites?limit=1000", "[{'id': '" SITE "', 'name': 'HQ'}]");
-    ANSWER(f, "/orgs/" ORG "/inventory?limit=1000", "[{'id': '" AP_ID "', 'mac': '" AP_MAC "', 'name': 'ap-3f-12', 'type': 'ap', 'site_id': '" SITE "'},"
-        "{'id': '" SW_ID "', 'mac': '" SW_MAC "', 'name': 'sw-3', 'type': 'switch', 'site_id': '" SITE "'}]");
     ANSWER(f, "/stats/devices/" AP_ID, AP_UP);
     ANSWER(f, "/stats/devices/" SW_ID, SW_UP);
     ANSWER(f, "/stats/devices?type=ap&limit=1000", "[" AP_UP ", {'mac': '5c5b35000002', 'radio_stat': {'band_5': {'num_clients': 3}}}]");
@@ -24,9 +47,10 @@ static void world(struct fake_host *f)
     ANSWER(f, "/alarms/search?duration=30d&limit=1000", "{'results': [{'id': 'al1', 'type': 'device_down', 'acked': false}, {'id': 'al2', 'acked': true}]}");
     ANSWER(f, "/wlans/derived?resolve=true", WLANS);
     ANSWER(f, "/wlans/w1", "{'id': 'w1', 'ssid': 'staff', 'band_steer': false, 'max_idletime': 1800, 'auth': {'type': 'psk', 'psk': 'hush-hush'}}");
-    ANSWER(f, "/stats/clients?limit=1000", "[{'wlan_id': 'w1'}, {'wlan_id': 'w1'}, {'wlan_id': 'w2'}]");
-    ANSWER(f, "/setting", "{'rogue': {'enabled': false}, 'config_auto_revert': false, 'switch_mgmt': {'root_password': 'hush-hush'}}");
-    FAKE_HTTP(f, .method = "POST", .status = 200);
+    ANSWER(f, "/stats/clients?limit=1000", "[{'wlan_id': 'w1', 'mac': 'aabbccddeeff', 'ssid': 'staff'}, {'wlan_id': 'w1'}, {'wlan_id': 'w2'}]");
+    ANSWER(f, "/sites/" SITE "/setting", "{'rogue': {'enabled': false}, 'config_auto_revert': false, 'switch_mgmt': {'root_password': 'hush-hush'}}");
+    more_world(f);
+    FAKE_HTTP(f, .method = "POST", .status = 200, .body = "{'upgrade_id': 'u9'}");
     FAKE_HTTP(f, .method = "PUT", .status = 200, .body = "{}");
     FAKE_HTTP(f, .method = "DELETE", .status = 200);
 }
@@ -54,6 +78,45 @@ static const struct { const char *action, *params, *method, *url, *body; int use
     { "wlan_update", "{'site': 'HQ', 'wlan': 'staff', 'changes': {'band_steer': true}}", "PUT", "/sites/" SITE "/wlans/w1", "{'band_steer':true}", 2, true },
     { "site_setting_update", "{'site': 'HQ', 'changes': {'rogue': {'enabled': true}, 'vars': {'a': 'b'}}}", "PUT", "/sites/" SITE "/setting",
       "{'rogue':{'enabled':true},'vars':{'a':'b'}}", -1, true },
+    /* clients */
+    { "client_disconnect_many", "{'site': 'HQ', 'ssid': 'staff'}", "POST", "/sites/" SITE "/clients/disconnect", "['aabbccddeeff']", 1, false },
+    { "guest_unauthorize", "{'site': 'HQ', 'mac': '" CLIENT "'}", "POST", "/sites/" SITE "/clients/" CLIENT "/unauthorize", NULL, 1, false },
+    /* devices */
+    { "device_reprovision", "{'device': 'sw-3'}", "POST", "/sites/" SITE "/devices/" SW_ID "/reprovision", NULL, -1, false },
+    { "switch_snapshot", "{'device': 'sw-3'}", "POST", "/sites/" SITE "/devices/" SW_ID "/snapshot", NULL, 0, false },
+    { "stats_poll", "{'device': 'sw-3'}", "POST", "/sites/" SITE "/devices/" SW_ID "/poll_stats", NULL, 0, false },
+    { "device_support", "{'device': 'sw-3'}", "POST", "/sites/" SITE "/devices/" SW_ID "/support", "{'info':'full'}", 0, false },
+    { "port_clear_bpdu", "{'device': 'sw-3', 'port': 'ge-0/0/12'}", "POST", "/sites/" SITE "/devices/" SW_ID "/clear_bpdu_error", "{'port':'ge-0/0/12','ports':['ge-0/0/12']}", 0, false },
+    { "port_clear_macs", "{'device': 'sw-3', 'port': 'ge-0/0/12'}", "POST", "/sites/" SITE "/devices/" SW_ID "/clear_macs", "{'ports':['ge-0/0/12.0']}", 0, false },
+    { "ap_restart_many", "{'site': 'HQ', 'devices': ['ap-3f-12', '5c:5b:35:00:00:02']}", "POST", "/sites/" SITE "/devices/restart", "{'device_ids':['" AP_ID "']}", 24, false },
+    { "device_config_update", "{'device': 'ap-3f-12', 'changes': {'led': {'enabled': false}}}", "PUT", "/sites/" SITE "/devices/" AP_ID, "{'led':{'enabled':false}}", 24, true },
+    { "ap_radio", "{'device': 'ap-3f-12', 'band': '5', 'channel': 44}", "PUT", "/sites/" SITE "/devices/" AP_ID, "{'radio_config':{'band_24':{'power':5},'band_5':{'channel':44}}}", 20, true },
+    { "firmware_upgrade", "{'site': 'HQ', 'version': '2'}", "POST", "/sites/" SITE "/devices/upgrade", "{'device_ids':['" AP_ID "'],'version':'2','strategy':'canary','force':false}", 24, true },
+    { "firmware_upgrade_cancel", "{'site': 'HQ', 'upgrade_id': 'u1'}", "POST", "/sites/" SITE "/devices/upgrade/u1/cancel", NULL, -1, false },
+    { "inventory_assign", "{'site': 'HQ', 'devices': ['5C:5B:35:00:00:99']}", "PUT", "/orgs/" ORG "/inventory", "{'op':'assign','macs':['5c5b35000099'],'site_id':'" SITE "'}", -1, true },
+    { "inventory_unassign", "{'devices': ['" AP_MAC "']}", "PUT", "/orgs/" ORG "/inventory", "{'op':'unassign','macs':['" AP_MAC "']}", -1, true },
+    { "device_replace", "{'device': 'ap-3f-12', 'spare': '5c5b35000099'}", "POST", "/orgs/" ORG "/inventory/replace", "{'site_id':'" SITE "','mac':'" AP_MAC "','inventory_mac':'5c5b35000099'}", -1, true },
+    /* radio */
+    { "radio_reset", "{'site': 'HQ', 'bands': ['5']}", "POST", "/sites/" SITE "/devices/reset_radio_config", "{'bands':['5'],'force':false}", -1, true },
+    { "spectrum_start", "{'site': 'HQ', 'band': '5', 'device': 'ap-3f-12'}", "POST", "/sites/" SITE "/analyze_spectrum", "{'band':'5','duration':300,'format':'json','device_id':'" AP_ID "'}", -1, true },
+    { "rogue_approve", "{'site': 'HQ', 'bssid': 'd8:97:ba:76:b5:aa'}", "PUT", "/sites/" SITE "/setting", "{'rogue':{'enabled':false,'whitelisted_bssids':['d8:97:ba:76:b5:aa']}}", -1, true },
+    { "rogue_deauth", "{'site': 'HQ', 'bssid': 'd8:97:ba:76:b5:aa', 'kind': 'lan'}", "POST", "/sites/" SITE "/rogues/d897ba76b5aa/deauth_clients", NULL, -1, false },
+    { "pcap_start", "{'site': 'HQ', 'type': 'client', 'mac': '" CLIENT "', 'duration_s': 60}", "POST", "/sites/" SITE "/pcaps/capture",
+      "{'type':'client','duration':60,'max_pkt_len':512,'num_packets':1024,'client_mac':'" CLIENT "'}", 0, true },
+    { "pcap_start", "{'site': 'HQ', 'type': 'wired', 'device': 'ap-3f-12', 'tcpdump_expression': 'port 67'}", "POST", "/sites/" SITE "/pcaps/capture",
+      "{'type':'wired','duration':600,'max_pkt_len':512,'num_packets':1024,'tcpdump_expression':'port 67','ap_mac':'" AP_MAC "','format':'pcap'}", 0, true },
+    /* alarms and the rest */
+    { "alarms_ack", "{'site': 'HQ', 'severity': 'info', 'note': 'seen'}", "POST", "/sites/" SITE "/alarms/ack", "{'alarm_ids':['al1'],'note':'seen'}", 0, true },
+    { "alarms_ack", "{}", "POST", "/orgs/" ORG "/alarms/ack", "{'alarm_ids':['al1','al3']}", 0, true },
+    { "alarm_suppress", "{'site': 'HQ', 'duration_s': 7200}", "POST", "/orgs/" ORG "/alarmtemplates/suppress", "{'scope':'site','applies':{'site_ids':['" SITE "']},'duration':7200}", 0, true },
+    { "alarm_unsuppress", "{'site': '" OTHER_SITE "'}", "POST", "/orgs/" ORG "/alarmtemplates/suppress", "{'scope':'site','applies':{'site_ids':['" OTHER_SITE "']},'duration':0}", 0, false },
+    { "webhook_ping", "{'webhook': 'h1'}", "POST", "/orgs/" ORG "/webhooks/h1/ping", NULL, 0, false },
+    /* configuration */
+    { "wlan_disable", "{'site': 'HQ', 'wlan': 'staff'}", "PUT", "/sites/" SITE "/wlans/w1", "{'enabled':false}", 2, true },
+    { "wlan_enable", "{'site': 'HQ', 'wlan': 'staff'}", "PUT", "/sites/" SITE "/wlans/w1", "{'enabled':true}", 2, true },
+    { "wlan_create", "{'site': 'HQ', 'ssid': 'event', 'auth': 'psk', 'psk': 'hush-hush-2', 'vlan_id': 120}", "POST", "/sites/" SITE "/wlans",
+      "{'ssid':'event','vlan_id':120,'enabled':true,'vlan_enabled':true,'auth':{'type':'psk','psk':'hush-hush-2'}}", 0, true },
+    { "template_update", "{'kind': 'rf', 'template': 'offices', 'changes': {'band_5': {'bandwidth': 40}}}", "PUT", "/orgs/" ORG "/rftemplates/t1", "{'band_5':{'bandwidth':40}}", -1, true },
 };
 
 static char *quoted(const char *text)
@@ -94,7 +157,8 @@ Test(writes, send_what_they_planned)
         cr_expect_str_eq(fake_str(write_in(r->requests), "method"), writes[i].method, "%s", writes[i].action);
         cr_expect_str_eq(fake_str(write_in(r->requests), "body") ? fake_str(write_in(r->requests), "body") : "", body, "%s", writes[i].action);
         cr_expect(fake_int(write_in(r->requests), "flags") & FT_HTTP_WRITE, "%s", writes[i].action);
-        same_as_planned(plan, write_in(r->requests), writes[i].action);
+        if (!strstr(body, "hush"))               /* a plan does not show secrets */
+            same_as_planned(plan, write_in(r->requests), writes[i].action);
         cr_expect(is_true_at(r->result, "changed"), "%s", writes[i].action);
         if (receipt)
             cr_expect(r->kept == NULL, "%s: the plan's receipt is in the journal already", writes[i].action);
