@@ -82,7 +82,8 @@ static bool is_error_line(const char *line, size_t len)
     if (begins(line, len, "terminal:") && memmem(line, len, "error", 5))
         return true;
     return begins(line, len, "error:") || begins(line, len, "load complete (") || begins(line, len, "syntax error") || begins(line, len, "unknown command")
-        || begins(line, len, "missing argument") || begins(line, len, "% ") || begins(line, len, "command authorization failed");
+        || begins(line, len, "missing argument") || begins(line, len, "% ") || begins(line, len, "%No ") || begins(line, len, "%Error")
+        || begins(line, len, "command authorization failed");
 }
 
 bool cli_error(const char *output, char *text, size_t size, enum ft_class *ret_class)
@@ -325,6 +326,56 @@ bool commit_pending(const char *log, const char *comment, bool *ret_ours)
     len = next ? (size_t)(next - newest) : strlen(newest);
     *ret_ours = memmem(newest, len, comment, strlen(comment)) != NULL;
     return memmem(newest, strcspn(newest, "\n"), "rollback in", strlen("rollback in")) != NULL;
+}
+
+/* The next commit of the log: its first line, and how long it is with what belongs to it. */
+static const char *next_commit(const char *at, size_t *ret_len)
+{
+    const char *end;
+
+    while (*at && !isdigit((unsigned char)*at))
+        at += strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n');
+    if (!*at)
+        return NULL;
+    end = at + strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n');
+    while (*end && !isdigit((unsigned char)*end))
+        end += strcspn(end, "\n") + (end[strcspn(end, "\n")] == '\n');
+    *ret_len = (size_t)(end - at);
+    return at;
+}
+
+unsigned commit_depth(const char *log, const char *comment)
+{
+    unsigned at = 0, depth = 0;
+    size_t len;
+
+    for (const char *c = next_commit(log, &len); c; c = next_commit(c + len, &len), at++) {
+        if (memmem(c, len, comment, strlen(comment)))
+            depth = at + 1;
+        else if (at > 0 || len > strcspn(c, "\n") + 1 || memmem(c, len, "rollback in", 11) || memmem(c, len, "via other", 9))
+            break;                                 /* "by root via other": the switch itself, taking back what was not confirmed */
+    }
+    return depth;
+}
+
+/* "  fettle-7f3c-1  pendingCommitTimer  fettle  vty5"; a '*' in front marks the session that one is in. */
+bool eos_pending(const char *table, char *ret_name, size_t size)
+{
+    while (*table) {
+        size_t len = strcspn(table, "\n"), n;
+        const char *words[6];
+        char buffer[256];
+
+        n = cli_words(table, len, buffer, sizeof(buffer), words, 6);
+        if (n > 1 && strcmp(words[0], "*") == 0)
+            memmove(words, words + 1, --n * sizeof(*words));
+        if (n > 1 && strcasecmp(words[1], "pendingCommitTimer") == 0) {
+            snprintf(ret_name, size, "%s", words[0]);
+            return true;
+        }
+        table += len + (table[len] == '\n');
+    }
+    return false;
 }
 
 /* ---- Numbers and words ---- */

@@ -39,6 +39,14 @@ bool set_value(const char *config, const char *path, char *ret, size_t size);
 /* Is the newest commit still waiting for its confirmation? *ret_ours: its comment has `comment` in it. */
 bool commit_pending(const char *log, const char *comment, bool *ret_ours);
 
+/* How many commits back the configuration lies that there was before the newest commits of this comment: a number for rollback. A commit without a comment
+ * in front of them is their confirmation. 0: others committed since, or there are none. */
+unsigned commit_depth(const char *log, const char *comment);
+
+/* ---- EOS: show configuration sessions ---- */
+/* The session whose commit waits for its confirmation; false: none. */
+bool eos_pending(const char *table, char *ret_name, size_t size);
+
 /* ---- numbers and words ---- */
 json_int_t cli_speed_mbps(const char *text);                  /* "1000mbps", "10Gbps", "a-1000", "a-10G"; 0: unknown */
 bool cli_mac(const char *text, char ret[18]);                 /* any notation, to lower case with colons */

@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 #include "cli.h"
+#include "config.h"
+#include "dialect.h"
 #include "op.h"
 
 #define MAX_PARTS (MAX_COMMANDS - 1)             /* and one command for the commits */
@@ -180,17 +182,16 @@ static json_t *changes_of(const struct sw *st, const json_t *lines, const json_t
 
 /* ---- The action ---- */
 
-static json_t *receipt_of(const struct sw *st, const json_t *parts)
+static json_t *receipt_of(struct ft_call *call, const struct sw *st, const json_t *parts)
 {
-    return json_pack("{s:s, s:O?}", "device", st->name, "parts", parts);
+    return json_pack("{s:s, s:O?, s:s*}", "device", st->name, "parts", parts, "session", st->vendor == &vendor_eos ? change_session(call) : NULL);
 }
 
 static void applied(struct ft_call *call)
 {
     const struct sw *st = host->state(call);
-    bool changed = (st->diff && *st->diff) || st->continues;
 
-    sw_done(call, json_pack("{s:b, s:s, s:s}", "changed", changed, "device", st->name, "diff", st->diff ? st->diff : ""));
+    sw_done(call, config_result(call, (st->diff && *st->diff) || st->continues));
 }
 
 static void kept(struct ft_call *call)
@@ -201,26 +202,23 @@ static void kept(struct ft_call *call)
 static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *changes)
 {
     struct ft_err err = { 0 };
-    bool nothing = parts && json_array_size(changes) == 0 && !st->continues;
+    bool nothing = parts && json_array_size(changes) == 0 && (!st->continues || st->change.later);
     const json_t *saved = st->continues ? host->receipt(call) : NULL;
     json_t *plan;
 
-    if (st->foreign && st->phase != PHASE_PROBE) {
-        sw_fail(call, FT_CONFLICT, "a commit of somebody else waits for its confirmation on %s: a change now would confirm it. Try again when it is confirmed or taken back", st->name);
+    if (st->phase != PHASE_PROBE && sw_refuses_foreign(call))
         return;
-    }
     if (st->phase == PHASE_PROBE) {
-        sw_done(call, json_pack("{s:b, s:{s:O}, s:{s:b, s:s, s:s}}", "happened", nothing, "seen", "still_to_change", changes,
-                                "result", "changed", nothing, "device", st->name, "diff", ""));
+        sw_done(call, json_pack("{s:b, s:{s:O}, s:o}", "happened", nothing, "seen", "still_to_change", changes, "result", config_result(call, nothing)));
         return;
     }
     if (st->phase == PHASE_RUN) {
-        if (host->keep(call, saved ? json_deep_copy(saved) : receipt_of(st, parts), kept, &err) < 0)
+        if (host->keep(call, saved ? json_deep_copy(saved) : receipt_of(call, st, parts), kept, &err) < 0)
             sw_fail(call, err.class, "%s", err.text);
         return;
     }
     plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O?, s:o}", "summary", json_sprintf("configure %s: %zu lines", st->name, json_array_size(st->change.first)),
-                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts, "receipt", receipt_of(st, parts));
+                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts, "receipt", receipt_of(call, st, parts));
     if (nothing) {
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "requests", json_array());
@@ -237,11 +235,45 @@ static void parts_known(struct ft_call *call)
     decide(call, st, parts, sw_hold(call, changes_of(st, st->change.first, parts)));
 }
 
-static int configure_start(struct ft_call *call, enum phase phase, struct ft_err *reterr)
+/* Where nothing was read before: every line is a change. */
+static json_t *lines_as_changes(struct ft_call *call, const struct sw *st)
+{
+    json_t *changes = sw_hold(call, json_array()), *line;
+    size_t i;
+
+    json_array_foreach(st->change.first, i, line)
+        json_array_append_new(changes, one_change(st, json_null(), json_incref(line)));
+    return changes;
+}
+
+/* EOS: the plan's changes are the switch's own account of them. */
+static void eos_tried(struct ft_call *call)
 {
     struct sw *st = host->state(call);
+    json_t *none = sw_hold(call, json_array());
+
+    decide(call, st, none, sw_hold(call, config_changes(st)));
+}
+
+static void sessions_known(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    sw_note_commits(call, st->answers[0]);
+    if (st->phase == PHASE_PROBE)
+        config_probe_session(call);
+    else if (st->phase == PHASE_PLAN && !st->foreign)
+        change_try(call, eos_tried);
+    else
+        decide(call, st, NULL, lines_as_changes(call, st));
+}
+
+static int configure_start(struct ft_call *call, enum phase phase, struct ft_err *reterr)
+{
+    static const char *const sessions[] = { "show configuration sessions" };
+    struct sw *st = host->state(call);
     const json_t *params = host->params(call);
-    json_t *line, *changes;
+    json_t *line;
     size_t i;
     int r = sw_begin(call, phase, reterr);
 
@@ -257,19 +289,22 @@ static int configure_start(struct ft_call *call, enum phase phase, struct ft_err
         }
     }
     sw_hold(call, st->facts);
+    r = config_confirmation(call, reterr);
+    if (r < 0)
+        return r;
     if (st->vendor->commits) {
-        st->change.confirm_min = (unsigned)json_integer_value(json_object_get(params, "confirm_within"));
         ask_parts(call, st->facts, parts_known);
+        return 0;
+    }
+    if (st->vendor == &vendor_eos) {
+        sw_commands(call, sessions, 1, sessions_known);
         return 0;
     }
     if (phase == PHASE_PROBE) {
         sw_fail(call, FT_INVALID, "%s keeps no record that tells whether these lines were sent", st->vendor->name);
         return 0;
     }
-    changes = sw_hold(call, json_array());
-    json_array_foreach(st->change.first, i, line)
-        json_array_append_new(changes, one_change(st, json_null(), json_incref(line)));
-    decide(call, st, NULL, changes);
+    decide(call, st, NULL, lines_as_changes(call, st));
     return 0;
 }
 
@@ -317,8 +352,8 @@ static int configure_undo(struct ft_call *call, struct ft_err *reterr)
 
     if (r < 0)
         return r;
-    if (!json_is_array(had))
-        return sw_error(reterr, FT_INVALID, "taking lines back is not supported on %s: give the step an `undo` of its own", st->vendor->name);
+    if (!json_is_array(had) || !st->vendor->commits)
+        return config_undo_waiting(call, reterr);
     st->facts = sw_hold(call, json_array());
     json_array_foreach(had, i, part)
         json_array_append(st->facts, json_object_get(part, "part"));
@@ -331,16 +366,12 @@ static int configure_run(struct ft_call *call, struct ft_err *e) { return config
 static int configure_plan(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_PLAN, e); }
 static int configure_probe(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_PROBE, e); }
 
-static const char params_schema[] = JSON({"type": "object", "additionalProperties": false, "required": ["device", "lines"], "properties": {
-    "device": {"type": "string", "minLength": 1, "description": "the switch: its name in the configuration, or its address or an alias there"},
+static const char params_schema[] = "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"device\", \"lines\"], \"properties\": {"
+    JSON("device": {"type": "string", "minLength": 1, "description": "the switch: its name in the configuration, or its address or an alias there"},
     "lines": {"type": "array", "minItems": 1, "maxItems": 200, "items": {"type": "string", "minLength": 1, "maxLength": 1000},
-              "description": "configuration lines: set and delete on Junos; elsewhere what is typed in configuration mode"},
-    "confirm_within": {"type": "integer", "minimum": 0, "maximum": 60, "default": 5,
-                       "description": "minutes after which Junos takes the change back unless it is confirmed; it is confirmed once the switch answered on a new channel; 0: commit at once; elsewhere without meaning"}}});
+              "description": "configuration lines: set and delete on Junos; elsewhere what is typed in configuration mode"}) ", " CONFIRM_PARAMS "}}";
 
-static const char result_schema[] = JSON({"type": "object", "properties": {
-    "changed": {"type": "boolean", "description": "false: it was so already"}, "device": {"type": "string", "description": "the switch"},
-    "diff": {"type": "string", "description": "the switch's own account of the change (Junos), else the lines sent"}}});
+static const char result_schema[] = "{\"type\": \"object\", \"properties\": {" CONFIG_RESULT "}}";
 
 const struct ft_action switch_configure = {
     .size = sizeof(switch_configure), .name = "configure", .summary = "put configuration lines into force",
@@ -349,7 +380,8 @@ const struct ft_action switch_configure = {
     .timeout_ms = 240000,
     .about = "Counts as disruptive, since any line may be. On Junos the parts that the lines touch (\"interfaces ge-0/0/7\") are read before: the plan tells what "
              "would change, and undo brings each part back to the lines it had. Lines with passwords are left out of that. The commit is confirmed once the switch "
-             "answers on a new channel, else it takes itself back. On the other vendors lines are in force one by one, there is no undo, and a line that is "
-             "refused leaves those before it in force.",
+             "answers on a new channel, else it takes itself back; with `confirm: later` it waits for `switch.config_confirm`. On EOS the lines go into a configuration "
+             "session, with the same confirmation, and there is undo only before that. On IOS and FRR lines are in force one by one, there is no undo, and a line "
+             "that is refused leaves those before it in force; IOS with `revert_timer: true` takes the whole back.",
     .example = "run: switch.configure\nwith:\n  device: sw-3\n  lines:\n    - set interfaces ge-0/0/7 description \"AP 3F-12\"\nundo: auto\n",
 };

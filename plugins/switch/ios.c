@@ -434,6 +434,7 @@ static int plain_lines(struct ft_call *call, struct sw *st, const struct op *op,
     case OP_PORT_DISABLE: on_off_change(call, st, up, false, "no shutdown", "shutdown"); return 0;
     case OP_POE_ENABLE: on_off_change(call, st, poe_up, true, poe_on, poe_off); return 0;
     case OP_POE_DISABLE: on_off_change(call, st, poe_up, false, poe_on, poe_off); return 0;
+    case OP_CONFIG: break;
     }
     return sw_error(reterr, FT_INVALID, "no such change");
 }
@@ -601,6 +602,7 @@ static json_t *eos_port_read(struct ft_call *call, struct sw *st, struct ft_err 
     neighbors = read_eos_lldp(st->answers[3], NULL);
     judge_by_lldp(port, neighbors ? neighbors : json_array());
     json_object_set_new(port, "config", json_string(st->answers[1]));
+    sw_note_commits(call, st->answers[4]);
     return port;
 }
 
@@ -628,7 +630,7 @@ const struct vendor vendor_eos = {
         [ASK_LLDP] = { { "show lldp neighbors detail | json", NULL }, eos_lldp_read },
         [ASK_FACTS] = { { "show version | json", NULL }, eos_facts_read },
         [ASK_PORT] = { { "show interfaces {port} status | json", "show running-config interfaces {port}", "?show mac address-table interface {port} | json",
-                         "?show lldp neighbors detail | json", NULL }, eos_port_read },
+                         "?show lldp neighbors detail | json", "?show configuration sessions", NULL }, eos_port_read },
     },
     .lines = plain_lines,
 };

@@ -25,6 +25,12 @@ static json_int_t number(const char *text)
     return text ? strtoll(text, NULL, 10) : 0;
 }
 
+/* The answer as structure, whichever way it came. New reference. */
+static json_t *answer(const struct sw *st, size_t at, struct ft_err *reterr)
+{
+    return st->trees[at] ? json_incref(st->trees[at]) : junos_json(st->answers[at], reterr);
+}
+
 /* ---- a port's state: show interfaces … extensive | display json ---- */
 
 static void read_errors(json_t *port, const json_t *physical)
@@ -175,7 +181,7 @@ static json_t *read_mac_table(const json_t *root)
 
 static json_t *macs_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
-    json_t *root = junos_json(st->answers[0], reterr), *list;
+    json_t *root = answer(st, 0, reterr), *list;
 
     (void)call;
     if (!root)
@@ -198,9 +204,9 @@ static json_int_t macs_behind(const json_t *table, const char *port)
 
 /* ---- switch.interface ---- */
 
-static json_t *only_physical(const char *answer, const char *wanted, struct ft_err *reterr)
+static json_t *only_physical(const struct sw *st, size_t at, const char *wanted, struct ft_err *reterr)
 {
-    json_t *root = junos_json(answer, reterr), *all, *found = NULL, *item;
+    json_t *root = answer(st, at, reterr), *all, *found = NULL, *item;
     size_t i;
 
     if (!root)
@@ -222,12 +228,12 @@ static json_t *only_physical(const char *answer, const char *wanted, struct ft_e
 
 static json_t *interface_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
-    json_t *port = only_physical(st->answers[0], st->port, reterr), *root, *table;
+    json_t *port = only_physical(st, 0, st->port, reterr), *root, *table;
 
     if (!port)
         return NULL;
     read_config(call, port, st->answers[1], st->answers[2]);
-    root = junos_json(st->answers[3], NULL);       /* a router has no such table */
+    root = answer(st, 3, NULL);       /* a router has no such table */
     if (root) {
         table = read_mac_table(root);
         json_object_set_new(port, "mac_count", json_integer(macs_behind(table, st->port)));
@@ -239,7 +245,7 @@ static json_t *interface_read(struct ft_call *call, struct sw *st, struct ft_err
 
 static json_t *interfaces_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
-    json_t *root = junos_json(st->answers[0], reterr), *all, *list, *item, *port;
+    json_t *root = answer(st, 0, reterr), *all, *list, *item, *port;
     size_t i;
 
     if (!root)
@@ -274,7 +280,7 @@ static json_t *neighbor_facts(const json_t *item)
 
 static json_t *lldp_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
-    json_t *root = junos_json(st->answers[0], reterr), *all, *list, *item;
+    json_t *root = answer(st, 0, reterr), *all, *list, *item;
     size_t i;
 
     (void)call;
@@ -312,10 +318,10 @@ static json_t *read_poe(const json_t *item, const char *name)
                      "priority", poe_text(item, "interface-priority"));
 }
 
-static json_t *poe_find(const char *answer, const char *wanted, struct ft_err *reterr)
+static json_t *poe_find(const struct sw *st, const char *wanted, struct ft_err *reterr)
 {
     static const char *const keys[] = { "interface-information", "interface-information-detail" };
-    json_t *root = junos_json(answer, reterr), *found = NULL, *item;
+    json_t *root = answer(st, 0, reterr), *found = NULL, *item;
     size_t i;
 
     for (size_t k = 0; root && k < 2; k++) {
@@ -333,7 +339,7 @@ static json_t *poe_find(const char *answer, const char *wanted, struct ft_err *r
 
 static json_t *poe_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
-    json_t *found = poe_find(st->answers[0], st->port, reterr);
+    json_t *found = poe_find(st, st->port, reterr);
 
     (void)call;
     if (!found && (!reterr || !reterr->code)) {
@@ -346,9 +352,9 @@ static json_t *poe_read(struct ft_call *call, struct sw *st, struct ft_err *rete
 
 /* ---- facts: show version ---- */
 
-static json_t *uptime(const char *answer)
+static json_t *uptime(const struct sw *st)
 {
-    json_t *root = junos_json(answer, NULL), *all = root ? junos_all(root, "system-booted-time") : json_array();
+    json_t *root = answer(st, 1, NULL), *all = root ? junos_all(root, "system-booted-time") : json_array();
     const char *seconds = junos_attribute(json_array_get(all, 0), "time-length", "junos:seconds");
     json_t *value = seconds ? json_integer(number(seconds)) : json_null();
 
@@ -359,7 +365,7 @@ static json_t *uptime(const char *answer)
 
 static json_t *facts_read(struct ft_call *call, struct sw *st, struct ft_err *reterr)
 {
-    json_t *root = junos_json(st->answers[0], reterr), *all, *facts;
+    json_t *root = answer(st, 0, reterr), *all, *facts;
     const json_t *first, *package;
 
     (void)call;
@@ -369,7 +375,7 @@ static json_t *facts_read(struct ft_call *call, struct sw *st, struct ft_err *re
     first = json_array_get(all, 0);
     package = json_array_get(json_object_get(first, "package-information"), 0);
     facts = json_pack("{s:s?, s:s?, s:s?, s:o, s:i}", "hostname", junos_text(first, "host-name"), "model", junos_text(first, "product-model"),
-                      "version", junos_text(first, "junos-version") ?: junos_text(package, "comment"), "uptime_s", uptime(st->answers[1]),
+                      "version", junos_text(first, "junos-version") ?: junos_text(package, "comment"), "uptime_s", uptime(st),
                       "members", (int)json_array_size(all));
     json_decref(all);
     json_decref(root);
@@ -378,9 +384,9 @@ static json_t *facts_read(struct ft_call *call, struct sw *st, struct ft_err *re
 
 /* ---- Everything that a change of a port rests on ---- */
 
-static void read_neighbor(json_t *port, const char *answer)
+static void read_neighbor(json_t *port, const struct sw *st)
 {
-    json_t *root = junos_json(answer, NULL), *all = root ? junos_all(root, "lldp-neighbor-information") : json_array();
+    json_t *root = answer(st, 4, NULL), *all = root ? junos_all(root, "lldp-neighbor-information") : json_array();
     const json_t *item = json_array_get(all, 0);
 
     port_judge(port, item != NULL, junos_text(item, "lldp-remote-system-name"),
@@ -395,7 +401,7 @@ static json_t *port_read(struct ft_call *call, struct sw *st, struct ft_err *ret
 
     if (!port)
         return NULL;
-    read_neighbor(port, st->answers[4]);
+    read_neighbor(port, st);
     json_object_set_new(port, "config", json_string(st->answers[1]));
     json_object_set_new(port, "vlans", json_string(st->answers[2]));
     json_object_set_new(port, "poe_config", json_string(st->answers[5]));
@@ -519,6 +525,7 @@ static int junos_lines(struct ft_call *call, struct sw *st, const struct op *op,
     case OP_PORT_DISABLE: disable_lines(call, st, config, port_path, port_off, true); return 0;
     case OP_POE_ENABLE: disable_lines(call, st, poe, poe_path, poe_off, false); return 0;
     case OP_POE_DISABLE: disable_lines(call, st, poe, poe_path, poe_off, true); return 0;
+    case OP_CONFIG: break;
     }
     return sw_error(reterr, FT_INVALID, "no such change");
 }
@@ -528,7 +535,7 @@ static int junos_lines(struct ft_call *call, struct sw *st, const struct op *op,
     "show configuration vlans | display set | no-more", "?show ethernet-switching table | display json | no-more"
 
 const struct vendor vendor_junos = {
-    .name = "junos", .exec = true, .commits = true, .json_filter = "| display json",
+    .name = "junos", .exec = true, .commits = true, .rpcs = true, .json_filter = "| display json",
     .setup = { "set cli screen-length 0", "set cli screen-width 0", "set cli complete-on-space off", NULL },
     .alive = "show system uptime | no-more",
     .asks = {

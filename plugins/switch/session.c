@@ -1,34 +1,26 @@
 /* session.c: talking to one switch. */
 #include "session.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include "cli.h"
+#include "dialect.h"
 
 const struct ft_host *host;
 
-int sw_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...)
-{
-    char text[sizeof(reterr->text)];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    ft_err_set(reterr, -EINVAL, "%s", text);
-    if (reterr)
-        reterr->class = class;
-    return -EINVAL;
-}
-
 /* ---- Which device ---- */
 
-const char *sw_setting(struct ft_call *call, const char *key)
+const json_t *sw_setting_json(struct ft_call *call, const char *key)
 {
     const struct sw *st = host->state(call);
 
-    return json_string_value(json_object_get(st->device, key))
-        ?: json_string_value(json_object_get(json_object_get(host->config(call), "defaults"), key));
+    return ft_get(st->device, key) ?: ft_get(ft_get(host->config(call), "defaults"), key);
+}
+
+const char *sw_setting(struct ft_call *call, const char *key)
+{
+    return json_string_value(sw_setting_json(call, key));
 }
 
 static bool is_called(const char *name, const json_t *device, const char *wanted)
@@ -66,7 +58,7 @@ static const json_t *find_device(struct ft_call *call, const char *wanted, const
 
 static const struct vendor *find_vendor(const char *name)
 {
-    static const struct vendor *const all[] = { &vendor_junos, &vendor_ios, &vendor_eos, &vendor_frr };
+    static const struct vendor *const all[] = { &vendor_junos, &vendor_ios, &vendor_eos, &vendor_frr, &vendor_netconf };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         if (strcmp(all[i]->name, name) == 0)
@@ -95,7 +87,11 @@ int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
         return sw_error(reterr, FT_NOT_FOUND, "no switch '%s' in the configuration: add it to plugins.switch.devices", wanted);
     st->vendor = find_vendor(sw_setting(call, "vendor") ?: "junos");
     if (!st->vendor)
-        return sw_error(reterr, FT_INVALID, "switch '%s': vendor '%s' is none of junos, ios, eos, frr", st->name, sw_setting(call, "vendor"));
+        return sw_error(reterr, FT_INVALID, "switch '%s': vendor '%s' is none of junos, ios, eos, frr, netconf", st->name, sw_setting(call, "vendor"));
+    st->netconf = st->vendor == &vendor_netconf || ft_same(sw_setting(call, "transport"), "netconf");
+    if (st->netconf && !st->vendor->rpcs)
+        return sw_error(reterr, FT_INVALID, "switch '%s': transport netconf is for vendor junos (and netconf) only; %s is spoken to by its command line",
+                        st->name, st->vendor->name);
     if (!sw_setting(call, "user"))
         return sw_error(reterr, FT_INVALID, "switch '%s' has no user: set plugins.switch.defaults.user", st->name);
     st->port = json_string_value(json_object_get(params, "port"));
@@ -106,13 +102,41 @@ int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
     return 0;
 }
 
+/* Ours is what bears this step's comment; on EOS the session bears the run's id only. */
 void sw_note_commits(struct ft_call *call, const char *log)
 {
     struct sw *st = host->state(call);
-    bool ours, waits = commit_pending(log, host->printf(call, "fettle run %s", host->run_id(call)), &ours);
+    const char *run = host->run_id(call);
+    char session[128] = "";
+    bool ours = false, of_run = false, waits;
 
+    if (st->vendor == &vendor_eos) {
+        waits = eos_pending(log, session, sizeof(session));
+        of_run = strncmp(session, "fettle-", 7) == 0 && strncmp(session + 7, run, strlen(run)) == 0;
+        ours = of_run && ft_same(ft_str(host->receipt(call), "session"), session);
+        if (of_run)
+            st->session_name = host->printf(call, "%s", session);
+    } else {
+        waits = commit_pending(log, change_comment(call), &ours);
+        commit_pending(log, host->printf(call, "fettle run %s:", run), &of_run);
+    }
     st->continues = waits && ours;
     st->foreign = waits && !ours;
+    st->foreign_run = waits && of_run;
+}
+
+bool sw_refuses_foreign(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+
+    if (!st->foreign)
+        return false;
+    if (st->foreign_run)
+        sw_fail(call, FT_CONFLICT, "a change by an earlier step of this run waits for its confirmation on %s: confirm it first, by switch.config_confirm", st->name);
+    else
+        sw_fail(call, FT_CONFLICT, "a commit of somebody else waits for its confirmation on %s: a change now would confirm it. Try again when it is confirmed or taken back",
+                st->name);
+    return true;
 }
 
 /* ---- Ends ---- */
@@ -133,14 +157,64 @@ json_t *sw_hold(struct ft_call *call, json_t *value)
     return value;
 }
 
+/* Callbacks that go on behind us look at this. */
+static void note_over(struct sw *st)
+{
+    if (st->nc.over)
+        *st->nc.over = true;
+    st->nc.over = NULL;
+}
+
 void sw_done(struct ft_call *call, json_t *result)
 {
+    note_over(host->state(call));
     release(host->state(call));
     host->done(call, result);
 }
 
+static void end_now(struct ft_call *call, enum ft_class class, const char *text)
+{
+    note_over(host->state(call));
+    release(host->state(call));
+    host->fail(call, class, "%s", text);
+}
+
+static void cleaned_up(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+
+    end_now(call, st->end_class, st->end_text);
+}
+
+static void clean_over(struct ft_call *call)
+{
+    host->log(call, FT_LOG_WARN, "the switch does not say that it has discarded what was not committed; it does so when the session ends");
+    cleaned_up(call);
+}
+
+#define CLEAN_MS 3000
+
+/* What is not committed would stay behind: it is discarded first, and the call ends then. */
+static void clean_up(struct ft_call *call, enum ft_class class, const char *text)
+{
+    static const struct step abort_session[] = { { .send = "abort" } };
+    struct sw *st = host->state(call);
+    uint64_t left = host->remaining_ms(call) * 2 / 3;
+
+    st->cleaning = true;
+    st->end_class = class;
+    st->end_text = host->printf(call, "%s", text);
+    st->risky = false;
+    host->timer(call, left < CLEAN_MS ? left : CLEAN_MS, clean_over);
+    if (st->netconf)
+        nc_clean_up(call, cleaned_up);
+    else
+        sw_say(call, abort_session, 1, cleaned_up);
+}
+
 void sw_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...)
 {
+    const struct sw *st = host->state(call);
     char text[1000];
     va_list ap;
 
@@ -148,8 +222,12 @@ void sw_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
     cli_make_utf8(text);                               /* what a switch said may have been cut within a character */
-    release(host->state(call));
-    host->fail(call, class, "%s", text);
+    if (st->cleaning)
+        cleaned_up(call);                              /* what went wrong first counts */
+    else if ((st->nc.locked && st->nc.stream) || (st->in_session && st->stream))
+        clean_up(call, class, text);
+    else
+        end_now(call, class, text);
 }
 
 void sw_cancel(struct ft_call *call)
@@ -157,7 +235,7 @@ void sw_cancel(struct ft_call *call)
     release(host->state(call));
 }
 
-static const char *takes_itself_back(const struct sw *st)
+const char *sw_takes_itself_back(const struct sw *st)
 {
     return st->change.confirm_min ? "; the switch takes an unconfirmed change back by itself" : "";
 }
@@ -168,9 +246,9 @@ static void watch_over(struct ft_call *call)
 
     if (st->risky || st->pending)
         sw_fail(call, FT_AMBIGUOUS, "%s did not finish '%s' in time, so it is unknown whether the change happened%s", st->name,
-                st->sent ? st->sent : "the change", takes_itself_back(st));
+                st->sent ? st->sent : "the change", sw_takes_itself_back(st));
     else if (st->sent)
-        sw_fail(call, FT_TIMEOUT, "%s gave no prompt after '%s' in time", st->name, st->sent);
+        sw_fail(call, FT_TIMEOUT, st->netconf ? "%s did not answer '%s' in time" : "%s gave no prompt after '%s' in time", st->name, st->sent);
     else if (st->dialogue == DIALOGUE_LEARN)
         sw_fail(call, FT_TIMEOUT, "%s showed no prompt in time: is it a switch of vendor %s?", st->name, st->vendor->name);
     else
@@ -179,31 +257,70 @@ static void watch_over(struct ft_call *call)
 
 /* ---- Opening channels ---- */
 
+#define SSH_PORT 22
+#define NETCONF_PORT 830
+
+/* jump: {host, user, …}; what it does not say is as for the switch, except the host. */
+static const struct ft_ssh_req *jump_of(struct ft_call *call)
+{
+    const json_t *jump = sw_setting_json(call, "jump");
+    struct ft_ssh_req *req;
+
+    if (!json_is_object(jump))
+        return NULL;
+    req = host->alloc(call, sizeof(*req));
+    *req = (struct ft_ssh_req){
+        .size = sizeof(*req), .host = ft_str(jump, "host"), .port = (uint16_t)ft_int(jump, "port"), .user = ft_str(jump, "user") ?: sw_setting(call, "user"),
+        .password = ft_str(jump, "password"), .key_file = ft_str(jump, "key_file"), .passphrase = ft_str(jump, "passphrase"),
+        .known_hosts = ft_str(jump, "known_hosts") ?: sw_setting(call, "known_hosts"), .library = sw_setting(call, "library"),
+        .agent = ft_get(jump, "agent") ? ft_true(jump, "agent") : json_is_true(sw_setting_json(call, "agent")),
+    };
+    if (!req->password && !req->key_file && !ft_get(jump, "agent")) {      /* nothing of its own to log in with */
+        req->password = sw_setting(call, "password");
+        req->key_file = sw_setting(call, "key_file");
+        req->passphrase = sw_setting(call, "passphrase");
+    }
+    return req;
+}
+
 static int open_channel(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events,
                         struct ft_stream **ret, struct ft_err *reterr)
 {
     struct sw *st = host->state(call);
-    const json_t *port = json_object_get(st->device, "port");
-    const json_t *defaults = json_object_get(host->config(call), "defaults");
+    json_int_t port = json_integer_value(sw_setting_json(call, "port"));
     struct ft_ssh_req req = {
         .size = sizeof(req), .host = sw_setting(call, "host") ?: st->name, .user = sw_setting(call, "user"),
         .password = sw_setting(call, "password"), .key_file = sw_setting(call, "key_file"), .passphrase = sw_setting(call, "passphrase"),
         .known_hosts = sw_setting(call, "known_hosts"), .library = sw_setting(call, "library"), .kind = kind, .command = command,
-        .port = (uint16_t)json_integer_value(port ? port : json_object_get(defaults, "port")),
-        .agent = json_is_true(json_object_get(st->device, "agent")) || json_is_true(json_object_get(defaults, "agent")),
+        .port = (uint16_t)(port ? port : st->netconf ? NETCONF_PORT : SSH_PORT), .agent = json_is_true(sw_setting_json(call, "agent")),
+        .jump = jump_of(call), .keepalive_s = (unsigned)json_integer_value(sw_setting_json(call, "keepalive_s")),
     };
 
     return host->ssh(call, &req, events, ret, reterr);
 }
 
-static void open_or_fail(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events,
-                         struct ft_stream **ret)
+bool sw_open(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events, struct ft_stream **ret)
 {
     const struct sw *st = host->state(call);
     struct ft_err err = { 0 };
 
-    if (open_channel(call, kind, command, events, ret, &err) < 0)
-        sw_fail(call, err.class ? err.class : FT_INVALID, "%s: %s", st->name, err.text);
+    if (open_channel(call, kind, command, events, ret, &err) == 0)
+        return true;
+    sw_fail(call, err.class ? err.class : FT_INVALID, "%s: %s", st->name, err.text);
+    return false;
+}
+
+void sw_lost(struct ft_call *call, enum ft_class class, const char *why)
+{
+    const struct sw *st = host->state(call);
+
+    if (st->risky || st->pending)
+        sw_fail(call, FT_AMBIGUOUS, "%s: the connection ended after '%s', so it is unknown whether the change happened%s", st->name,
+                st->sent ? st->sent : "the commit", sw_takes_itself_back(st));
+    else if (class != FT_CLASS_NONE || why)
+        sw_fail(call, class != FT_CLASS_NONE ? class : FT_UNREACHABLE, "%s: %s", st->name, why ? why : "the connection ended");
+    else
+        sw_fail(call, FT_UNREACHABLE, "%s closed the connection after '%s'", st->name, st->sent ? st->sent : "the login");
 }
 
 /* ---- Asking by EXEC channels, one command each ---- */
@@ -319,6 +436,31 @@ static void asked_in_dialogue(struct ft_call *call)
     take(call, st, st->answers[st->at]);
 }
 
+/* Over NETCONF: structure for the readers, or text as the command line would have given it. */
+static void rpc_answered(struct ft_call *call, const struct nc_message *reply)
+{
+    struct sw *st = host->state(call);
+    char *text;
+
+    if (reply->failed && !is_tolerated(st)) {
+        sw_fail(call, reply->class, "%s answered '%s' with: %s", st->name, st->commands[st->at], reply->error);
+        return;
+    }
+    st->trees[st->at] = NULL;
+    if (reply->failed || (st->form == NC_AS_JSON && !st->keep_logs)) {
+        if (!reply->failed)
+            st->trees[st->at] = sw_hold(call, nc_json(reply));
+        st->answers[st->at++] = reply->failed ? host->printf(call, "error: %s", reply->error) : "";
+        ask_next(call);
+        return;
+    }
+    if (st->form == NC_AS_JSON)
+        st->trees[st->at] = sw_hold(call, nc_json(reply));
+    text = st->form == NC_AS_JSON ? nc_inner_xml(reply, NULL, true) : st->element ? nc_text(reply, st->element) : nc_all_text(reply);
+    take(call, st, host->printf(call, "%s", text ? text : ""));
+    free(text);
+}
+
 static void ask_next(struct ft_call *call)
 {
     struct sw *st = host->state(call);
@@ -330,8 +472,10 @@ static void ask_next(struct ft_call *call)
     }
     st->complaint[0] = '\0';
     st->len = 0;
-    if (st->vendor->exec)
-        open_or_fail(call, FT_SSH_EXEC, st->commands[st->at], &exec_events, &stream);
+    if (st->netconf)
+        nc_ask(call, st->commands[st->at], rpc_answered);
+    else if (st->vendor->exec)
+        sw_open(call, FT_SSH_EXEC, st->commands[st->at], &exec_events, &stream);
     else
         sw_say(call, one_step(call, st), 1, asked_in_dialogue);
 }
@@ -490,7 +634,7 @@ static void step_ended(struct ft_call *call)
     missing = (step->must && !strstr(output, step->must)) || step->until;
     if (!is_asking(st) && cli_error(output, why, sizeof(why), &class)) {
         sw_fail(call, st->pending ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s", st->name, st->sent, step->risky ? squeezed(call, output) : why,
-                st->pending ? takes_itself_back(st) : "");
+                st->pending ? sw_takes_itself_back(st) : "");
         return;
     }
     if (missing) {
@@ -502,6 +646,8 @@ static void step_ended(struct ft_call *call)
         *step->save = output;
     if (step->risky)
         st->risky = false;                             /* it is known now that it happened */
+    if (step->locks || step->unlocks)
+        st->in_session = step->locks;
     next_step(call);
 }
 
@@ -574,7 +720,7 @@ static void quiet_over(struct ft_call *call)
 {
     struct sw *st = host->state(call);
 
-    if (!st->sent || st->echo_known || host->wall_ms(call) < st->quiet_at_ms || term_look(&st->term, NULL) != TERM_PROMPT)
+    if (st->cleaning || !st->sent || st->echo_known || host->wall_ms(call) < st->quiet_at_ms || term_look(&st->term, NULL) != TERM_PROMPT)
         return;
     st->echo_known = true;
     st->echoes = false;
@@ -688,13 +834,7 @@ static void shell_closed(struct ft_call *call, struct ft_stream *stream, enum ft
     (void)stream;
     (void)exit_status;
     st->stream = NULL;
-    if (st->risky || st->pending)
-        sw_fail(call, FT_AMBIGUOUS, "%s: the connection ended after '%s', so it is unknown whether the change happened%s", st->name,
-                st->sent ? st->sent : "the commit", takes_itself_back(st));
-    else if (class != FT_CLASS_NONE)
-        sw_fail(call, class, "%s: %s", st->name, why ? why : "the connection ended");
-    else
-        sw_fail(call, FT_UNREACHABLE, "%s closed the connection after '%s'", st->name, st->sent ? st->sent : "the login");
+    sw_lost(call, class, class != FT_CLASS_NONE ? why : NULL);
 }
 
 static const struct ft_stream_events shell_events = { .size = sizeof(shell_events), .data = shell_data, .closed = shell_closed };
@@ -703,6 +843,10 @@ void sw_say(struct ft_call *call, const struct step *steps, size_t count, void (
 {
     struct sw *st = host->state(call);
 
+    if (st->netconf) {
+        nc_say(call, steps, count, then);
+        return;
+    }
     st->steps = steps;
     st->step_count = count;
     st->step_at = 0;
@@ -712,7 +856,7 @@ void sw_say(struct ft_call *call, const struct step *steps, size_t count, void (
         return;
     }
     st->dialogue = DIALOGUE_LEARN;
-    open_or_fail(call, FT_SSH_SHELL_PTY, NULL, &shell_events, &st->stream);
+    sw_open(call, FT_SSH_SHELL_PTY, NULL, &shell_events, &st->stream);
 }
 
 /* ---- Is it still there? ---- */
@@ -723,7 +867,7 @@ static void alive_known(struct ft_call *call, const char *complaint)
 {
     struct sw *st = host->state(call);
 
-    if (!st->asking_alive)
+    if (!st->asking_alive || st->cleaning)
         return;
     st->asking_alive = false;
     snprintf(st->complaint, sizeof(st->complaint), "%s", complaint);
@@ -747,6 +891,34 @@ static void alive_over(struct ft_call *call)
     alive_known(call, "it does not answer on a new channel");
 }
 
+/* A new NETCONF session: the beginning of its hello is enough. */
+static void hello_data(struct ft_call *call, struct ft_stream *stream, const char *bytes, size_t len, bool is_stderr)
+{
+    struct sw *st = host->state(call);
+    size_t had = strlen(st->complaint), room = sizeof(st->complaint) - 1 - had;
+
+    if (is_stderr || !st->asking_alive)
+        return;
+    if (len > room)
+        len = room;
+    memcpy(st->complaint + had, bytes, len);
+    st->complaint[had + len] = '\0';
+    if (!strstr(st->complaint, "hello") && len < room)
+        return;
+    host->stream_close(stream);
+    alive_known(call, strstr(st->complaint, "hello") ? "" : "it does not say hello on a new channel");
+}
+
+static void hello_closed(struct ft_call *call, struct ft_stream *stream, enum ft_class class, int exit_status, const char *why)
+{
+    (void)stream;
+    (void)class;
+    (void)exit_status;
+    alive_known(call, why && *why ? why : "it says nothing on a new channel");
+}
+
+static const struct ft_stream_events hello_events = { .size = sizeof(hello_events), .data = hello_data, .closed = hello_closed };
+
 static const struct ft_stream_events alive_events = { .size = sizeof(alive_events), .data = exec_data, .closed = alive_closed };
 
 void sw_check_alive(struct ft_call *call, void (*then)(struct ft_call *call))
@@ -759,7 +931,9 @@ void sw_check_alive(struct ft_call *call, void (*then)(struct ft_call *call))
     st->asking_alive = true;
     st->commands[0] = st->vendor->alive;
     st->at = st->len = 0;
+    st->complaint[0] = '\0';
     host->timer(call, ALIVE_MS, alive_over);
-    if (open_channel(call, FT_SSH_EXEC, st->vendor->alive, &alive_events, &stream, &err) < 0)
+    if (st->netconf ? open_channel(call, FT_SSH_SUBSYSTEM, "netconf", &hello_events, &stream, &err) < 0
+                    : open_channel(call, FT_SSH_EXEC, st->vendor->alive, &alive_events, &stream, &err) < 0)
         alive_known(call, err.text);
 }

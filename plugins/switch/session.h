@@ -1,15 +1,18 @@
 /* session.h: talking to one switch.
  *
  *   sw_begin     which device, which vendor
- *   sw_ask       show commands: an EXEC channel each where the vendor allows it, else one after the other in a terminal dialogue
- *   sw_say       steps of a terminal dialogue (configuration), each ended by the prompt
+ *   sw_ask       show commands: an EXEC channel each where the vendor allows it, else one after the other in a terminal dialogue;
+ *                over NETCONF (netconf.h) an rpc each
+ *   sw_say       steps of a terminal dialogue (configuration), each ended by the prompt; over NETCONF an rpc each
  *
- * A call ends by sw_done or sw_fail. What goes wrong on the way fails the call by itself: callers write the good way only. */
+ * A call ends by sw_done or sw_fail. What goes wrong on the way fails the call by itself: callers write the good way only. Where a
+ * candidate or a session of the switch would stay behind, sw_fail gives it back first. */
 #pragma once
-#include <fettle/plugin.h>
+#include <fettle/kit.h>
+#include "netconf.h"
 #include "terminal.h"
 
-#define JSON(...) #__VA_ARGS__
+#define JSON FT_JSON
 #define MAX_COMMANDS 7
 #define MAX_STEPS 220
 
@@ -32,6 +35,7 @@ struct vendor {
     const char *name;
     bool exec;                                    /* show commands may come over EXEC channels */
     bool commits;                                 /* Junos: candidate configuration, commit confirmed */
+    bool rpcs;                                    /* may be spoken to by NETCONF */
     const char *json_filter;                      /* behind a show command for structured output; NULL: it has none */
     const char *setup[4];                         /* what a dialogue begins with; ends with NULL */
     const char *configure, *leave, *save;         /* where !commits; save may be NULL */
@@ -41,11 +45,14 @@ struct vendor {
     int (*lines)(struct ft_call *call, struct sw *st, const struct op *op, const json_t *port, struct ft_err *reterr);
 };
 
-extern const struct vendor vendor_junos, vendor_ios, vendor_eos, vendor_frr;
+extern const struct vendor vendor_junos, vendor_ios, vendor_eos, vendor_frr, vendor_netconf;
 
 /* One step of a dialogue. */
 struct step {
-    const char *send;
+    const char *send;                             /* over NETCONF: words for people */
+    const char *rpc;                              /* over NETCONF: what is sent */
+    const char *element;                          /* over NETCONF: whose text `save` gets; NULL: the XML within <data> */
+    bool locks, unlocks;                          /* over NETCONF: the candidate; EOS: enters and leaves a configuration session */
     const char *until;                            /* ended by this text rather than by the prompt */
     const char *must;                             /* the output must contain this */
     const char **save;                            /* gets the output */
@@ -53,7 +60,14 @@ struct step {
     bool risky;                                   /* a connection lost now leaves it unknown whether the change happened */
 };
 
+enum load_form { LOAD_LINES, LOAD_TEXT, LOAD_XML, LOAD_ROLLBACK };
+
 struct change {                                   /* what is to be done; everything lives in sw.held */
+    enum load_form form;                          /* of what is loaded first: `first`, or */
+    const char *text;                             /*   a configuration in the switch's own form, or XML; or */
+    const char *rollback;                         /*   an older one: its number on Junos, a file elsewhere */
+    bool replace;                                 /* it replaces the whole configuration */
+    bool later;                                   /* left unconfirmed: switch.config_confirm comes */
     json_t *first, *second;                       /* configuration lines; second: after the wait of a bounce, NULL: none */
     json_t *undo;                                 /* lines that put back what there was */
     json_t *from, *to;                            /* for people */
@@ -78,6 +92,9 @@ struct sw {
     const char *answers[MAX_COMMANDS];
     size_t count, at;
     unsigned tolerated;                           /* one bit a command: its answer may be an error */
+    json_t *trees[MAX_COMMANDS];                  /* over NETCONF: an answer that is structure; live in held */
+    enum nc_form form;
+    const char *element;
     bool keep_logs;
     void (*asked)(struct ft_call *call);
     char *bytes;                                  /* of the command under way */
@@ -97,26 +114,48 @@ struct sw {
     size_t step_count, step_at;
     void (*said)(struct ft_call *call);
 
+    /* NETCONF */
+    bool netconf;                                 /* the transport of this switch */
+    struct nc nc;
+
+    /* an end that first gives back what the switch holds for us */
+    bool in_session;                              /* EOS: a configuration session is open, to be aborted */
+    bool cleaning;
+    enum ft_class end_class;
+    const char *end_text;
+    void (*cleaned)(struct ft_call *call);
+
     /* a change */
     const struct op *op;
     struct change change;
     const char *diff;
+    const char *before, *after, *now;             /* whole configurations, where the difference is worked out here */
+    const char *session_name;                     /* EOS */
     json_t *facts;                                /* ASK_PORT's, lives in held */
     void (*applied)(struct ft_call *call);
     bool pending;                                 /* committed, and not confirmed yet */
     bool continues;                               /* an earlier try of this run was cut off before it confirmed its commit */
-    bool foreign;                                 /* somebody else's commit waits for its confirmation */
+    bool foreign;                                 /* another commit waits for its confirmation */
+    bool foreign_run;                             /* … of another step of this run */
     bool asking_alive;
 };
 
 /* ---- device ---- */
 int sw_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr);
 const char *sw_setting(struct ft_call *call, const char *key);            /* of the device, else of the defaults */
-__attribute__((format(printf, 3, 4)))
-int sw_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...);
+const json_t *sw_setting_json(struct ft_call *call, const char *key);
+#define sw_error ft_fault
 
-/* From `show system commit`: sets continues and foreign. */
+/* From `show system commit` (EOS: `show configuration sessions`): sets continues and foreign. */
 void sw_note_commits(struct ft_call *call, const char *log);
+/* Fails the call where a commit that is not this step's waits for its confirmation: a change now would confirm it. */
+bool sw_refuses_foreign(struct ft_call *call);
+
+/* ---- channels ---- */
+/* False: it could not be opened, and the call has failed by that. */
+bool sw_open(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events, struct ft_stream **ret);
+void sw_lost(struct ft_call *call, enum ft_class class, const char *why);   /* the dialogue's channel ended */
+const char *sw_takes_itself_back(const struct sw *st);                      /* "; the switch takes …", or "" */
 
 /* ---- ends ---- */
 void sw_done(struct ft_call *call, json_t *result);

@@ -4,7 +4,9 @@
  * every change of a port goes  look ─► refuse on an uplink ─► lines of the vendor ─► (plan ends) ─► keep what undo needs ─► apply. */
 #include <string.h>
 #include "cli.h"
+#include "config.h"
 #include "configure.h"
+#include "dialect.h"
 #include "op.h"
 
 #define DEVICE_PARAM \
@@ -174,7 +176,7 @@ static void change_begin(struct ft_call *call, struct sw *st, const struct op *o
     c->confirm_min = (unsigned)json_integer_value(json_object_get(params, "confirm_within"));
     if (op && op->bounces)
         c->confirm_min = c->wait_s / 60 + 2;
-    if (!st->vendor->commits)
+    if (!change_has_net(call))
         c->confirm_min = 0;
 }
 
@@ -190,8 +192,8 @@ static json_t *facts_shown(const json_t *port)
 
 static json_t *receipt_of(struct ft_call *call, const struct sw *st)
 {
-    return json_pack("{s:s, s:s, s:O, s:O?, s:I}", "device", st->name, "port", st->port, "undo", st->change.undo, "from", st->change.from,
-                     "at_ms", (json_int_t)host->wall_ms(call));
+    return json_pack("{s:s, s:s, s:O, s:O?, s:I, s:s*}", "device", st->name, "port", st->port, "undo", st->change.undo, "from", st->change.from,
+                     "at_ms", (json_int_t)host->wall_ms(call), "session", st->vendor == &vendor_eos ? change_session(call) : NULL);
 }
 
 static void plan_done(struct ft_call *call, struct sw *st)
@@ -318,10 +320,8 @@ static void port_known(struct ft_call *call)
     st->facts = sw_read(call);
     if (!st->facts || (st->phase != PHASE_PROBE && refuses(call, st)))
         return;
-    if (st->foreign && st->phase != PHASE_PROBE) {
-        sw_fail(call, FT_CONFLICT, "a commit of somebody else waits for its confirmation on %s: a change now would confirm it. Try again when it is confirmed or taken back", st->name);
+    if (st->phase != PHASE_PROBE && sw_refuses_foreign(call))
         return;
-    }
     change_begin(call, st, st->op);
     if (st->vendor->lines(call, st, st->op, st->facts, &err) < 0)
         sw_fail(call, err.class, "%s", err.text);
@@ -334,9 +334,10 @@ static void port_known(struct ft_call *call)
 static int op_start(struct ft_call *call, enum phase phase, const struct op *op, struct ft_err *reterr)
 {
     struct sw *st = host->state(call);
-    int r = sw_begin(call, phase, reterr);
+    int r;
 
     st->op = op;
+    r = sw_begin(call, phase, reterr);
     return r < 0 ? r : sw_ask(call, ASK_PORT, port_known, reterr);
 }
 
@@ -522,8 +523,10 @@ WRITE(a_poe_disable, "poe_disable", "turn PoE off for a port", FT_EFFECT_DISRUPT
       CHANGE_ABOUT GUARD_ABOUT "Undo turns it on again.", "run: switch.poe_disable\nwith: {device: sw-3, port: ge-0/0/7}\nundo: auto\n");
 
 #define LOGIN_PROPERTIES \
-    JSON("vendor": {"enum": ["junos", "ios", "eos", "frr"], "description": "which command line it speaks; junos when left out"}, \
-         "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "SSH port; 22 when left out"}, \
+    JSON("vendor": {"enum": ["junos", "ios", "eos", "frr", "netconf"], \
+                    "description": "which command line it speaks; junos when left out. netconf: any server of RFC 6241, for configurations only"}, \
+         "transport": {"enum": ["cli", "netconf"], "description": "Junos: by its command line (when left out), or by NETCONF; the actions are the same"}, \
+         "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "SSH port; when left out 22, with NETCONF 830"}, \
          "user": {"type": "string", "description": "login name"}, \
          "password": {"type": "string", "x-secret": true, "description": "login password"}, \
          "key_file": {"type": "string", "description": "private key, a file"}, \
@@ -531,6 +534,16 @@ WRITE(a_poe_disable, "poe_disable", "turn PoE off for a port", FT_EFFECT_DISRUPT
          "agent": {"type": "boolean", "description": "the SSH agent may be asked for keys"}, \
          "enable_password": {"type": "string", "x-secret": true, "description": "password of enable (ios, eos)"}, \
          "known_hosts": {"type": "string", "description": "file with the host keys; unknown and changed keys are refused"}, \
+         "jump": {"type": "object", "additionalProperties": false, "required": ["host"], "description": "log in there first and go on through it (ssh -J); login and known_hosts are the switch's where left out", \
+                  "properties": {"host": {"type": "string", "minLength": 1, "description": "address or name of the jump host"}, \
+                      "port": {"type": "integer", "minimum": 1, "maximum": 65535, "description": "its SSH port; 22 when left out"}, \
+                      "user": {"type": "string", "description": "login name"}, "password": {"type": "string", "x-secret": true, "description": "login password"}, \
+                      "key_file": {"type": "string", "description": "private key, a file"}, \
+                      "passphrase": {"type": "string", "x-secret": true, "description": "passphrase of the key"}, \
+                      "agent": {"type": "boolean", "description": "the SSH agent may be asked for keys"}, \
+                      "known_hosts": {"type": "string", "description": "file with its host key"}}}, \
+         "keepalive_s": {"type": "integer", "minimum": 1, "maximum": 3600, "description": "an idle connection is asked so often whether it lives; 15 when left out, three silences end it"}, \
+         "revert_timer": {"type": "boolean", "description": "ios: changes go under `configure terminal revert timer`, which needs an archive on the switch"}, \
          "library": {"enum": ["libssh", "libssh2"], "description": "SSH library; chosen by itself when left out"})
 
 static const char config_schema[] =
@@ -554,10 +567,11 @@ static int switch_open(const struct ft_host *the_host, const json_t *config, voi
 
 static const struct ft_action *const actions[] = {
     &a_facts, &a_interface, &a_interfaces, &a_vlan_of_port, &a_mac_table, &a_lldp, &a_poe, &a_show,
-    &a_set_vlan, &a_port_bounce, &a_poe_cycle, &a_port_enable, &a_port_disable, &a_poe_enable, &a_poe_disable, &switch_configure, NULL,
+    &a_set_vlan, &a_port_bounce, &a_poe_cycle, &a_port_enable, &a_port_disable, &a_poe_enable, &a_poe_disable, &switch_configure,
+    &switch_errors, &switch_config_backup, &switch_config_diff, &switch_config_load, &switch_config_rollback, &switch_config_confirm, &switch_netconf_get, NULL,
 };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
-    FT_PLUGIN_HEADER, .name = "switch", .version = FETTLE_VERSION, .summary = "switches by their command line over SSH",
-    .capabilities = "ssh", .config_schema = config_schema, .open = switch_open, .actions = actions,
+    FT_PLUGIN_HEADER, .name = "switch", .version = FETTLE_VERSION, .summary = "switches over SSH: by their command line, or by NETCONF",
+    .capabilities = "ssh file", .config_schema = config_schema, .open = switch_open, .actions = actions,
 };

@@ -68,18 +68,6 @@ json_t *sw_hold(struct ft_call *call, json_t *value)
     return value;
 }
 
-int sw_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...)
-{
-    va_list ap;
-
-    reterr->code = -EINVAL;
-    reterr->class = class;
-    va_start(ap, fmt);
-    vsnprintf(reterr->text, sizeof(reterr->text), fmt, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 void sw_note_commits(struct ft_call *call, const char *log)
 {
     bool ours = false;

@@ -731,6 +731,7 @@ Test(switch, probe_of_a_bounce_looks_for_its_commit)
 /* ---- a run that was cut off between commit confirmed and commit goes on ---- */
 
 #define OUR_LOG "0   2026-11-21 02:12:01 UTC by netop via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: set_vlan ge-0/0/7\n1   2026-11-19 10:00:00 UTC by ana via cli\n"
+#define BOUNCE_LOG "0   2026-11-21 02:12:01 UTC by netop via cli commit confirmed, rollback in 2mins\n    fettle run 7f3c0a12: port_bounce ge-0/0/7\n"
 #define THEIR_LOG "0   2026-11-21 02:12:01 UTC by ana via cli commit confirmed, rollback in 10mins\n1   2026-11-19 10:00:00 UTC by ana via cli\n    fettle run 7f3c0a12: old\n"
 #define STAFF_PORT "set interfaces ge-0/0/7 unit 0 family ethernet-switching interface-mode access\nset interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members staff\n"
 
@@ -776,7 +777,7 @@ Test(switch, a_bounce_that_was_cut_off_while_off_goes_on)
         { "commit confirmed 2 comment", "commit confirmed 2 comment \"fettle run 7f3c0a12: port_bounce ge-0/0/7\"\r\n" COMMITTED(2) CONF }, C("commit", "commit complete\r\n"), LEAVE, END };
     const struct fake_result *r;
 
-    port_and_log(f, "set interfaces ge-0/0/7 disable\n" STAFF_PORT, OUR_LOG);
+    port_and_log(f, "set interfaces ge-0/0/7 disable\n" STAFF_PORT, BOUNCE_LOG);
     dialogue(f, lines);
     alive(f);
     r = fake_run(f, "port_bounce", "run", PORT, "{'from': 'on', 'undo': ['delete interfaces ge-0/0/7 disable']}");
@@ -1094,20 +1095,159 @@ Test(switch, frr_says_what_it_has_not)
     fake_host_free(f);
 }
 
-Test(switch, eos_configure_has_no_undo)
+#define E(command, output) { command "\n", command "\r\n" output "eos-1#" }
+#define ES(command, output) { command "\n", command "\r\n" output "eos-1(config-s-fettle)#" }
+#define EOS_LOGIN { NULL, "\r\neos-1#" }, { "\n", "\r\neos-1#" }, E("terminal length 0", "Pagination disabled.\r\n"), E("terminal width 512", "Width set to 512 columns.\r\n")
+#define EOS_SESSION "configure session fettle-7f3c0a12-1"
+#define EOS_DIFF "--- system:/running-config\r\n+++ session:/fettle-7f3c0a12-1-session-config\r\n@@ -3,6 +3,7 @@\r\n !\r\n+vlan 110\r\n+!\r\n"
+#define NO_SESSIONS "Maximum number of completed sessions: 1\nMaximum number of pending sessions: 5\n\n  Name    State    User    Terminal\n  ------- -------- ------- --------\n"
+#define EOS_RECEIPT "{'device': 'eos-1', 'session': 'fettle-7f3c0a12-1'}"
+#define VLAN_110 "{'device': 'eos-1', 'lines': ['vlan 110', 'name staff']}"
+
+Test(switch, eos_plans_in_a_session_that_it_aborts)
 {
-    static const struct fake_line lines[] = { { NULL, "\r\neos-1#" }, { "\n", "\r\neos-1#" }, { "terminal length 0\n", "terminal length 0\r\nPagination disabled.\r\neos-1#" },
-        { "terminal width 512\n", "terminal width 512\r\nWidth set to 512 columns.\r\neos-1#" }, { "configure terminal\n", "configure terminal\r\neos-1(config)#" },
-        { "vlan 110\n", "vlan 110\r\neos-1(config-vlan-110)#" }, { "end\n", "end\r\neos-1#" }, { "write memory\n", "write memory\r\nCopy completed successfully.\r\neos-1#" }, END };
+    static const struct fake_line lines[] = { EOS_LOGIN, ES("configure session fettle-7f3c0a12-e0ef68", ""),
+        ES("vlan 110", ""), ES("name staff", ""), ES("show session-config diffs", EOS_DIFF), E("abort", ""), END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration sessions", NO_SESSIONS);
+    dialogue(f, lines);
+    r = fake_run(f, "configure", "plan", VLAN_110, NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(fake_at(r->result, "changes"), "[{'path': 'eos-1', 'from': null, 'to': 'vlan 110'}, {'path': 'eos-1', 'from': null, 'to': '!'}]"));
+    cr_expect(strstr(typed(r), "\nabort\n"), "%s", typed(r));
+    cr_expect_not(strstr(typed(r), "commit"), "%s", typed(r));
+    cr_expect(strstr(fake_str(r->result, "receipt.session"), "fettle-7f3c0a12-"));
+    fake_host_free(f);
+}
+
+Test(switch, eos_commits_under_a_timer_and_confirms)
+{
+    static const struct fake_line lines[] = { EOS_LOGIN, ES(EOS_SESSION, ""), ES("vlan 110", ""), ES("name staff", ""), ES("show session-config diffs", EOS_DIFF),
+        E("commit timer 00:05:00", ""), E(EOS_SESSION " commit", ""), E("write memory", "Copy completed successfully.\r\n"), END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration sessions", NO_SESSIONS);
+    answers(f, "show clock", "Sat Nov 21 02:13:05 2026\n");
+    dialogue(f, lines);
+    r = fake_run(f, "configure", "run", VLAN_110, EOS_RECEIPT);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(fake_str(r->result, "diff"), "+vlan 110\n"), "%s", fake_str(r->result, "diff"));
+    cr_expect(json_is_true(fake_at(r->result, "confirmed")));
+    fake_host_free(f);
+}
+
+Test(switch, eos_leaves_no_session_behind_when_a_line_is_refused)
+{
+    static const struct fake_line lines[] = { EOS_LOGIN, ES(EOS_SESSION, ""), ES("vlan 110", ""), ES("name staff", "% Invalid input\r\n"), E("abort", ""), END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration sessions", NO_SESSIONS);
+    dialogue(f, lines);
+    r = fake_run(f, "configure", "run", VLAN_110, EOS_RECEIPT);
+    cr_expect_not(r->ok);
+    cr_expect_eq(r->class, FT_INVALID, "%s", r->error);
+    cr_expect(strstr(r->error, "Invalid input"), "%s", r->error);
+    cr_expect(strstr(typed(r), "name staff\nabort\n"), "%s", typed(r));
+    fake_host_free(f);
+}
+
+Test(switch, eos_change_that_cuts_us_off_is_aborted)
+{
+    static const struct fake_line lines[] = { EOS_LOGIN, ES(EOS_SESSION, ""), ES("vlan 110", ""), ES("name staff", ""), ES("show session-config diffs", EOS_DIFF),
+        E("commit timer 00:05:00", ""), E(EOS_SESSION " abort", ""), END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration sessions", NO_SESSIONS);
+    FAKE_STREAM(f, .kind = "ssh", .command = "show clock", .refuse = FT_UNREACHABLE, .why = "no route to host");
+    dialogue(f, lines);
+    r = fake_run(f, "configure", "run", VLAN_110, EOS_RECEIPT);
+    cr_expect_not(r->ok);
+    cr_expect_eq(r->class, FT_REFUSED, "%s", r->error);
+    cr_expect(strstr(typed(r), EOS_SESSION " abort\n"), "%s", typed(r));
+    fake_host_free(f);
+}
+
+static const struct { const char *name, *table; enum ft_class class; const char *says; } eos_open[] = {
+    { "somebody else's", "  Name     State                User   Terminal\n  ops-42   pendingCommitTimer   ana    vty3\n", FT_CONFLICT, "somebody else" },
+    { "an earlier step's", "  Name     State                User   Terminal\n* fettle-7f3c0a12-000abc   pendingCommitTimer   ana    vty3\n", FT_CONFLICT, "earlier step" },
+};
+
+Test(switch, eos_does_not_touch_what_waits)
+{
+    for (size_t i = 0; i < sizeof(eos_open) / sizeof(eos_open[0]); i++) {
+        struct fake_host *f = switch_host();
+        const struct fake_result *r;
+
+        answers(f, "show configuration sessions", eos_open[i].table);
+        r = fake_run(f, "configure", "run", VLAN_110, EOS_RECEIPT);
+        cr_expect_not(r->ok, "%s", eos_open[i].name);
+        cr_expect_eq(r->class, eos_open[i].class, "%s: %s", eos_open[i].name, r->error);
+        cr_expect(strstr(r->error, eos_open[i].says), "%s: %s", eos_open[i].name, r->error);
+        cr_expect_null(typed(r));
+        fake_host_free(f);
+    }
+}
+
+Test(switch, eos_undo_takes_back_what_waits_and_nothing_else)
+{
+    static const struct fake_line lines[] = { EOS_LOGIN, E(EOS_SESSION " abort", ""), END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration sessions", "  fettle-7f3c0a12-1   pendingCommitTimer   ana    vty3\n");
+    dialogue(f, lines);
+    r = fake_run(f, "configure", "undo", "{'device': 'eos-1', 'lines': ['vlan 110'], 'confirm': 'later'}", EOS_RECEIPT);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(typed(r), EOS_SESSION " abort\n"), "%s", typed(r));
+    fake_host_free(f);
+    f = switch_host();
+    answers(f, "show configuration sessions", NO_SESSIONS);
+    r = fake_run(f, "configure", "undo", VLAN_110, EOS_RECEIPT);
+    cr_expect_not(r->ok);
+    cr_expect(strstr(r->error, "not supported on eos"), "%s", r->error);
+    fake_host_free(f);
+}
+
+/* ---- IOS under its timer ---- */
+
+Test(switch, ios_revert_timer_is_confirmed_and_then_saved)
+{
+    static const struct fake_line lines[] = { IOS_LOGIN,
+        IC("configure terminal revert timer 5", "Rollback Confirmed Change: Backing up current running config to flash:x-1\r\nEnter configuration commands, one per line.", "config"),
+        IC("vlan 110", "", "config-vlan"), I("end", ""), I("configure confirm", ""), I("write memory", "[OK]"), END };
+    struct fake_host *f = fake_host_new("switch");
+    const struct fake_result *r;
+
+    fake_config(f, "{'defaults': {'user': 'netop', 'vendor': 'ios', 'enable_password': 'open42', 'revert_timer': true, 'known_hosts': '/etc/fettle/known_hosts'}, 'devices': {'ios-1': {'host': '10.0.0.4'}}}");
+    dialogue(f, lines);
+    answers(f, "show clock", "*02:13:05.123 UTC Sat Nov 21 2026\n");
+    r = fake_run(f, "configure", "run", "{'device': 'ios-1', 'lines': ['vlan 110']}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(typed(r), "end\nconfigure confirm\nwrite memory\n"), "%s", typed(r));
+    fake_host_free(f);
+}
+
+Test(switch, ios_rollback_replaces_by_a_file)
+{
+    static const struct fake_line lines[] = { IOS_LOGIN, I("configure replace flash:before.cfg force", "\r\nTotal number of passes: 1\r\nRollback Done\r\n"), I("write memory", "[OK]"), END };
+    static const struct fake_line bad[] = { IOS_LOGIN, I("configure replace flash:before.cfg force", "%Error opening flash:before.cfg (No such file or directory)\r\n"), END };
     struct fake_host *f = switch_host();
     const struct fake_result *r;
 
     dialogue(f, lines);
-    r = fake_run(f, "configure", "run", "{'device': 'eos-1', 'lines': ['vlan 110']}", NULL);
+    r = fake_run(f, "config_rollback", "run", "{'device': 'ios-1', 'to': 'flash:before.cfg'}", NULL);
     cr_assert(r->ok, "%s", r->error);
-    cr_expect_str_eq(fake_str(r->result, "diff"), "vlan 110\n");
-    r = fake_run(f, "configure", "undo", "{'device': 'eos-1', 'lines': ['vlan 110']}", "{'device': 'eos-1'}");
+    cr_expect(json_is_true(fake_at(r->result, "changed")));
+    fake_host_free(f);
+    f = switch_host();
+    dialogue(f, bad);
+    r = fake_run(f, "config_rollback", "run", "{'device': 'ios-1', 'to': 'flash:before.cfg'}", NULL);
     cr_expect_not(r->ok);
-    cr_expect(strstr(r->error, "not supported on eos"), "%s", r->error);
+    cr_expect(strstr(r->error, "opening flash:before.cfg"), "%s", r->error);
     fake_host_free(f);
 }
