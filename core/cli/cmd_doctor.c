@@ -3,7 +3,9 @@
 #include "base/util.h"
 #include "cli/app.h"
 #include "data/json.h"
+#include "net/http.h"
 #include "net/ssh.h"
+#include "net/stream.h"
 
 static const struct ft_opt opts[] = { { 0 } };
 
@@ -59,18 +61,22 @@ static void look_at_plugins(struct app *app)
     }
 }
 
-static void look_at_ssh(void)
+static void look_at_library(const char *name, char *text)
+{
+    say(true, name, text ? text : "not there");
+    free(text);
+}
+
+static void look_at_libraries(void)
 {
     static const char *const libraries[] = { "libssh2", "libssh" };
     struct ft_loop *loop = ft_loop_new(NULL);
     struct ft_ssh *ssh = ft_ssh_new(loop, NULL);
 
-    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
-        char *text = ft_ssh_describe(ssh, libraries[i]);
-
-        say(true, libraries[i], text ? text : "not there");
-        free(text);
-    }
+    look_at_library("http", ft_http_describe());
+    look_at_library("tls", ft_tls_describe());
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++)
+        look_at_library(libraries[i], ft_ssh_describe(ssh, libraries[i]));
     ft_ssh_free(ssh);
     ft_loop_free(loop);
 }
@@ -85,7 +91,7 @@ static int run(void)
     say(true, "configuration", *ft_config_path(app.config) ? ft_config_path(app.config) : "none: `fettle lab` writes one to try with");
     look_at_store(&app);
     look_at_plugins(&app);
-    look_at_ssh();
+    look_at_libraries();
     app_close(&app);
     if (!globals.json)
         printf(problems ? "\n%u thing%s to mend\n" : "\nall is well\n", problems, problems == 1 ? "" : "s");

@@ -23,6 +23,9 @@ int ft_http_start(struct ft_http *http, const struct ft_http_req *req, uint64_t 
                   struct ft_http_transfer **ret, struct ft_err *reterr);
 void ft_http_cancel(struct ft_http_transfer *transfer);   /* no callback any more */
 
+/* "libcurl 7.88.1", or why it cannot be used; malloced. */
+char *ft_http_describe(void);
+
 /* {"method","url","headers","body"} without secrets (Authorization, Cookie, X-*Token, X-Api-Key headers are left out); new reference. */
 json_t *ft_http_render(const struct ft_http_req *req);
 /* Percent-encoding of one path segment or query value (RFC 3986 unreserved stay). malloced */

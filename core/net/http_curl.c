@@ -1,4 +1,5 @@
 #include <dlfcn.h>
+#include "base/util.h"
 #include "net/http_internal.h"
 
 #define LIBRARY "libcurl.so.4"
@@ -38,4 +39,12 @@ const struct ft_curl *ft_curl_load(struct ft_err *reterr)
     if (!loaded)
         loaded = load(&table, reterr);
     return loaded;
+}
+
+char *ft_http_describe(void)
+{
+    struct ft_err err = { 0 };
+    const struct ft_curl *curl = ft_curl_load(&err);
+
+    return curl ? ft_asprintf("libcurl %s", curl->version_info(CURLVERSION_NOW)->version) : ft_strdup(err.text);
 }

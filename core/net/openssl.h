@@ -1,5 +1,6 @@
 /* openssl.h: OpenSSL, loaded at the first TLS connection, as libcurl is. For net/ only. */
 #pragma once
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
@@ -14,7 +15,7 @@
 #define FT_CRYPTO_FUNCTIONS(X) \
     X(BIO_new) X(BIO_s_mem) X(BIO_read) X(BIO_write) X(BIO_ctrl_pending) X(X509_VERIFY_PARAM_set1_host) X(X509_VERIFY_PARAM_set1_ip_asc) \
     X(X509_VERIFY_PARAM_set_hostflags) X(X509_verify_cert_error_string) X(ERR_peek_error) X(ERR_clear_error) X(ERR_reason_error_string) \
-    X(EVP_Digest) X(EVP_sha1)
+    X(EVP_Digest) X(EVP_sha1) X(OpenSSL_version)
 
 struct ft_openssl {
 #define FT_OPENSSL_MEMBER(name) typeof(name) *name;

@@ -13,6 +13,8 @@ struct ft_stream_handler {
 /* With TLS where the request says so. */
 int ft_tcp_open(struct ft_loop *loop, const struct ft_tcp_req *req, const struct ft_stream_handler *handler, void *arg,
                 struct ft_stream **ret, struct ft_err *reterr);
+/* "OpenSSL 3.0.19 …", or why it cannot be used; malloced. */
+char *ft_tls_describe(void);
 int ft_udp_open(struct ft_loop *loop, const struct ft_udp_req *req, const struct ft_stream_handler *handler, void *arg,
                 struct ft_stream **ret, struct ft_err *reterr);
 /* Messages go out as text frames; frames of either kind come as one message each. */

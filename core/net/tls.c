@@ -450,3 +450,11 @@ int ft_tls_open(struct ft_loop *loop, const struct ft_tcp_req *req, const struct
     *ret = &t->stream;
     return 0;
 }
+
+char *ft_tls_describe(void)
+{
+    struct ft_err err = { 0 };
+    const struct ft_openssl *o = ft_openssl_load(&err);
+
+    return ft_strdup(o ? o->OpenSSL_version(OPENSSL_VERSION) : err.text);
+}

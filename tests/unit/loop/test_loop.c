@@ -424,6 +424,31 @@ Test(work, left_at_the_end_is_released_by_freeing_the_loop)
     cr_expect(job.released);
 }
 
+static pthread_barrier_t gate;
+
+static void wait_for_the_others(void *arg)
+{
+    (void)arg;
+    pthread_barrier_wait(&gate);
+}
+
+static void nothing_after(void *arg)
+{
+    (void)arg;
+}
+
+/* Jobs that wait for long, as a listener for traps does, leave threads for names to be looked up: here none goes on until all are there. */
+Test(work, a_dozen_jobs_wait_side_by_side, .timeout = 30)
+{
+    cr_assert_eq(pthread_barrier_init(&gate, NULL, 12), 0);
+    begin(false);
+    for (int i = 0; i < 12; i++)
+        ft_work_start(loop, wait_for_the_others, nothing_after, NULL, NULL);
+    ft_loop_run(loop);
+    end();
+    pthread_barrier_destroy(&gate);
+}
+
 /* ---- lines ---- */
 
 static struct ft_lines *lines;
