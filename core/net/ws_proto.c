@@ -115,18 +115,31 @@ static void printable(const char *text, char *ret, size_t size)
     ret[n] = '\0';
 }
 
+/* 0 where it is no HTTP/1.x status line; *ret_text is the status and what follows. */
+static int status_of(const char *line, const char **ret_text)
+{
+    if (strncmp(line, "HTTP/1.", 7) != 0 || !isdigit((unsigned char)line[7]) || line[8] != ' ')
+        return 0;
+    *ret_text = line + 9;
+    for (int i = 9; i < 12; i++)
+        if (!isdigit((unsigned char)line[i]))
+            return 0;
+    return line[9] == '0' ? 0 : (line[9] - '0') * 100 + (line[10] - '0') * 10 + line[11] - '0';
+}
+
 static int refused(const char *status_line, struct ft_err *reterr)
 {
-    int status = 0;
+    const char *text = status_line;
+    int status = status_of(status_line, &text);
     char shown[128];
 
-    if (sscanf(status_line, "HTTP/1.%*1d %3d", &status) != 1 || status < 100) {
+    if (!status) {
         printable(status_line, shown, sizeof(shown));
         return ft_err_class(reterr, FT_INVALID, -EPROTO, "what came back is not HTTP ('%s'); is it the right port, and ws or wss as the server expects?", shown);
     }
     if (status == 101)
         return 0;
-    printable(strchr(status_line, ' ') + 1, shown, sizeof(shown));
+    printable(text, shown, sizeof(shown));
     return ft_err_class(reterr, class_of(status), -ECONNREFUSED, "the server answered '%s' instead of opening the websocket%s", shown,
                         class_of(status) == FT_DENIED      ? "; check the token or password, and what it may do"
                         : class_of(status) == FT_NOT_FOUND ? "; check the path of the URL"

@@ -74,7 +74,7 @@ Test(ws_proto, answers)
         { "HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", FT_REFUSED, "give the URL that it leads to" }, { "HTTP/1.1 200 OK\r\n\r\n", FT_REFUSED, "'200 OK'" },
         { "HTTP/1.1 503\r\n\r\n", FT_REFUSED, "'503'" }, { "HTTP/1.1 500 a\x01" "b\r\n\r\n", FT_REFUSED, "'500 a?b'" },
         { "220 mail ready\r\n\r\n", FT_INVALID, "not HTTP ('220 mail ready')" }, { "\r\n\r\n", FT_INVALID, "not HTTP" }, { "HTTP/1.1 99 x\r\n\r\n", FT_INVALID, "not HTTP" },
-        { "HTTP/1.1 abc\r\n\r\n", FT_INVALID, "not HTTP" },
+        { "HTTP/1.1 abc\r\n\r\n", FT_INVALID, "not HTTP" }, { "HTTP/1.11501\r\n\r\n", FT_INVALID, "not HTTP" }, { "HTTP/1.1 10", FT_INVALID, "not HTTP" }, { "HTTP/1.", FT_INVALID, "not HTTP" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
