@@ -51,7 +51,7 @@ static void answers(struct fake_host *f, const char *method, int status, const c
 
 static const struct { const char *params, *query; } queries[] = {
     { "{'number': 'INC0010001'}", "number%3DINC0010001" },
-    { "{'sys_id': '" ID "'}", "sys_id%3D" ID },
+    { "{'id': '" ID "'}", "sys_id%3D" ID },
     { "{}", "correlation_id%3Dfettle-" RUN "%5EORDERBYDESC" },
     { "{'correlation_id': 'a^b'}", "correlation_id%3Da%5E%5Eb%5EORDERBYDESC" },
     { "{'about': '02:00:00'}", "active%3Dtrue%5Eshort_descriptionLIKE02%3A00%3A00%5EORDERBYDESC" },
@@ -192,7 +192,7 @@ Test(ticket, undo_of_open_cancels_what_was_opened_and_nothing_else)
     cr_expect_eq(json_array_size(r->requests), 0);
     found(f, MINE);
     answers(f, "PATCH", 200, incident("INC0010001", "8", "false", "fettle-" RUN));
-    r = fake_run(f, "open", "undo", OPEN, "{'correlation_id': 'fettle-" RUN "', 'existed': false}");
+    r = fake_run(f, "open", "undo", OPEN, "{'correlation_id': 'fettle-" RUN "', 'existed': false, 'system': 'servicenow', 'id': '" ID "'}");
     cr_assert(r->ok, "%s", r->error);
     cr_expect_str_eq(fake_str(r->requests, "1.json.state"), "8");
     cr_expect(strstr(fake_str(r->requests, "1.json.work_notes"), "fettle run " RUN), "%s", fake_str(r->requests, "1.json.work_notes"));
