@@ -32,6 +32,9 @@ static void cloud_sections(const struct lab *lab, struct ft_buf *out)
     ft_buf_addf(out, "  ise:\n    url: %s\n    ers_url: %s\n    user: fettle\n    password: {file: \"%s/ise.password\"}\n", lab->ise_url, lab->ise_url, lab->dir);
     ft_buf_addf(out, "  dhcp:\n    url: %s/kea\n    user: fettle\n    password: {file: \"%s/kea.password\"}\n", lab->url, lab->dir);
     ft_buf_addf(out, "  ticket:\n    system: servicenow\n    url: %s\n    user: fettle\n    password: {file: \"%s/servicenow.password\"}\n", lab->url, lab->dir);
+    ft_buf_addf(out, "    systems:\n      jira-cloud: {system: jira, edition: cloud, url: \"%s\", user: fettle@corp.example, token: {file: \"%s/jira.token\"}, project: NOC, close_code: Fixed}\n",
+                lab->url, lab->dir);
+    ft_buf_addf(out, "      jira-dc: {system: jira, edition: datacenter, url: \"%s\", token: {file: \"%s/jira.token\"}, project: NOC, close_code: Fixed}\n", lab->url, lab->dir);
 }
 
 static void switch_section(const struct lab *lab, struct ft_buf *out)
@@ -60,6 +63,8 @@ int lab_files_write(struct lab *lab, struct ft_err *reterr)
         r = secret(lab, "kea.password", lab->kea_password, reterr);
     if (r == 0)
         r = secret(lab, "servicenow.password", lab->snow_password, reterr);
+    if (r == 0)
+        r = secret(lab, "jira.token", lab->jira_token, reterr);
     snprintf(hook, sizeof(hook), "%s/hook/noc", lab->url);
     if (r == 0)
         r = secret(lab, "noc.webhook", hook, reterr);

@@ -208,7 +208,7 @@ struct lab {
 
     /* Where it runs. */
     char dir[512], url[64], ise_url[64];
-    char mist_token[41], ise_password[25], kea_password[25], snow_password[25];
+    char mist_token[41], ise_password[25], kea_password[25], snow_password[25], jira_token[25];
     int port, ise_port, dns_port;
     int wake[2];                  /* a byte here makes the main loop look again */
     bool stopping;                /* main.c sets it; handlers that hang look at it */
@@ -282,6 +282,7 @@ void lab_ise_init(struct lab *lab);
 /* Authenticates and authorises; records it. NULL: let in. Else the reason, "22056 Subject not found …". */
 const char *lab_ise_authenticate(struct lab *lab, struct lab_client *c);
 void lab_snow_init(struct lab *lab);
+void lab_jira_init(struct lab *lab);                                    /* after lab_snow_init */
 
 /* ---- faults.c ---- */
 /* One entry of `faults:`, a name or {name: parameters}. -EINVAL with a sentence. */
@@ -361,7 +362,7 @@ void lab_dns_answer(struct lab *lab, int fd);                     /* takes the l
 struct lab_req {
     struct lab *lab;
     const char *method, *path, *client;
-    const char *system;                                           /* mist, ise, kea, servicenow, hook, internet, lab */
+    const char *system;                                           /* mist, ise, kea, servicenow, jira, hook, internet, lab */
     const char *arg[6];                                           /* what stood for the {}s of the route */
     json_t *json;                                                 /* the body, NULL if there was none */
     const char *body; size_t body_len;
@@ -399,6 +400,7 @@ void lab_mist(struct lab_req *req, struct lab_res *res);
 void lab_ise(struct lab_req *req, struct lab_res *res);
 void lab_kea(struct lab_req *req, struct lab_res *res);
 void lab_snow(struct lab_req *req, struct lab_res *res);
+void lab_jira(struct lab_req *req, struct lab_res *res);
 void lab_control(struct lab_req *req, struct lab_res *res);
 
 /* ---- mist.c: shared by its parts ---- */

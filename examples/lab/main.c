@@ -131,6 +131,7 @@ static int start_all(struct lab *lab, struct ft_err *reterr, int *ret_dns)
     ft_random_hex(24, lab->ise_password);
     ft_random_hex(24, lab->kea_password);
     ft_random_hex(24, lab->snow_password);
+    ft_random_hex(24, lab->jira_token);
     r = lab_record_open(lab, reterr);
     if (r == 0)
         r = *ret_dns = lab_dns_open(lab, reterr);

@@ -428,6 +428,7 @@ void lab_network_build(struct lab *lab)
     lab_kea_init(lab);
     lab_ise_init(lab);
     lab_snow_init(lab);
+    lab_jira_init(lab);
     add_wired_leases(lab, &lab->subnets[0], 80, 4);
     add_wired_leases(lab, &lab->subnets[3], 20, 2);
     for (int i = 0; i < lab->n_clients; i++)

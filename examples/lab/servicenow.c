@@ -9,7 +9,8 @@ static const char *const table_names[] = { "incident", "change_request", "sys_us
 static const char *const incident_fields[] = { "short_description", "description", "caller_id", "impact", "urgency", "priority", "category", "subcategory",
     "cmdb_ci", "assignment_group", "assigned_to", "correlation_id", "correlation_display", "work_notes", "comments", "state", "close_code",
     "close_notes", "hold_reason", "contact_type", "severity", "opened_by", "number", "sys_id", "active", "sys_created_on", "sys_updated_on",
-    "sys_created_by", "incident_state", "opened_at", "resolved_at", "closed_at", "parent", "business_service", "location", "work_notes_list", NULL };
+    "sys_created_by", "incident_state", "opened_at", "resolved_at", "closed_at", "parent", "business_service", "location", "work_notes_list", "parent_incident",
+    "problem_id", "rfc", NULL };
 
 static const char *str(const json_t *o, const char *key)
 {
@@ -171,6 +172,26 @@ static void sort_records(json_t **list, size_t n, const char *query)
 
 /* ---- reading ---- */
 
+/* sysparm_display_value=all */
+static json_t *with_display(struct lab *lab, json_t *record)
+{
+    const char *key;
+    json_t *value, *user;
+    void *tmp;
+    size_t i;
+
+    json_object_foreach_safe(record, tmp, key, value) {
+        const char *text = json_string_value(value);
+
+        json_array_foreach(json_object_get(lab->tables, "sys_user"), i, user) {
+            if (strcmp(str(user, "sys_id"), json_string_value(value)) == 0)
+                text = str(user, "name");
+        }
+        json_object_set_new(record, key, json_pack("{s:s, s:s}", "display_value", text, "value", json_string_value(value)));
+    }
+    return record;
+}
+
 static json_t *shown(struct lab_req *req, const json_t *record)
 {
     const char *fields = lab_query(req, "sysparm_fields");
@@ -190,7 +211,7 @@ static json_t *shown(struct lab_req *req, const json_t *record)
             json_object_set(picked, part, value);
     free(list);
     json_decref(copy);
-    return picked;
+    return lab_query(req, "sysparm_display_value") && strcmp(lab_query(req, "sysparm_display_value"), "all") == 0 ? with_display(req->lab, picked) : picked;
 }
 
 static json_t *table_of(struct lab_req *req, struct lab_res *res)
@@ -315,6 +336,50 @@ static bool may_close(const json_t *record, const json_t *body, struct lab_res *
     return false;
 }
 
+/* Which state of a change may follow which; a normal change gets its approver when it is assessed. */
+static bool change_moves(struct lab *lab, json_t *record, const json_t *body, struct lab_res *res)
+{
+    static const struct { int from, to; } allowed[] = { { -5, -4 }, { -4, -3 }, { -3, -2 }, { -2, -1 }, { -1, 0 }, { 0, 3 } };
+    json_t *text = as_text(json_object_get(body, "state")), *user = json_array_get(json_object_get(lab->tables, "sys_user"), 2);
+    int to = atoi(json_string_value(text)), from = atoi(str(record, "state"));
+    bool ok = to == 4 || to == from, given = json_object_get(body, "state") != NULL;
+
+    json_decref(text);
+    for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
+        ok = ok || (allowed[i].from == from && allowed[i].to == to);
+    if (given && (!ok || (to == -1 && strcmp(str(record, "approval"), "approved") != 0))) {
+        failure(res, 403, "Operation Failed", "Change model: this state cannot follow");
+        return false;
+    }
+    if (given && to == -4 && from == -5) {
+        json_object_set_new(record, "approval", json_string("requested"));
+        add_record(lab, "sysapproval_approver", json_pack("{s:s, s:s, s:s}", "sysapproval", str(record, "sys_id"), "approver", str(user, "sys_id"), "state", "requested"));
+    }
+    return true;
+}
+
+/* What an approver says becomes of the change: approved ones are scheduled. */
+static void approval_said(struct lab *lab, const json_t *row)
+{
+    json_t *change;
+    size_t i;
+
+    json_array_foreach(json_object_get(lab->tables, "change_request"), i, change) {
+        if (strcmp(str(change, "sys_id"), str(row, "sysapproval")) != 0)
+            continue;
+        json_object_set_new(change, "approval", json_string(str(row, "state")));
+        if (strcmp(str(row, "state"), "approved") == 0)
+            json_object_set_new(change, "state", json_string("-2"));
+    }
+}
+
+static void change_active(json_t *record)
+{
+    int state = atoi(str(record, "state"));
+
+    json_object_set_new(record, "active", json_string(state == 3 || state == 4 ? "false" : "true"));
+}
+
 static void list_post(struct lab_req *req, struct lab_res *res)
 {
     struct lab *lab = req->lab;
@@ -342,6 +407,8 @@ static void list_post(struct lab_req *req, struct lab_res *res)
     take_fields(lab, req->arg[0], record, req->json);
     if (strcmp(req->arg[0], "incident") == 0)
         compute(lab, record);
+    if (strcmp(req->arg[0], "change_request") == 0)
+        change_active(record);
     req->done = true;
     res->status = 201;
     lab_add_header(res, "Location", "%s/api/now/table/%s/%s", lab->url, req->arg[0], str(record, "sys_id"));
@@ -360,9 +427,15 @@ static void one_patch(struct lab_req *req, struct lab_res *res)
     }
     if (strcmp(req->arg[0], "incident") == 0 && !may_close(record, req->json, res))
         return;
+    if (strcmp(req->arg[0], "change_request") == 0 && !change_moves(req->lab, record, req->json, res))
+        return;
     take_fields(req->lab, req->arg[0], record, req->json);
     if (strcmp(req->arg[0], "incident") == 0)
         compute(req->lab, record);
+    if (strcmp(req->arg[0], "change_request") == 0)
+        change_active(record);
+    if (strcmp(req->arg[0], "sysapproval_approver") == 0)
+        approval_said(req->lab, record);
     req->done = true;
     res->json = json_pack("{s:o}", "result", shown(req, record));
 }
@@ -398,11 +471,24 @@ static void attachment(struct lab_req *req, struct lab_res *res)
     res->json = json_pack("{s:o}", "result", shown(req, record));
 }
 
+static void attachment_list(struct lab_req *req, struct lab_res *res)
+{
+    req->arg[0] = "sys_attachment";
+    list_get(req, res);
+}
+
+static void attachment_delete(struct lab_req *req, struct lab_res *res)
+{
+    req->arg[1] = req->arg[0];
+    req->arg[0] = "sys_attachment";
+    one_delete(req, res);
+}
+
 static const struct lab_route routes[] = {
     { "GET", "/api/now/table/{}", list_get }, { "POST", "/api/now/table/{}", list_post },
     { "GET", "/api/now/table/{}/{}", one_get }, { "PATCH", "/api/now/table/{}/{}", one_patch },
     { "PUT", "/api/now/table/{}/{}", one_patch }, { "DELETE", "/api/now/table/{}/{}", one_delete },
-    { "POST", "/api/now/attachment/file", attachment },
+    { "POST", "/api/now/attachment/file", attachment }, { "GET", "/api/now/attachment", attachment_list }, { "DELETE", "/api/now/attachment/{}", attachment_delete },
     { 0 },
 };
 

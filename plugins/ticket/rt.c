@@ -188,13 +188,13 @@ static json_t *rt_seen(struct ft_call *call, struct ticket *st, enum look kind, 
     json_t *files, *entry;
     size_t i;
 
+    for (const struct ft_http_header *h = res->headers; (kind == LOOK_FIND || kind == LOOK_ONE) && h && h->name; h++) {
+        if (strcasecmp(h->name, "etag") == 0)            /* a list has none */
+            st->etag = host->printf(call, "%s", h->value);
+    }
     switch (kind) {
     case LOOK_FIND: return found_of(call, st, res->json);
     case LOOK_ONE:
-        for (const struct ft_http_header *h = res->headers; h && h->name; h++) {
-            if (strcasecmp(h->name, "etag") == 0)
-                st->etag = host->printf(call, "%s", h->value);
-        }
         return ft_str(res->json, "Status") && id_of(call, res->json) ? ticket_of(call, st, res->json, true, false) : NULL;
     case LOOK_NOTES: return json_is_array(items) ? notes_of(items) : NULL;
     default:
@@ -217,7 +217,7 @@ static bool rt_absent(struct ft_call *call, struct ticket *st, const struct ft_h
 static unsigned rt_needs(struct ft_call *call, struct ticket *st)
 {
     (void)call;
-    return st->stand_in || st->want.verb == VERB_OPEN || st->want.verb == VERB_ATTACH ? 0 : LOOK_BIT(LOOK_ONE);
+    return st->stand_in || st->want.verb == VERB_OPEN || st->want.verb == VERB_ATTACH || ft_true(st->record, "_meant") ? 0 : LOOK_BIT(LOOK_ONE);
 }
 
 /* ---- Links ---- */
@@ -460,9 +460,12 @@ static int rt_created(struct ft_call *call, struct ticket *st, const json_t *ans
 
 static bool field_is(const json_t *record, const char *name, const json_t *value)
 {
-    const char *text = json_string_value(value), *is = is_core_field(name) ? ft_str(record, name) : json_string_value(custom_field(record, name));
+    const json_t *have = is_core_field(name) ? ft_get(record, name) : custom_field(record, name);
+    const char *text = json_string_value(value), *is = json_is_object(have) ? ft_str(have, "id") : json_string_value(have);
 
-    return !text || (is_core_field(name) && !is) || ft_same(text, is);      /* people and dates are answered in another shape */
+    if (is_core_field(name) && (!is || strcmp(name, "Queue") == 0 || strchr(text ?: "", ':')))
+        return true;                                     /* lists of people, a queue's number, and dates are answered in another shape */
+    return !text || ft_same(text, is);
 }
 
 static enum ft_class rt_left(struct ft_call *call, struct ticket *st, const char **ret_field)
