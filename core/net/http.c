@@ -54,20 +54,21 @@ struct ft_http_transfer {
     struct ft_list link;
     struct ft_http *http;
     CURL *easy;                       /* while under way */
+    struct ft_mail *mail;             /* instead of that, of a mail under way */
     struct ft_timer *timer;           /* the deadline while under way, the pause while waiting */
     uint64_t deadline_us, begun_us;
     unsigned waits;                   /* for 429, so far */
-    bool over, timed_out, body_read, sent, connecting;
+    bool over, timed_out, sent, connecting;
     bool answering;                   /* in the owner's callback: too late to cancel */
     CURLcode code;
     int os_errno;
     char says[CURL_ERROR_SIZE];
 
     /* The request, copied. */
-    char *method, *url, *shown, *user, *password, *ca_file, *cert_file, *key_file, *unix_socket, *mail_from;
-    struct curl_slist *headers, *mail_to;
+    char *method, *url, *shown, *user, *password, *ca_file, *cert_file, *key_file, *unix_socket;
+    struct curl_slist *headers;
     char *body;
-    size_t body_len, body_at;
+    size_t body_len;
     unsigned flags, timeout_ms, connect_timeout_ms;
     size_t max_bytes;
 
@@ -261,7 +262,6 @@ static void free_transfer(struct ft_http_transfer *t)
 {
     ft_list_remove(&t->link);
     t->http->curl->slist_free_all(t->headers);
-    t->http->curl->slist_free_all(t->mail_to);
     free(t->method);
     free(t->url);
     free(t->shown);
@@ -273,7 +273,6 @@ static void free_transfer(struct ft_http_transfer *t)
     free(t->cert_file);
     free(t->key_file);
     free(t->unix_socket);
-    free(t->mail_from);
     free(t->body);
     ft_http_answer_done(&t->answer);
     free(t);
@@ -295,7 +294,7 @@ static void end_attempt(struct ft_http_transfer *t)
     curl->easy_getinfo(t->easy, CURLINFO_PRETRANSFER_TIME_T, &connected);
     http->stats.connections += (uint64_t)connects;
     t->os_errno = (int)os_errno;
-    t->sent |= t->flags & FT_HTTP_MAIL ? t->body_read : request_size > 0;
+    t->sent |= request_size > 0;
     t->connecting = connected == 0 && !t->sent && !t->answer.status;
     curl->multi_remove_handle(http->multi, t->easy);
     if (http->idle_len < KEPT_HANDLES) {
@@ -308,6 +307,13 @@ static void end_attempt(struct ft_http_transfer *t)
     ft_loop_hold(http->loop, -1);
 }
 
+static void end_mail(struct ft_http_transfer *t)
+{
+    ft_mail_cancel(t->mail);
+    t->mail = NULL;
+    ft_loop_hold(t->http->loop, -1);
+}
+
 void ft_http_cancel(struct ft_http_transfer *t)
 {
     if (!t || t->answering)
@@ -315,6 +321,8 @@ void ft_http_cancel(struct ft_http_transfer *t)
     ft_loop_undefer(t->http->loop, settle, t);
     if (t->easy)
         end_attempt(t);
+    if (t->mail)
+        end_mail(t);
     ft_timer_stop(t->timer);
     free_transfer(t);
 }
@@ -406,6 +414,14 @@ static void judge(struct ft_http_transfer *t, const char *later)
         ft_http_answer_failed(&t->answer, &asked, &failure);
 }
 
+static void answer(struct ft_http_transfer *t, const char *later)
+{
+    judge(t, later);
+    t->answering = true;
+    t->answered(t->arg, &t->answer.res);
+    free_transfer(t);
+}
+
 static void settle(void *arg)
 {
     struct ft_http_transfer *t = arg;
@@ -414,10 +430,24 @@ static void settle(void *arg)
     end_attempt(t);
     if (t->code == CURLE_OK && !t->timed_out && t->answer.status == 429 && wait_and_repeat(t, later, sizeof(later)))
         return;
-    judge(t, later[0] ? later : NULL);
-    t->answering = true;
-    t->answered(t->arg, &t->answer.res);
-    free_transfer(t);
+    answer(t, later[0] ? later : NULL);
+}
+
+static void mail_over(void *arg, struct ft_mail_end *end)
+{
+    struct ft_http_transfer *t = arg;
+
+    t->http->stats.connections += end->connections;
+    t->answer = end->answer;
+    memset(&end->answer, 0, sizeof(end->answer));
+    t->code = end->code;
+    memcpy(t->says, end->says, sizeof(t->says));
+    t->os_errno = end->os_errno;
+    t->sent = end->sent;
+    t->connecting = end->connecting;
+    t->timed_out = end->code == CURLE_OPERATION_TIMEDOUT && !(end->connecting && left_ms(t) > 0);
+    end_mail(t);
+    answer(t, NULL);
 }
 
 static void deadline_over(void *arg)
@@ -438,10 +468,6 @@ static size_t got_header(char *line, size_t size, size_t n, void *arg)
     struct ft_http_transfer *t = arg;
 
     t->http->stats.bytes_in += size * n;
-    if (t->flags & FT_HTTP_MAIL) {
-        ft_http_answer_mail_line(&t->answer, line, size * n);
-        return size * n;
-    }
     return ft_http_answer_line(&t->answer, line, size * n) ? size * n : 0;
 }
 
@@ -451,17 +477,6 @@ static size_t got_body(char *bytes, size_t size, size_t n, void *arg)
 
     t->http->stats.bytes_in += size * n;
     return ft_http_answer_bytes(&t->answer, bytes, size * n) ? size * n : 0;
-}
-
-static size_t give_mail(char *to, size_t size, size_t n, void *arg)
-{
-    struct ft_http_transfer *t = arg;
-    size_t len = ft_min(size * n, t->body_len - t->body_at);
-
-    memcpy(to, t->body + t->body_at, len);
-    t->body_at += len;
-    t->body_read = len == 0;                      /* a mail that was given in part is discarded by the server */
-    return len;
 }
 
 static int before_request(void *arg, char *to_ip, char *from_ip, int to_port, int from_port)
@@ -495,16 +510,6 @@ static void set_method(const struct ft_curl *curl, struct ft_http_transfer *t)
     set(CURLOPT_CUSTOMREQUEST, t->method);
 }
 
-static void set_mail(const struct ft_curl *curl, struct ft_http_transfer *t)
-{
-    set(CURLOPT_UPLOAD, 1L);
-    set(CURLOPT_MAIL_FROM, t->mail_from);
-    set(CURLOPT_MAIL_RCPT, t->mail_to);
-    set(CURLOPT_READFUNCTION, give_mail);
-    set(CURLOPT_READDATA, t);
-    set(CURLOPT_USE_SSL, t->flags & FT_HTTP_STARTTLS ? (long)CURLUSESSL_ALL : (long)CURLUSESSL_NONE);
-}
-
 static void set_http(const struct ft_curl *curl, struct ft_http_transfer *t)
 {
     set_method(curl, t);
@@ -527,7 +532,7 @@ static void set_common(const struct ft_curl *curl, struct ft_http_transfer *t)
 {
     set(CURLOPT_PRIVATE, t);
     set(CURLOPT_URL, t->url);
-    set(CURLOPT_PROTOCOLS_STR, t->flags & FT_HTTP_MAIL ? "smtp,smtps" : "http,https");
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_FOLLOWLOCATION, 0L);
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -566,22 +571,31 @@ static void begin_attempt(struct ft_http_transfer *t)
     t->easy = http->idle_len ? http->idle[--http->idle_len] : http->curl->easy_init();
     if (!t->easy)
         abort();
-    t->over = t->timed_out = t->body_read = t->sent = t->connecting = false;
-    t->body_at = 0;
+    t->over = t->timed_out = t->sent = t->connecting = false;
     t->says[0] = '\0';
     t->begun_us = ft_clock_mono_us(ft_loop_clock(http->loop));
     ft_http_answer_begin(&t->answer, t->max_bytes);
     set_common(http->curl, t);
-    if (t->flags & FT_HTTP_MAIL)
-        set_mail(http->curl, t);
-    else
-        set_http(http->curl, t);
+    set_http(http->curl, t);
     http->stats.requests++;
     ft_loop_hold(http->loop, 1);
     if (t->timeout_ms)
         limit = ft_min(limit, (uint64_t)t->timeout_ms);
     t->timer = ft_timer_start(http->loop, limit, deadline_over, t);
     http->curl->multi_add_handle(http->multi, t->easy);
+}
+
+static void begin_mail(struct ft_http_transfer *t, const struct ft_http_req *req)
+{
+    struct ft_http *http = t->http;
+    uint64_t limit = left_ms(t);
+
+    if (t->timeout_ms)
+        limit = ft_min(limit, (uint64_t)t->timeout_ms);
+    t->begun_us = ft_clock_mono_us(ft_loop_clock(http->loop));
+    http->stats.requests++;
+    ft_loop_hold(http->loop, 1);
+    t->mail = ft_mail_start(http->loop, http->curl, req, limit, t->connect_timeout_ms, mail_over, t);
 }
 
 /* ---- what is asked ---- */
@@ -686,9 +700,6 @@ static void copy_request(struct ft_http_transfer *t, const struct ft_http_req *r
     t->cert_file = ft_strdup(req->cert_file);
     t->key_file = ft_strdup(req->key_file);
     t->unix_socket = ft_strdup(req->unix_socket);
-    t->mail_from = ft_strdup(req->mail_from);
-    for (const char *const *to = req->flags & FT_HTTP_MAIL ? req->mail_to : NULL; to && *to; to++)
-        t->mail_to = t->http->curl->slist_append(t->mail_to, *to);
     if (req->json) {
         t->body = ft_json_text(req->json);
         t->body_len = strlen(t->body);
@@ -723,7 +734,10 @@ int ft_http_start(struct ft_http *http, const struct ft_http_req *req, uint64_t 
     t->deadline_us = ft_clock_mono_us(ft_loop_clock(http->loop)) + (deadline_ms ? deadline_ms : DEFAULT_DEADLINE_MS) * 1000;
     copy_request(t, req);
     ft_list_append(&http->transfers, &t->link);
-    begin_attempt(t);
+    if (req->flags & FT_HTTP_MAIL)
+        begin_mail(t, req);
+    else
+        begin_attempt(t);
     if (ret)
         *ret = t;
     return 0;

@@ -78,14 +78,14 @@ bool ft_http_answer_line(struct ft_http_answer *answer, const char *line, size_t
     return !answer->head.overflow;
 }
 
-/* After a refusal come good-byes (221): the refusal is what counts. */
+/* After a refusal, and after the mail was taken, come good-byes (221): they do not count. */
 void ft_http_answer_mail_line(struct ft_http_answer *answer, const char *line, size_t len)
 {
     int code = 0;
 
     for (size_t i = 0; i < len && i < 3 && isdigit((unsigned char)line[i]); i++)
         code = code * 10 + (line[i] - '0');
-    if (code < 100 || answer->status >= 400)
+    if (code < 100 || code == 221 || answer->status >= 400)
         return;
     answer->status = code;
     len = ft_min(len, sizeof(answer->mail_line) - 1);

@@ -13,7 +13,7 @@ const char *ft_http_method(const struct ft_http_req *req);
 
 /* ---- http_curl.c: libcurl, loaded at the first request ---- */
 #define FT_CURL_FUNCTIONS(X) \
-    X(easy_init) X(easy_cleanup) X(easy_reset) X(easy_setopt) X(easy_getinfo) X(easy_strerror) X(global_init) X(version_info) \
+    X(easy_init) X(easy_perform) X(easy_cleanup) X(easy_reset) X(easy_setopt) X(easy_getinfo) X(easy_strerror) X(global_init) X(version_info) \
     X(slist_append) X(slist_free_all) X(getdate) X(multi_init) X(multi_cleanup) X(multi_setopt) X(multi_assign) \
     X(multi_add_handle) X(multi_remove_handle) X(multi_socket_action) X(multi_info_read)
 
@@ -67,3 +67,22 @@ const char *ft_http_answer_header(const struct ft_http_answer *answer, const cha
 /* Fills answer->res of a complete answer, and of one that did not come. `later` says when a refused request may be tried again; may be NULL. */
 void ft_http_answer_judge(struct ft_http_answer *answer, const struct ft_http_asked *asked, const char *later);
 void ft_http_answer_failed(struct ft_http_answer *answer, const struct ft_http_asked *asked, const struct ft_http_failure *failure);
+
+/* ---- http_mail.c: a mail, on a thread of its own ---- */
+struct ft_mail;
+
+/* How it ended. `answer` may be taken (zero it then). */
+struct ft_mail_end {
+    struct ft_http_answer answer;
+    CURLcode code;
+    char says[CURL_ERROR_SIZE];
+    int os_errno;
+    unsigned connections;
+    bool sent;                        /* the whole mail was handed over */
+    bool connecting;
+};
+
+/* `over` comes once, from the loop, unless it is cancelled. The request is copied. */
+struct ft_mail *ft_mail_start(struct ft_loop *loop, const struct ft_curl *curl, const struct ft_http_req *req, uint64_t limit_ms, unsigned connect_timeout_ms,
+                              void (*over)(void *arg, struct ft_mail_end *end), void *arg);
+void ft_mail_cancel(struct ft_mail *mail);      /* NULL is fine */

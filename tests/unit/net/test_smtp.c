@@ -3,14 +3,19 @@
 #include "net/http.h"
 #include "server.h"
 
-/* What the mail server does at each step; NULL: the usual. "-": closes the connection there. */
-static struct script { const char *ehlo, *auth, *mail, *rcpt, *data, *end; } script;
+/* What the mail server does at each step; NULL: the usual. "-": closes the connection there; "~": says nothing more. */
+static struct script { const char *ehlo, *auth, *mail, *rcpt, *data, *end, *quit, *greeting; } script;
 static char received[4096];
+static bool silent;
 
 static bool step(int fd, const char *scripted, const char *usual)
 {
     if (scripted && strcmp(scripted, "-") == 0)
         return false;
+    if (scripted && strcmp(scripted, "~") == 0)
+        silent = true;
+    if (silent)
+        return true;
     server_printf(fd, "%s\r\n", scripted ? scripted : usual);
     return true;
 }
@@ -40,7 +45,7 @@ static bool command(FILE *in, int fd, const char *line)
     if (strncmp(line, "DATA", 4) == 0)
         return step(fd, script.data, "354 go on") && (script.data || read_mail(in, fd));
     if (strncmp(line, "QUIT", 4) == 0)
-        return step(fd, NULL, "221 bye");
+        return step(fd, script.quit, "221 bye");
     return step(fd, "502 what?", NULL);
 }
 
@@ -50,7 +55,8 @@ static void *serve(void *arg)
     FILE *in = fdopen(dup(fd), "r");
     char line[1000];
 
-    server_printf(fd, "220 lab ESMTP\r\n");
+    silent = false;
+    step(fd, script.greeting, "220 lab ESMTP");
     while (fgets(line, sizeof(line), in) && command(in, fd, line))
         ;
     fclose(in);
@@ -71,6 +77,11 @@ static const struct { struct script script; unsigned flags; const char *user; en
     { { .end = "-" }, 0, NULL, FT_AMBIGUOUS, 354, "may have been carried out" },
     { { .rcpt = "-" }, 0, NULL, FT_UNREACHABLE, 250, "broke off" },
     { { 0 }, FT_HTTP_STARTTLS, NULL, FT_UNREACHABLE, 250, "no STARTTLS" },
+    { { .greeting = "~" }, 0, NULL, FT_TIMEOUT, 0, "" },
+    { { .rcpt = "~" }, 0, NULL, FT_TIMEOUT, 250, "" },
+    { { .end = "~" }, 0, NULL, FT_AMBIGUOUS, 354, "may have been carried out" },
+    { { .quit = "~" }, 0, NULL, FT_CLASS_NONE, 250, "" },
+    { { .rcpt = "550 5.1.1 no such user here", .quit = "~" }, 0, NULL, FT_INVALID, 550, "no such user" },
 };
 
 static struct { int answers, status; enum ft_class class; char error[1200]; } got;
@@ -96,6 +107,8 @@ static void send_mail(size_t i)
                                .user = cases[i].user, .password = cases[i].user ? "hush" : NULL,
                                .body = "Subject: test\r\n\r\n.a dot\r\n", .body_len = 25 };
     struct ft_err err = { 0 };
+    bool waits = cases[i].class == FT_TIMEOUT || (cases[i].script.end && strcmp(cases[i].script.end, "~") == 0);
+    uint64_t began;
     pthread_t thread;
     char url[60];
 
@@ -106,9 +119,11 @@ static void send_mail(size_t i)
     pthread_create(&thread, NULL, serve, &fd);
     snprintf(url, sizeof(url), "smtp://127.0.0.1:%u", ntohs(any.sin_port));
     req.url = url;
-    cr_assert_eq(ft_http_start(http, &req, 10000, answered, NULL, NULL, &err), 0, "%s", err.text);
+    cr_assert_eq(ft_http_start(http, &req, waits ? 500 : 10000, answered, NULL, NULL, &err), 0, "%s", err.text);
+    began = ft_clock_mono_us(ft_loop_clock(loop));
     ft_loop_run(loop);
     ft_http_free(http);
+    cr_expect_leq(ft_clock_mono_us(ft_loop_clock(loop)) - began, 30000000u, "%zu: a silent server held everything up", i);     /* it was one minute */
     ft_loop_free(loop);
     pthread_join(thread, NULL);
     close(fd);
