@@ -15,18 +15,23 @@ static const struct ft_opt opts[] = {
     { 0 },
 };
 
+static void print_json(const json_t *value)
+{
+    char *text = ft_json_text(value);
+
+    puts(text);
+    free(text);
+}
+
 static void list_json(const struct ft_plugin *plugin)
 {
     json_t *actions = json_array();
     json_t *line;
-    char *text;
 
     for (const struct ft_action *const *a = plugin->actions; *a; a++)
         json_array_append_new(actions, json_pack("{s:s, s:s, s:i}", "name", (*a)->name, "summary", (*a)->summary, "effects", (int)(*a)->effects));
     line = json_pack("{s:s, s:s, s:s, s:o}", "plugin", plugin->name, "version", plugin->version, "summary", plugin->summary, "actions", actions);
-    text = ft_json_text(line);
-    puts(text);
-    free(text);
+    print_json(line);
     json_decref(line);
 }
 
@@ -66,10 +71,8 @@ static void print_finding(void *arg, const struct ft_lint_finding *finding)
     *advice += !finding->error;
     if (globals.json) {
         json_t *line = json_pack("{s:s, s:s, s:s}", "kind", kind, "where", finding->where, "text", finding->text);
-        char *text = ft_json_text(line);
 
-        puts(text);
-        free(text);
+        print_json(line);
         json_decref(line);
     } else {
         printf("%s: %s: %s\n", finding->where, kind, finding->text);
@@ -92,10 +95,35 @@ static int lint(void)
 
 /* ---- pages */
 
+/* A line of JSON each. */
+static bool print_described(struct app *app, const char *plugin, const char *action, struct ft_err *reterr)
+{
+    json_t *described = ft_registry_describe(app->registry, plugin, action, reterr), *one;
+    size_t i;
+
+    if (json_is_array(described))
+        json_array_foreach(described, i, one)
+            print_json(one);
+    else if (described)
+        print_json(described);
+    json_decref(described);
+    return described != NULL;
+}
+
+static bool print_text(struct app *app, const char *plugin, const char *action, struct ft_err *reterr)
+{
+    char *page = ft_registry_page(app->registry, plugin, action, reterr);
+
+    if (page)
+        fputs(page, stdout);
+    free(page);
+    return page != NULL;
+}
+
 static int print_page(struct app *app)
 {
     struct ft_err err = { 0 };
-    char *plugin = ft_strdup(o.plugin), *dot = strchr(plugin, '.'), *page;
+    char *plugin = ft_strdup(o.plugin), *dot = strchr(plugin, '.');
     const char *action = o.rest.count ? o.rest.items[0] : NULL;
     int status = 0;
 
@@ -103,12 +131,8 @@ static int print_page(struct app *app)
         *dot = '\0';
         action = dot + 1;
     }
-    page = ft_registry_page(app->registry, plugin, action, &err);
-    if (page)
-        fputs(page, stdout);
-    else
+    if (!(globals.json ? print_described : print_text)(app, plugin, action, &err))
         status = app_fail(2, "%s", err.text);
-    free(page);
     free(plugin);
     return status;
 }

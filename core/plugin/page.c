@@ -4,6 +4,16 @@
 #include "base/text.h"
 #include "data/json.h"
 
+static const char *effect_name(unsigned effects)
+{
+    switch (effects & FT_EFFECT_MASK) {
+    case FT_EFFECT_READ: return "read";
+    case FT_EFFECT_WRITE: return "write";
+    case FT_EFFECT_DISRUPTIVE: return "disruptive";
+    default: return "depends";
+    }
+}
+
 static const char *effect_words(unsigned effects)
 {
     switch (effects & FT_EFFECT_MASK) {
@@ -180,10 +190,8 @@ static char *plugin_page(const struct plugin *plugin)
     ft_buf_addf(&buf, "%s %s: %s\n\nACTIONS\n", plugin->name, plugin->def->version, plugin->def->summary);
     for (size_t i = 0; i < plugin->count; i++) {
         const struct ft_action *action = plugin->actions[i].action;
-        unsigned effect = action->effects & FT_EFFECT_MASK;
 
-        ft_buf_addf(&buf, "  %-24s %-10s %s\n", action->name, effect == FT_EFFECT_READ ? "read" : effect == FT_EFFECT_WRITE ? "write" : effect == FT_EFFECT_DISRUPTIVE ? "disruptive" : "depends",
-                    action->summary);
+        ft_buf_addf(&buf, "  %-24s %-10s %s\n", action->name, effect_name(action->effects), action->summary);
     }
     ft_buf_addf(&buf, "\nCONFIGURATION (plugins.%s in fettle.yaml)\n", plugin->name);
     if (!json_object_size(json_object_get(plugin->config_schema, "properties")))
@@ -213,4 +221,47 @@ char *ft_registry_page(struct ft_registry *registry, const char *name, const cha
         page = action_page(info);
     free(full);
     return page;
+}
+
+/* ---- for programs */
+
+static json_t *describe(const struct ft_action_info *info)
+{
+    const struct ft_action *action = info->action;
+
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:O, s:O, s:s?, s:s?}", "action", info->full, "summary", action->summary, "effect", effect_name(action->effects),
+                     "idempotent", (action->effects & FT_EFFECT_IDEMPOTENT) != 0, "plan", action->plan.start != NULL, "undo", action->undo.start != NULL,
+                     "probe", action->probe.start != NULL, "timeout_s", (int)((action->timeout_ms ? action->timeout_ms : 30000) / 1000),
+                     "params", info->params_json, "result", info->result_json, "about", action->about, "example", action->example);
+}
+
+static json_t *describe_one(struct ft_registry *registry, const char *plugin, const char *action, struct ft_err *reterr)
+{
+    char *full = ft_asprintf("%s.%s", plugin, action);
+    const struct ft_action_info *info;
+    json_t *described = ft_registry_action(registry, full, &info, reterr) == 0 ? describe(info) : NULL;
+
+    free(full);
+    return described;
+}
+
+json_t *ft_registry_describe(struct ft_registry *registry, const char *plugin, const char *action, struct ft_err *reterr)
+{
+    const struct ft_plugin *def;
+    json_t *all, *one;
+
+    if (action)
+        return describe_one(registry, plugin, action, reterr);
+    if (ft_registry_plugin(registry, plugin, &def, reterr) < 0)
+        return NULL;
+    all = json_array();
+    for (const struct ft_action *const *a = def->actions; *a; a++) {
+        one = describe_one(registry, plugin, (*a)->name, reterr);
+        if (!one) {
+            json_decref(all);
+            return NULL;
+        }
+        json_array_append_new(all, one);
+    }
+    return all;
 }
