@@ -18,6 +18,18 @@ def context(cert, **more):
     return ctx
 
 
+def by_name():
+    """The right certificate for those only who say whom they want."""
+    ctx, good = context("other"), context("good")
+
+    def choose(sock, name, _):
+        if name == "localhost":
+            sock.context = good
+
+    ctx.sni_callback = choose
+    return ctx
+
+
 def echo(sock, _):
     while data := sock.recv(65536):
         sock.sendall(data)
@@ -63,7 +75,7 @@ def hangs_up(sock, _):
 MODES = {
     "echo": (context("good"), echo), "echo12": (context("good", tls12=True), echo), "bye": (context("good"), bye), "cut": (context("good"), cut), "flood": (context("good"), flood),
     "expired": (context("expired"), echo), "other": (context("other"), echo), "self": (context("self"), echo), "client": (context("good", client=True), echo),
-    "client12": (context("good", client=True, tls12=True), echo), "old": (context("good", old=True), echo), "plain": (None, plain), "silent": (None, silent), "hangs_up": (None, hangs_up),
+    "by_name": (by_name(), echo), "client12": (context("good", client=True, tls12=True), echo), "old": (context("good", old=True), echo), "plain": (None, plain), "silent": (None, silent), "hangs_up": (None, hangs_up),
 }
 
 

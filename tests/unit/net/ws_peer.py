@@ -1,5 +1,5 @@
 """A websocket server for test_ws.c that does what the path says, well or badly. argv: a folder with server.pem (certificate and key).
-Says its port without TLS and the one with it."""
+Says its port without TLS and the one with it; without a folder, the first one only."""
 import base64, hashlib, socket, ssl, struct, sys, threading, time
 
 
@@ -114,6 +114,9 @@ def talk(sock, request):
             fragments(sock)
         elif path == "/ping":
             ping(sock)
+        elif path == "/stream":
+            sock.sendall(frame(f"heard {read(sock)[1].decode()}") + frame("!") + frame("one too many"))
+            finish(sock)
         elif path == "/cut":
             sock.sendall(frame("last words") + b"\x81\x05hal")
         elif path == "/masked":
@@ -153,9 +156,11 @@ def serve(listener, ctx):
         threading.Thread(target=one, args=(listener.accept()[0], ctx), daemon=True).start()
 
 
-tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-tls.load_cert_chain(f"{sys.argv[1]}/server.pem")
-for ctx in (None, tls):
+contexts = [None]
+if len(sys.argv) > 1:
+    contexts.append(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    contexts[1].load_cert_chain(f"{sys.argv[1]}/server.pem")
+for ctx in contexts:
     listener = socket.create_server(("127.0.0.1", 0))
     threading.Thread(target=serve, args=(listener, ctx), daemon=True).start()
     print(listener.getsockname()[1], flush=True)

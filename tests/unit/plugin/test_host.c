@@ -582,6 +582,29 @@ Test(host, datagrams_belong_to_the_call)
     expect_nothing_late();
 }
 
+static int serve_websocket(void)
+{
+    const char *source = getenv("FETTLE_SOURCE");
+    char *script = ft_asprintf("%s/tests/unit/net/ws_peer.py", source ? source : ".");
+    int in[2], from[2], port = 0;
+    FILE *said;
+
+    cr_assert(pipe(in) == 0 && pipe(from) == 0);
+    server = fork();
+    if (server == 0) {
+        dup2(in[0], 0);
+        dup2(from[1], 1);
+        execlp("python3", "python3", script, (char *)NULL);
+        _exit(127);
+    }
+    close(from[1]);
+    said = fdopen(from[0], "r");
+    cr_assert_eq(fscanf(said, "%d", &port), 1, "ws_peer.py did not start");
+    fclose(said);
+    free(script);
+    return port;
+}
+
 Test(host, websockets_belong_to_the_call)
 {
     int port = serve("HTTP/1.1 401 Unauthorized\r\n\r\n");
@@ -593,6 +616,12 @@ Test(host, websockets_belong_to_the_call)
     call_do("trial.read", params);
     expect_fail("nobody listens", FT_UNREACHABLE, "connection refused");
     free(params);
+    port = serve_websocket();
+    params = ft_asprintf("{\"what\": \"websocket\", \"n\": %d, \"text\": \"ping\", \"mode\": \"hard\"}", port);
+    call_do("trial.read", params);
+    cr_expect_str_eq(ft_json_str(out.result, "text"), "heard ping!", "%s", out.text);
+    free(params);
+    stop_serving();
     expect_nothing_late();
 }
 
