@@ -23,7 +23,9 @@ struct dns_job {
     socklen_t lens[MAX_SERVERS];
     size_t count, asked;                       /* asked: which of them answered, or was the last tried */
     uint8_t query[NS_PACKETSZ], reply[MAX_REPLY];
-    int query_len, reply_len;                  /* reply_len 0: none came */
+    int query_len, question_len, reply_len;    /* question_len: with the header; reply_len 0: none came */
+    bool by_tcp, no_recursion, dnssec;         /* as asked */
+    bool used_tcp, truncated;
     double ms;
     int error;
 };
@@ -39,9 +41,9 @@ static bool make_query(struct dns_job *job)
     memset(job->query, 0, NS_HFIXEDSZ);
     job->query[0] = (uint8_t)(id >> 8);
     job->query[1] = (uint8_t)id;
-    job->query[2] = 1;                         /* recursion desired */
+    job->query[2] = job->no_recursion ? 0 : 1; /* recursion desired */
     job->query[5] = 1;                         /* one question */
-    n = ns_name_compress(job->name, p, sizeof(job->query) - NS_HFIXEDSZ - NS_QFIXEDSZ, NULL, NULL);
+    n = ns_name_compress(job->name, p, sizeof(job->query) - NS_HFIXEDSZ - NS_QFIXEDSZ - 11, NULL, NULL);
     if (n < 0)
         return false;
     p += n;
@@ -49,14 +51,23 @@ static bool make_query(struct dns_job *job)
     *p++ = (uint8_t)job->type;
     *p++ = 0;
     *p++ = ns_c_in;
+    job->question_len = (int)(p - job->query);
+    if (job->dnssec) {
+        static const uint8_t opt[] = { 0, 0, ns_t_opt, 1232 >> 8, 1232 & 0xff, 0, 0, 0x80, 0, 0, 0 };    /* EDNS: 1232 bytes, DNSSEC wanted */
+
+        job->query[3] = 0x20;                  /* say whether you checked it */
+        job->query[11] = 1;
+        memcpy(p, opt, sizeof(opt));
+        p += sizeof(opt);
+    }
     job->query_len = (int)(p - job->query);
     return true;
 }
 
 static bool is_answer(const struct dns_job *job, const uint8_t *reply, int len)
 {
-    return len >= job->query_len && memcmp(reply, job->query, 2) == 0 && (reply[2] & 0x80)
-        && memcmp(reply + NS_HFIXEDSZ, job->query + NS_HFIXEDSZ, (size_t)(job->query_len - NS_HFIXEDSZ)) == 0;
+    return len >= job->question_len && memcmp(reply, job->query, 2) == 0 && (reply[2] & 0x80)
+        && memcmp(reply + NS_HFIXEDSZ, job->query + NS_HFIXEDSZ, (size_t)(job->question_len - NS_HFIXEDSZ)) == 0;
 }
 
 static int ask_udp(struct dns_job *job, size_t server, int timeout_ms)
@@ -144,6 +155,16 @@ static void use_system_servers(struct dns_job *job)
     res_nclose(&state);
 }
 
+static void ask(struct dns_job *job, int timeout_ms)
+{
+    job->used_tcp = job->by_tcp;
+    job->error = job->by_tcp ? -ask_tcp(job, job->asked, timeout_ms) : -ask_udp(job, job->asked, timeout_ms);
+    if (job->error || job->by_tcp || !(job->reply[2] & 0x02))
+        return;
+    job->truncated = job->used_tcp = true;
+    job->error = -ask_tcp(job, job->asked, job->timeout_ms);
+}
+
 static void dns_blocking(void *arg)
 {
     struct dns_job *job = arg;
@@ -157,9 +178,7 @@ static void dns_blocking(void *arg)
     for (size_t i = 0; i < job->count * TRIES; i++) {
         job->asked = i % job->count;
         began = net_now_ms();
-        job->error = -ask_udp(job, job->asked, each > 50 ? each : 50);
-        if (job->error == 0 && (job->reply[2] & 0x02))          /* truncated */
-            job->error = -ask_tcp(job, job->asked, job->timeout_ms);
+        ask(job, each > 50 ? each : 50);
         job->ms = net_now_ms() - began;
         if (job->error == 0)
             return;
@@ -171,7 +190,7 @@ static void dns_blocking(void *arg)
 
 static const struct { const char *name; int type; } types[] = {
     { "A", ns_t_a }, { "AAAA", ns_t_aaaa }, { "PTR", ns_t_ptr }, { "CNAME", ns_t_cname }, { "MX", ns_t_mx }, { "TXT", ns_t_txt }, { "SRV", ns_t_srv },
-    { "NS", ns_t_ns }, { "SOA", ns_t_soa },
+    { "NS", ns_t_ns }, { "SOA", ns_t_soa }, { "CAA", 257 },
 };
 
 static const char *type_name(int type)
@@ -213,18 +232,47 @@ static json_t *numbered(const ns_msg *msg, const ns_rr *rr, unsigned numbers)
     return json_string(text);
 }
 
+/* Two names and five numbers. */
+static json_t *soa(const ns_msg *msg, const ns_rr *rr)
+{
+    const uint8_t *data = ns_rr_rdata(*rr), *end = data + ns_rr_rdlen(*rr);
+    char primary[NS_MAXDNAME], mailbox[NS_MAXDNAME];
+    int n = ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg), data, primary, sizeof(primary));
+    int m = n < 0 ? -1 : ns_name_uncompress(ns_msg_base(*msg), ns_msg_end(*msg), data + n, mailbox, sizeof(mailbox));
+
+    if (m < 0 || end - data < n + m + 20)
+        return NULL;
+    data += n + m;
+    return json_sprintf("%s %s %lu %lu %lu %lu %lu", primary, mailbox, ns_get32(data), ns_get32(data + 4), ns_get32(data + 8), ns_get32(data + 12), ns_get32(data + 16));
+}
+
+/* 0 issue "ca.example" */
+static json_t *caa(const ns_rr *rr)
+{
+    const uint8_t *data = ns_rr_rdata(*rr);
+    int len = ns_rr_rdlen(*rr);
+
+    if (len < 2 || 2 + data[1] > len)
+        return NULL;
+    return json_sprintf("%u %.*s \"%.*s\"", data[0], data[1], (const char *)data + 2, len - 2 - data[1], (const char *)data + 2 + data[1]);
+}
+
 /* The strings of a TXT record, joined. */
 static json_t *txt(const ns_rr *rr)
 {
     const uint8_t *data = ns_rr_rdata(*rr);
-    char text[MAX_REPLY];
-    size_t n = 0, len = ns_rr_rdlen(*rr);
+    char text[MAX_REPLY] = "", escaped[4 * MAX_REPLY + 1];
+    size_t n = 0, m = 0, len = ns_rr_rdlen(*rr);
+    json_t *value;
 
     for (size_t i = 0; i < len && i + 1 + data[i] <= len; i += 1u + data[i]) {
         memcpy(text + n, data + i + 1, data[i]);
         n += data[i];
     }
-    return json_stringn(text, n);
+    value = json_stringn(text, n);
+    for (size_t i = 0; i < n && !value; i++)                   /* no UTF-8: as zone files write such bytes */
+        m += (size_t)snprintf(escaped + m, sizeof(escaped) - m, text[i] >= ' ' && text[i] < 0x7f ? "%c" : "\\%03u", (unsigned char)text[i]);
+    return value ? value : json_stringn(escaped, m);
 }
 
 static json_t *record_text(const ns_msg *msg, const ns_rr *rr)
@@ -236,8 +284,12 @@ static json_t *record_text(const ns_msg *msg, const ns_rr *rr)
         return ns_rr_rdlen(*rr) == 4 ? json_string(inet_ntop(AF_INET, ns_rr_rdata(*rr), address, sizeof(address))) : NULL;
     case ns_t_aaaa:
         return ns_rr_rdlen(*rr) == 16 ? json_string(inet_ntop(AF_INET6, ns_rr_rdata(*rr), address, sizeof(address))) : NULL;
-    case ns_t_ptr: case ns_t_cname: case ns_t_ns: case ns_t_soa:
+    case ns_t_ptr: case ns_t_cname: case ns_t_ns:
         return name_at(msg, ns_rr_rdata(*rr));
+    case ns_t_soa:
+        return soa(msg, rr);
+    case 257:
+        return caa(rr);
     case ns_t_mx:
         return numbered(msg, rr, 1);
     case ns_t_srv:
@@ -286,6 +338,23 @@ static json_t *server_text(const struct dns_job *job)
     return json_string(address);
 }
 
+static const char *status_of(const struct dns_job *job, int rcode, bool readable, bool answered)
+{
+    if (job->count == 0)
+        return "no_server";
+    if (!job->reply_len)
+        return job->error == ETIMEDOUT ? "timeout" : "unreachable";
+    if (!readable)
+        return "malformed";
+    switch (rcode) {
+    case ns_r_noerror:  return answered ? "answered" : "no_data";
+    case ns_r_nxdomain: return "nxdomain";
+    case ns_r_servfail: return "servfail";
+    case ns_r_refused:  return "refused";
+    default:            return "error";
+    }
+}
+
 static void dns_after(struct ft_call *call, void *arg)
 {
     const struct dns_job *job = arg;
@@ -305,7 +374,10 @@ static void dns_after(struct ft_call *call, void *arg)
         error = host->printf(call, "the server answered %s", rcode_name(rcode));
     else if (json_array_size(answers) == 0)
         error = "the name has no such record";
-    host->done(call, json_pack("{s:b, s:b, s:s?, s:o, s:o, s:f, s:o, s:s?}", "answered", json_array_size(answers) > 0, "responded", job->reply_len > 0,
+    host->done(call, json_pack("{s:s, s:b, s:b, s:b, s:s, s:b, s:b, s:s?, s:o, s:o, s:f, s:o, s:s?}", "status",
+                               status_of(job, rcode, readable, json_array_size(answers) > 0), "authoritative", job->reply_len && (job->reply[2] & 0x04),
+                               "authenticated", job->reply_len && (job->reply[3] & 0x20), "truncated", job->truncated, "transport", job->used_tcp ? "tcp" : "udp",
+                               "answered", json_array_size(answers) > 0, "responded", job->reply_len > 0,
                                "rcode", job->reply_len ? rcode_name(rcode) : NULL, "answers", answers, "records", records,
                                "ms", (double)(long)(job->ms * 1000 + 0.5) / 1000,
                                "server", server_text(job), "error", error));
@@ -340,13 +412,16 @@ static int dns_fill(struct ft_call *call, struct dns_job *job, struct ft_err *re
     if (job->type != ns_t_ptr || !reverse_name(name, job->name, sizeof(job->name)))
         snprintf(job->name, sizeof(job->name), "%s", name);
     job->timeout_ms = net_timeout_ms(call);
+    job->by_tcp = ft_same(net_param(call, "transport"), "tcp");
+    job->no_recursion = json_is_false(ft_get(host->params(call), "recursion"));
+    job->dnssec = ft_true(host->params(call), "dnssec");
     if (server) {
         if (!net_address(server, 53, &job->servers[0], &job->lens[0]))
-            return net_error(reterr, FT_INVALID, "server '%.80s' is no IP address (10.0.0.53, or 10.0.0.53:5353)", server);
+            return ft_fault(reterr, FT_INVALID, "server '%.80s' is no IP address (10.0.0.53, or 10.0.0.53:5353)", server);
         job->count = 1;
     }
     if (!make_query(job))
-        return net_error(reterr, FT_INVALID, "'%.100s' is not a name that can be asked for", name);
+        return ft_fault(reterr, FT_INVALID, "'%.100s' is not a name that can be asked for", name);
     return 0;
 }
 
@@ -367,10 +442,17 @@ static int dns_start(struct ft_call *call, struct ft_err *reterr)
 
 static const char params_schema[] = OBJECT("[\"name\"]",
     JSON("name": {"type": "string", "minLength": 1, "maxLength": 255, "description": "name to ask for; for PTR an address will do"},
-         "type": {"enum": ["A", "AAAA", "PTR", "CNAME", "MX", "TXT", "SRV", "NS"], "default": "A", "description": "record type"},
-         "server": {"type": "string", "description": "address of the name server, with :port where it is not 53; this machine's own servers when left out"})
+         "type": {"enum": ["A", "AAAA", "PTR", "CNAME", "MX", "TXT", "SRV", "NS", "SOA", "CAA"], "default": "A", "description": "record type"},
+         "server": {"type": "string", "description": "address of the name server, with :port where it is not 53; this machine's own servers when left out"},
+         "transport": {"enum": ["udp", "tcp"], "default": "udp", "description": "udp goes on by tcp where the answer is too long; tcp asks only so"},
+         "recursion": {"type": "boolean", "default": true, "description": "false: only what the server knows itself"},
+         "dnssec": {"type": "boolean", "default": false, "description": "ask for a checked answer (EDNS, DO): `authenticated` says whether the server checked it; one that fails the check is servfail"})
     ", " TIMEOUT_PARAM);
 static const char result_schema[] = JSON({"type": "object", "properties": {
+    "status": {"type": "string", "description": "answered; no_data (the name has no such record), nxdomain (there is no such name), servfail, refused, error, malformed; timeout, unreachable, no_server"},
+    "authoritative": {"type": "boolean", "description": "the server answers for this zone itself"},
+    "authenticated": {"type": "boolean", "description": "the server says that it checked the answer by DNSSEC"},
+    "truncated": {"type": "boolean", "description": "the answer did not fit into a datagram"}, "transport": {"type": "string", "description": "how the answer came: udp or tcp"},
     "answered": {"type": "boolean", "description": "there is at least one record of the type"},
     "responded": {"type": "boolean", "description": "the server answered at all, if only with an error"},
     "rcode": {"type": ["string", "null"], "description": "NOERROR, NXDOMAIN, SERVFAIL, REFUSED …; null when no answer came"},

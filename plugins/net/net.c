@@ -11,20 +11,6 @@
 
 const struct ft_host *host;
 
-int net_error(struct ft_err *reterr, enum ft_class class, const char *fmt, ...)
-{
-    char text[sizeof(reterr->text)];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof(text), fmt, ap);
-    va_end(ap);
-    ft_err_set(reterr, -EINVAL, "%s", text);
-    if (reterr)
-        reterr->class = class;
-    return -EINVAL;
-}
-
 const char *net_param(struct ft_call *call, const char *key)
 {
     return json_string_value(json_object_get(host->params(call), key));
@@ -33,6 +19,16 @@ const char *net_param(struct ft_call *call, const char *key)
 int net_timeout_ms(struct ft_call *call)
 {
     return (int)(json_number_value(json_object_get(host->params(call), "timeout_s")) * 1000);
+}
+
+double net_until_ms(struct ft_call *call)
+{
+    return net_now_ms() + (double)host->remaining_ms(call) - 300;
+}
+
+double net_rounded(double ms)
+{
+    return (double)(long long)(ms * 1000 + 0.5) / 1000;
 }
 
 double net_now_ms(void)
@@ -120,10 +116,10 @@ static int net_open(const struct ft_host *the_host, const json_t *config, void *
     return 0;
 }
 
-static const struct ft_action *const actions[] = { &net_dns, &net_tcp, &net_tls_cert, &net_ping, &net_http_check, NULL };
+static const struct ft_action *const actions[] = { &net_dns, &net_tcp, &net_tls_cert, &net_ping, &net_traceroute, &net_path_mtu, &net_throughput, &net_http_check, NULL };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
-    FT_PLUGIN_HEADER, .name = "net", .version = FETTLE_VERSION, .summary = "names, ports, certificates, ping: the network as this machine sees it",
+    FT_PLUGIN_HEADER, .name = "net", .version = FETTLE_VERSION, .summary = "names, ports, certificates, ways, throughput: the network as this machine sees it",
     .capabilities = "http tcp exec work",
     .config_schema = JSON({"type": "object", "additionalProperties": false, "properties": {}}),
     .open = net_open, .actions = actions,

@@ -138,22 +138,29 @@ static const uint8_t srv[] = { HEAD(33), 0, 11, 0, 1, 0, 2, 0, 53, 2, 'd', 'c', 
 static const uint8_t txt[] = { HEAD(16), 0, 8, 3, 'a', 'b', 'c', 3, 'd', 'e', 'f' };
 static const uint8_t ptr[] = { HEAD(12), 0, 5, 2, 'g', 'w', 0xc0, 0x0c };
 static const uint8_t only_cname[] = { HEAD(5), 0, 5, 2, 'g', 'w', 0xc0, 0x0c };
+static const uint8_t soa[] = { HEAD(6), 0, 27, 2, 'n', 's', 0xc0, 0x0c, 0xc0, 0x0c, 0, 0, 0, 7, 0, 0, 4, 0xb0, 0, 0, 0, 180, 0, 0x12, 0x75, 0, 0, 0, 0, 60 };
+static const uint8_t caa[] = { 0xc0, 0x0c, 1, 1, 0, 1, 0, 0, 0, 60, 0, 14, 0, 5, 'i', 's', 's', 'u', 'e', 'c', 'a', '.', 't', 'e', 's', 't' };
+static const uint8_t latin[] = { HEAD(16), 0, 3, 2, 'a', 0xe4 };
 static const uint8_t short_a[] = { HEAD(1), 0, 3, 10, 11, 0 };
 
-static const struct { const char *name, *type; const uint8_t *records; size_t len; uint8_t count, rcode; bool answered; const char *code, *first; } dns_cases[] = {
-    { "x.test", "A", a_record, sizeof(a_record), 1, 0, true, "NOERROR", "10.11.0.93" },
-    { "x.test", "A", two_a, sizeof(two_a), 2, 0, true, "NOERROR", "10.11.0.93" },
-    { "x.test", "AAAA", aaaa, sizeof(aaaa), 1, 0, true, "NOERROR", "2001:db8::1" },
-    { "x.test", "MX", mx, sizeof(mx), 1, 0, true, "NOERROR", "10 mail.x.test" },
-    { "x.test", "SRV", srv, sizeof(srv), 1, 0, true, "NOERROR", "1 2 53 dc.x.test" },
-    { "x.test", "TXT", txt, sizeof(txt), 1, 0, true, "NOERROR", "abcdef" },
-    { "10.11.0.1", "PTR", ptr, sizeof(ptr), 1, 0, true, "NOERROR", "gw.1.0.11.10.in-addr.arpa" },
-    { "x.test", "A", only_cname, sizeof(only_cname), 1, 0, false, "NOERROR", NULL },
-    { "x.test", "A", short_a, sizeof(short_a), 1, 0, false, "NOERROR", NULL },
-    { "x.test", "A", NULL, 0, 0, 3, false, "NXDOMAIN", NULL },
-    { "x.test", "A", NULL, 0, 0, 2, false, "SERVFAIL", NULL },
-    { "x.test", "A", NULL, 0, 0, 5, false, "REFUSED", NULL },
-    { "x.test", "A", a_record, sizeof(a_record), 9, 0, false, "NOERROR", NULL },            /* says more than there is */
+static const struct { const char *name, *type; const uint8_t *records; size_t len; uint8_t count, rcode; bool answered; const char *code, *first, *status; } dns_cases[] = {
+    { "x.test", "A", a_record, sizeof(a_record), 1, 0, true, "NOERROR", "10.11.0.93", "answered" },
+    { "x.test", "A", two_a, sizeof(two_a), 2, 0, true, "NOERROR", "10.11.0.93", "answered" },
+    { "x.test", "AAAA", aaaa, sizeof(aaaa), 1, 0, true, "NOERROR", "2001:db8::1", "answered" },
+    { "x.test", "MX", mx, sizeof(mx), 1, 0, true, "NOERROR", "10 mail.x.test", "answered" },
+    { "x.test", "SRV", srv, sizeof(srv), 1, 0, true, "NOERROR", "1 2 53 dc.x.test", "answered" },
+    { "x.test", "TXT", txt, sizeof(txt), 1, 0, true, "NOERROR", "abcdef", "answered" },
+    { "10.11.0.1", "PTR", ptr, sizeof(ptr), 1, 0, true, "NOERROR", "gw.1.0.11.10.in-addr.arpa", "answered" },
+    { "x.test", "A", only_cname, sizeof(only_cname), 1, 0, false, "NOERROR", NULL, "no_data" },
+    { "x.test", "A", short_a, sizeof(short_a), 1, 0, false, "NOERROR", NULL, "no_data" },
+    { "x.test", "A", NULL, 0, 0, 3, false, "NXDOMAIN", NULL, "nxdomain" },
+    { "x.test", "A", NULL, 0, 0, 2, false, "SERVFAIL", NULL, "servfail" },
+    { "x.test", "A", NULL, 0, 0, 5, false, "REFUSED", NULL, "refused" },
+    { "x.test", "A", a_record, sizeof(a_record), 9, 0, false, "NOERROR", NULL, "malformed" },            /* says more than there is */
+    { "x.test", "SOA", soa, sizeof(soa), 1, 0, true, "NOERROR", "ns.x.test x.test 7 1200 180 1209600 60", "answered" },
+    { "x.test", "SOA", soa, sizeof(soa) - 1, 1, 0, false, "NOERROR", NULL, "malformed" },
+    { "x.test", "CAA", caa, sizeof(caa), 1, 0, true, "NOERROR", "0 issue \"ca.test\"", "answered" },
+    { "x.test", "TXT", latin, sizeof(latin), 1, 0, true, "NOERROR", "a\\228", "answered" },
 };
 
 Test(net, dns_answers)
@@ -172,6 +179,7 @@ Test(net, dns_answers)
         cr_expect_eq(json_is_true(fake_at(r->result, "answered")), dns_cases[i].answered, "%zu", i);
         cr_expect(json_is_true(fake_at(r->result, "responded")), "%zu", i);
         cr_expect_str_eq(fake_str(r->result, "rcode"), dns_cases[i].code, "%zu", i);
+        cr_expect_str_eq(fake_str(r->result, "status"), dns_cases[i].status, "%zu", i);
         if (dns_cases[i].first)
             cr_expect_str_eq(fake_str(r->result, "answers.0"), dns_cases[i].first, "%zu", i);
         cr_expect_str_eq(fake_str(r->result, "server"), "127.0.0.1");
@@ -509,5 +517,82 @@ Test(net, ping_of_a_name_that_is_none)
 
     cr_expect_not(r->ok);
     cr_expect_eq(r->class, FT_INVALID, "it would be an option of the program");
+    fake_host_free(f);
+}
+
+/* ---- throughput, by the program ---- */
+
+#define TCP_REPORT "{'intervals': [{'sum': {'seconds': 1.0, 'bits_per_second': 9e6}}, {'sum': {'seconds': 1.0, 'bits_per_second': 11e6}}, {'sum': {'seconds': 0.01, 'bits_per_second': 1}}], " \
+    "'end': {'sum_sent': {'bits_per_second': 10500000.4, 'retransmits': 3, 'bytes': 2600000}, 'sum_received': {'bits_per_second': 10000000.2, 'bytes': 2500000, 'seconds': 2.0}}}"
+#define UDP_REPORT "{'intervals': 7, 'end': {'sum': {'bits_per_second': 1000000, 'bytes': 250000, 'seconds': 2, 'jitter_ms': 0.0412, 'packets': 180, 'lost_packets': 9, 'lost_percent': 5}}}"
+
+static const struct { const char *name, *more, *out, *err; int status; enum ft_class fault; bool ok; enum ft_class class; const char *says; } speeds[] = {
+    { "tcp", "", TCP_REPORT, "", 0, 0, true, 0, NULL },
+    { "udp", ", 'protocol': 'udp'", UDP_REPORT, "", 0, 0, true, 0, NULL },
+    { "busy", "", "{'error': 'error - the server is busy running a test. try again later'}", "", 1, 0, false, FT_REFUSED, "one test at a time" },
+    { "no server", "", "{'error': 'error - unable to connect to server: Connection refused'}", "", 1, 0, false, FT_UNREACHABLE, "port 5201" },
+    { "no name", "", "{'error': 'error - unable to connect to server: Name or service not known'}", "", 1, 0, false, FT_UNREACHABLE, "not known" },
+    { "silence", "", "{'error': 'error - unable to connect to server: Connection timed out'}", "", 1, 0, false, FT_TIMEOUT, "timed out" },
+    { "authorization", "", "{'error': 'error - test authorization failed'}", "", 1, 0, false, FT_DENIED, "authorization" },
+    { "an old program", "", "", "iperf3: unrecognized option '--connect-timeout'\nusage", 1, 0, false, FT_REFUSED, "unrecognized option" },
+    { "no JSON", "", "Connecting to host", "", 0, 0, false, FT_INVALID, "without a report" },
+    { "cut short", "", "{\"end\": {\"sum_rec", "", 0, 0, false, FT_INVALID, "without a report" },
+    { "no end", "", "{'intervals': []}", "", 0, 0, false, FT_REFUSED, "without a report" },
+    { "an end of another type", "", "{'end': []}", "", 0, 0, false, FT_REFUSED, "without a report" },
+    { "no figure", "", "{'end': {'sum_received': {'bits_per_second': 'fast'}}}", "", 0, 0, false, FT_INVALID, "no figure" },
+    { "a figure beyond everything", "", "{'end': {'sum_received': {'bits_per_second': 1e300}}}", "", 0, 0, false, FT_INVALID, "no figure" },
+    { "killed", "", NULL, NULL, 0, FT_REFUSED, false, FT_REFUSED, "no luck" },
+    { "an option as a name", NULL, NULL, NULL, 0, 0, false, FT_INVALID, "no name" },
+};
+
+static char *as_json(const char *text)
+{
+    char *copy = text ? strdup(text) : NULL;
+
+    for (char *p = copy; p && *p; p++)
+        *p = *p == '\'' ? '"' : *p;
+    return copy;
+}
+
+Test(net, throughput_reads_the_report)
+{
+    for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++) {
+        struct fake_host *f = fake_host_new("net");
+        char params[100] = "{'host': '--version'}";
+        const struct fake_result *r;
+        char *out = as_json(speeds[i].out);
+
+        if (speeds[i].more)
+            snprintf(params, sizeof(params), "{'host': 'iperf.test'%s}", speeds[i].more);
+        FAKE_EXEC(f, .command = "iperf3 --json --client iperf.test --port 5201", .exit_status = speeds[i].status, .out = out, .err = speeds[i].err, .fault = speeds[i].fault, .why = "no luck");
+        r = fake_run(f, "throughput", "run", params, NULL);
+        cr_expect_eq(r->ok, speeds[i].ok, "%s: %s", speeds[i].name, r->error);
+        if (!speeds[i].ok) {
+            cr_expect_eq(r->class, speeds[i].class, "%s: %s", speeds[i].name, ft_class_name(r->class));
+            cr_expect(strstr(r->error, speeds[i].says), "%s: %s", speeds[i].name, r->error);
+        }
+        free(out);
+        fake_host_free(f);
+    }
+}
+
+Test(net, throughput_figures)
+{
+    struct fake_host *f = fake_host_new("net");
+    const struct fake_result *r;
+    char *udp = as_json(UDP_REPORT), *tcp = as_json(TCP_REPORT);
+
+    FAKE_EXEC(f, .command = "--udp --reverse --bitrate 10000000 -6", .out = udp);
+    FAKE_EXEC(f, .command = "--parallel 1", .out = tcp);
+    r = fake_run(f, "throughput", "run", "{'host': 'iperf.test', 'protocol': 'udp', 'reverse': true, 'family': 6}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(r->result, "{'bits_per_second': 1000000, 'sent_bps': 1000000, 'bytes': 250000, 'seconds': 2.0, 'retransmits': null, 'jitter_ms': 0.041, 'packets': 180, "
+                          "'lost_packets': 9, 'loss_pct': 5.0, 'min_bps': null, 'max_bps': null}"));
+    r = fake_run(f, "throughput", "run", "{'host': 'iperf.test'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(r->result, "{'bits_per_second': 10000000, 'sent_bps': 10500000, 'bytes': 2500000, 'seconds': 2.0, 'retransmits': 3, 'jitter_ms': null, 'packets': null, "
+                          "'lost_packets': null, 'loss_pct': null, 'min_bps': 9000000, 'max_bps': 11000000}"));
+    free(udp);
+    free(tcp);
     fake_host_free(f);
 }
