@@ -32,6 +32,7 @@ struct ft_registry {
     size_t plugin_count;
     struct ft_http *http;
     struct ft_ssh *ssh;
+    int ssh_holds;
     struct ft_list budgets;
     struct ft_list calls;                /* not freed yet */
 };

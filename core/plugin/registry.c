@@ -93,8 +93,22 @@ struct ft_ssh *registry_ssh(struct ft_registry *registry)
 {
     const json_t *ssh = json_object_get(registry->o.config, "ssh");
 
-    if (!registry->ssh && registry->o.loop)
+    if (!registry->ssh && registry->o.loop) {
         registry->ssh = ft_ssh_new(registry->o.loop, ft_json_str(ssh, "library"));
+        ft_ssh_hold(registry->ssh, registry->ssh_holds);
+    }
+    return registry->ssh;
+}
+
+void ft_registry_hold(struct ft_registry *registry, int by)
+{
+    registry->ssh_holds += by;
+    if (registry->ssh)
+        ft_ssh_hold(registry->ssh, by);
+}
+
+struct ft_ssh *ft_registry_ssh(struct ft_registry *registry)
+{
     return registry->ssh;
 }
 

@@ -70,4 +70,7 @@ void ft_call_kept(struct ft_call *call, int code);
 void ft_call_cancel(struct ft_call *call);      /* fail(FT_CANCELLED) still comes, from the loop */
 void ft_call_drop(struct ft_call *call);        /* nothing comes any more */
 
+/* While > 0, SSH sessions stay open between calls: a run holds them, so that its steps share them however long it waits between. */
+void ft_registry_hold(struct ft_registry *registry, int by);
+struct ft_ssh *ft_registry_ssh(struct ft_registry *registry);       /* NULL before the first use */
 struct ft_http *ft_registry_http(struct ft_registry *registry);     /* NULL before the first use */

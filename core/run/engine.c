@@ -155,10 +155,18 @@ static void note_start(struct ft_run *run, const json_t *event)
     run_ride(run, e);
 }
 
+static void hold_sessions(struct ft_run *run, bool hold)
+{
+    if (run->holding != hold)
+        ft_registry_hold(run->engine->o.registry, hold ? 1 : -1);
+    run->holding = hold;
+}
+
 static void first_turn(void *arg)
 {
     struct ft_run *run = arg;
 
+    hold_sessions(run, true);
     if (run->dry_run)
         dry_start(run);
     else
@@ -263,6 +271,7 @@ static void resume_turn(void *arg)
     struct ft_run *run = arg;
 
     run->reviving = false;
+    hold_sessions(run, true);
     if (run->state == RUN_ROLLING_BACK)
         rollback_go_on(run);
     else
@@ -356,6 +365,7 @@ void ft_run_free(struct ft_run *run)
     ft_loop_undefer(loop, tell_end, run);
     ft_store_forget(run->engine->o.store, run);
     ft_timer_stop(run->limit);
+    hold_sessions(run, false);
     undo_cancel(run);
     dry_free(run);
     list_free(run->root);
@@ -385,6 +395,7 @@ static void end_with(struct ft_run *run, enum ft_run_end end)
 {
     run->state = RUN_ENDED;
     run->end = end;
+    hold_sessions(run, false);
     ft_timer_stop(run->limit);
     run->limit = NULL;
 }
@@ -544,6 +555,7 @@ static void park(struct ft_run *run, const char *why)
     struct ft_err err = { 0 };
 
     run->parked_told = true;
+    hold_sessions(run, false);
     json_object_set_new(event, "why", json_string(why));
     json_object_set_new(event, "waiting", ft_run_questions(run));
     run_info(run, "parked", "", why);
@@ -593,6 +605,16 @@ static void look_idle(void *arg)
     json_decref(questions);
 }
 
+void run_goes_on(struct ft_run *run)
+{
+    if (run->state == RUN_ENDED)
+        return;
+    hold_sessions(run, true);
+    if (run->parked_told)
+        run_info(run, "running", "", "");
+    run->parked_told = false;
+}
+
 void run_check_idle(struct ft_run *run)
 {
     if (run->idle_look || run->state == RUN_ENDED)
@@ -630,6 +652,8 @@ int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, co
     if (for_undo) {
         r = undo_answer(run, answer, who, reterr);
         run->parked_told = r < 0 && told;
+        if (r == 0 && run->state != RUN_ENDED)
+            hold_sessions(run, true);
         return r;
     }
     ft_list_each(pos, tmp, &run->steps) {
@@ -643,6 +667,8 @@ int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, co
             run->parked_told = told;
         else if (told && run->state != RUN_ENDED)
             run_info(run, "running", "", "");
+        if (r == 0 && run->state != RUN_ENDED)
+            hold_sessions(run, true);
         return r;
     }
     return ft_err_set(reterr, -ENOENT, "nothing waits at '%s'", path);

@@ -50,6 +50,7 @@ struct ft_run {
     bool cancel, cancel_now, cancel_rollback;
     char *cancel_who;
     bool parked_told, idle_look, limit_hit;
+    bool holding;                      /* the SSH sessions of its steps: from the first turn to the end, but not while parked */
     bool reviving;                     /* resumed, and its first turn has not come yet */
     unsigned deferred_starts;          /* lists whose next step starts with the next turn of the loop */
     enum ft_run_end end;
@@ -121,6 +122,7 @@ void run_info(struct ft_run *run, const char *status, const char *outcome, const
 void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const json_t *env);
 void run_failed(struct ft_run *run, enum ft_class class, const char *text);
 void run_broken(struct ft_run *run, const struct ft_err *err);       /* the journal cannot be written: stop here */
+void run_goes_on(struct ft_run *run);                                /* a question was answered, or its time is over */
 void run_check_idle(struct ft_run *run);                             /* something ended: is the run parked, or over? */
 void run_finish(struct ft_run *run);
 uint64_t run_now_ms(const struct ft_run *run);

@@ -53,6 +53,7 @@ static void expired(void *arg)
     struct step_run *step = arg;
 
     step->timer = NULL;
+    run_goes_on(step->run);
     if (step->step->verb == FT_VERB_APPROVE)
         step_answer_gate(step, false, "", "", "nobody answered in time", true);
     else

@@ -20,6 +20,11 @@ static void expect_way(const char *want)
     free(way);
 }
 
+static void do_nothing(void *unused)
+{
+    (void)unused;
+}
+
 static void expect_state(const char *want)
 {
     json_t *state = rig_read_state(&rig), *expected = json_loads(want, 0, NULL);
@@ -262,6 +267,18 @@ Test(run, parks_at_a_gate_and_goes_on_in_another_life)
     expect_way("gate:done w:done -> good");
     cr_expect_eq(rig_records(&rig, NULL), 1);
     cr_expect_str_eq(ft_json_str(rig_event(&rig, "gate.answered", "gate"), "by"), "someone");
+}
+
+Test(run, a_gate_after_one_that_nobody_answered_in_time_is_told_too)
+{
+    rig_run(&rig, HEAD "steps:\n  - {id: first, approve: May I?, within: 10m}\n  - {id: second, approve: And now?, within: 5h}\n  - {id: w, set: {a: 1}, then: good}\n", NULL, false);
+    cr_expect(rig.parked && !rig.ended);
+    rig.parked = false;
+    ft_timer_start(rig.loop, 11 * 60 * 1000, do_nothing, NULL);
+    ft_loop_run(rig.loop);
+    cr_expect(rig.parked, "nobody was asked the second question");
+    rig_answer(&rig, "second", "{\"approved\": true}");
+    expect_way("first:done second:done w:done -> good");
 }
 
 Test(run, a_gate_that_is_refused_or_not_answered)
