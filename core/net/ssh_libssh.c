@@ -115,13 +115,29 @@ static int check_host_key(struct ssh_session *s, struct ft_err *reterr)
     return ft_ssh_unknown_key(s, type, fingerprint, found == SSH_KNOWN_HOSTS_OTHER ? "other" : NULL, reterr);
 }
 
+/* What only old devices insist on: libssh2 still knows it, this library by default no more. */
+static bool wants_old(const char *why)
+{
+    static const char *const old[] = { "ssh-rsa", "ssh-dss", "-sha1", "-cbc", "arcfour", "hmac-md5" };
+    const char *server = strstr(why, "server ["), *end = server ? strchr(server, ']') : NULL;
+
+    for (size_t i = 0; end && i < ARRAY_LEN(old); i++) {
+        const char *found = strstr(server, old[i]);
+
+        if (found && found < end)
+            return true;
+    }
+    return false;
+}
+
 static int connect_failed(struct ssh_session *s, struct ft_err *reterr)
 {
     struct impl *impl = s->impl;
     const char *why = lib.get_error(impl->ssh);
 
     if (strstr(why, "no match for method"))
-        return ft_err_class(reterr, FT_UNREACHABLE, -EPROTO, "%s: libssh %s cannot do what the server wants: %s", s->name, version(), why);
+        return ft_err_class(reterr, FT_UNREACHABLE, -EPROTO, "%s: libssh %s cannot do what the server wants (%s)%s", s->name, version(), why,
+                            wants_old(why) ? ": that is old and weak, and better mended there; the other library still knows it: set ssh.library: libssh2" : "");
     if (strstr(why, "banner") || strstr(why, "Protocol mismatch"))
         return ft_err_class(reterr, FT_UNREACHABLE, -EPROTO, "%s: what answers there does not speak SSH: %s", s->name, why);
     return ft_err_class(reterr, FT_UNREACHABLE, -ECONNRESET, "%s: the connection broke off before the login (%s); does the server speak SSH "
@@ -210,6 +226,8 @@ static int try_key(struct ssh_session *s, struct ft_err *reterr)
         return 0;
     what = ft_asprintf("key_file '%s'", s->login.key_file);
     r = attempt(s, lib.userauth_publickey(impl->ssh, NULL, impl->key), what, reterr);
+    if (r == 0 && lib.key_type(impl->key) == SSH_KEYTYPE_RSA)
+        ft_buf_adds(&s->tried, " (an RSA key: for an old device that takes these with SHA-1 only, set ssh.library: libssh2)");
     free(what);
     return r;
 }

@@ -269,7 +269,8 @@ static int handshake_failed(struct ssh_session *s, int rc, struct ft_err *reterr
 
 /* ---- logging in ---- */
 
-/* OpenSSH's file format holds the public key readable in its base64 also when the private one is encrypted. */
+/* OpenSSH's file format holds the public key readable in its base64 also when the private one is encrypted. An encrypted PKCS#8 file does not
+ * say what it holds: taken for RSA, as such files mostly are. */
 static bool is_rsa_key(const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -279,7 +280,7 @@ static bool is_rsa_key(const char *path)
     bool pem_rsa = false;
 
     while (file && fgets(line, sizeof(line), file) && strlen(base64) < 280) {
-        pem_rsa |= strstr(line, "BEGIN RSA PRIVATE KEY") != NULL;
+        pem_rsa |= strstr(line, "BEGIN RSA PRIVATE KEY") || strstr(line, "BEGIN ENCRYPTED PRIVATE KEY");
         if (line[0] != '-')
             strncat(base64, line, strcspn(line, "\r\n"));
     }
@@ -287,7 +288,7 @@ static bool is_rsa_key(const char *path)
         fclose(file);
     base64[strlen(base64) / 4 * 4] = '\0';
     sodium_base642bin(blob, sizeof(blob), base64, strlen(base64), NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL);
-    return pem_rsa || memmem(blob, len, "ssh-rsa", 7);
+    return pem_rsa || memmem(blob, len, "ssh-rsa", 7) || memmem(blob, len, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9);      /* rsaEncryption */
 }
 
 #define SHA1_ONLY ", which this libssh2 signs with SHA-1 only and the server does not take: set ssh.library: libssh"

@@ -119,6 +119,103 @@ Test(channels, large_input_comes_back)
     free(input);
 }
 
+/* ---- subsystems: NETCONF and its like ---- */
+
+struct feed { struct said said; const char *bytes; size_t len, sent; };
+
+/* As much as may wait, and the end when all is sent: more than the queue takes at once. */
+static void feed_on(struct feed *feed)
+{
+    while (feed->sent < feed->len && feed->sent - feed->said.out.len < 3000000) {
+        size_t n = ft_min(feed->len - feed->sent, (size_t)50000);
+
+        cr_assert_eq(ft_stream_write(feed->said.stream, feed->bytes + feed->sent, n, NULL), 0);
+        feed->sent += n;
+        if (feed->sent == feed->len)
+            ft_stream_eof(feed->said.stream);
+    }
+}
+
+static void feed_opened(void *arg, struct ft_stream *stream)
+{
+    struct feed *feed = arg;
+
+    feed->said.opened++;
+    (void)stream;
+    feed_on(feed);
+}
+
+static void feed_data(void *arg, struct ft_stream *stream, const char *bytes, size_t len, bool is_stderr)
+{
+    struct feed *feed = arg;
+
+    on_data(&feed->said, stream, bytes, len, is_stderr);
+    feed_on(feed);
+}
+
+Test(channels, a_subsystem_carries_ten_megabytes_of_any_bytes_both_ways)
+{
+    static const struct ft_stream_handler feeding = { feed_opened, feed_data, on_closed };
+    size_t len = 10000000;
+    char *bytes = ft_calloc(1, len);
+
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = (char)(i * 31 >> 3);           /* all 256 of them */
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
+        struct ft_ssh_req req = login_with(libraries[i], "id_ed25519");
+        struct feed feed = { .bytes = bytes, .len = len };
+
+        req.kind = FT_SSH_SUBSYSTEM;
+        req.command = "echo";
+        feed.said.out = feed.said.err = FT_BUF_INIT(0);
+        cr_assert_eq(ft_ssh_open(ssh, &req, &feeding, &feed, &feed.said.stream, NULL), 0);
+        ft_loop_run(loop);
+        cr_expect(feed.said.out.len == len && memcmp(feed.said.out.data, bytes, len) == 0, "%s: %zu of %zu sent: %s", req.library, feed.said.out.len, feed.sent, feed.said.why);
+        cr_expect_eq(feed.said.closed, 1);
+        cr_expect_eq(feed.said.class, FT_CLASS_NONE, "%s: %s", req.library, feed.said.why);
+        cr_expect_eq(feed.said.exit_status, 0);
+        forget(&feed.said);
+    }
+    free(bytes);
+}
+
+/* Who ends first, and what is still to come then. The subsystem is a line of shell. */
+static const struct { const char *script, *input; bool keep_open; size_t out_len; int exit_status; } endings[] = {
+    { "cat >/dev/null; head -c 1000000 /dev/zero; exit 3", "all of it", false, 1000000, 3 },      /* much comes after our end */
+    { "head -c 1000000 /dev/zero; exit 4", NULL, true, 1000000, 4 },                              /* it ends though we did not */
+    { "exec <&-; head -c 100000 /dev/zero; exit 5", "nobody reads this", false, 100000, 5 },
+    { "exec >&-; cat >/dev/null; exit 6", "it says nothing more, and reads on", false, 0, 6 },    /* its end comes before ours */
+    { "true", NULL, true, 0, 0 },
+};
+
+Test(faults, a_subsystem_ends_in_order_whoever_ends_first)
+{
+    for (size_t n = 0; n < ARRAY_LEN(endings); n++) {
+        shell("printf '#!/bin/sh\n%s\n' > %s/sub; chmod +x %s/sub", endings[n].script, dir, dir);
+        start_sshd("hk_ed25519", text("Subsystem sub %s/sub", dir));
+        shell("rm -f %s/known_hosts", dir);
+        trust("known_hosts", "hk_ed25519");
+        for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
+            struct ft_ssh_req req = login_with(libraries[i], "id_ed25519");
+            struct said said = { .input = endings[n].input, .keep_open = endings[n].keep_open };
+            struct ft_err err;
+
+            req.kind = FT_SSH_SUBSYSTEM;
+            req.command = "sub";
+            converse(&said, req);
+            cr_expect_eq(said.out.len, endings[n].out_len, "%s, %s: %zu", endings[n].script, req.library, said.out.len);
+            cr_expect_eq(said.exit_status, endings[n].exit_status, "%s, %s: %s", endings[n].script, req.library, said.why);
+            cr_expect_eq(said.class, FT_CLASS_NONE);
+            cr_expect_lt(ft_stream_write(said.stream, "late", 4, &err), 0);
+            cr_expect_eq(err.class, FT_UNREACHABLE);
+            forget(&said);
+        }
+        stop_sshd();
+    }
+}
+
+/* ---- sharing ---- */
+
 Test(channels, one_after_the_other_share_a_session)
 {
     struct ft_ssh_stats stats;
@@ -233,6 +330,40 @@ Test(channels, closed_under_way_say_no_more_and_others_go_on)
         forget(&quiet);
         forget(&early);
         forget(&other);
+    }
+}
+
+static struct said neighbours[4];
+
+static void close_neighbours(void *arg, struct ft_stream *stream)
+{
+    on_opened(arg, stream);
+    for (size_t i = 1; i < ARRAY_LEN(neighbours); i++)
+        if (neighbours[i].stream)
+            close_stream(&neighbours[i]);
+}
+
+Test(channels, closed_by_a_neighbour_while_they_wait_for_their_turn)
+{
+    static const struct ft_stream_handler first = { close_neighbours, on_data, on_closed };
+
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
+        struct ft_ssh_req req = login_with(libraries[i], "id_ed25519");
+
+        req.command = "echo alone";
+        neighbours[0].out = FT_BUF_INIT(0);
+        cr_assert_eq(ft_ssh_open(ssh, &req, &first, &neighbours[0], &neighbours[0].stream, NULL), 0);
+        for (size_t n = 1; n < ARRAY_LEN(neighbours); n++)
+            open_channel(&neighbours[n], req);
+        ft_loop_run(loop);
+        cr_expect_str_eq(ft_buf_str(&neighbours[0].out), "alone\n", "%s: %s", req.library, neighbours[0].why);
+        for (size_t n = 1; n < ARRAY_LEN(neighbours); n++)
+            cr_expect_eq(neighbours[n].closed, 0);
+        for (size_t n = 0; n < ARRAY_LEN(neighbours); n++)
+            if (neighbours[n].stream)
+                forget(&neighbours[n]);
+            else
+                memset(&neighbours[n], 0, sizeof(neighbours[n]));
     }
 }
 
