@@ -30,7 +30,8 @@ static void cloud_sections(const struct lab *lab, struct ft_buf *out)
 {
     ft_buf_addf(out, "  mist:\n    url: %s\n    org_id: %s\n    token: {file: \"%s/mist.token\"}\n", lab->url, LAB_ORG, lab->dir);
     ft_buf_addf(out, "  ise:\n    url: %s\n    ers_url: %s\n    user: fettle\n    password: {file: \"%s/ise.password\"}\n", lab->ise_url, lab->ise_url, lab->dir);
-    ft_buf_addf(out, "  dhcp:\n    url: %s/kea\n    user: fettle\n    password: {file: \"%s/kea.password\"}\n", lab->url, lab->dir);
+    ft_buf_addf(out, "  dhcp:\n    url: %s/kea\n    user: fettle\n    password: {file: \"%s/kea.password\"}\n"
+                "    servers:\n      grid: {system: infoblox, url: %s, user: fettle, password: {file: \"%s/kea.password\"}}\n", lab->url, lab->dir, lab->url, lab->dir);
     ft_buf_addf(out, "  ticket:\n    system: servicenow\n    url: %s\n    user: fettle\n    password: {file: \"%s/servicenow.password\"}\n", lab->url, lab->dir);
     ft_buf_addf(out, "    systems:\n      jira-cloud: {system: jira, edition: cloud, url: \"%s\", user: fettle@corp.example, token: {file: \"%s/jira.token\"}, project: NOC, close_code: Fixed}\n",
                 lab->url, lab->dir);

@@ -203,7 +203,8 @@ static void nothing_here(struct lab_req *req, struct lab_res *res)
 
 static const struct { const char *prefix, *system; lab_handler *serve; } systems[] = {
     { "/lab/", "lab", lab_control }, { "/api/v1/certs/", "ise", lab_ise }, { "/api/v1/", "mist", lab_mist }, { "/admin/", "ise", lab_ise },
-    { "/ers/", "ise", lab_ise }, { "/api/now/", "servicenow", lab_snow }, { "/rest/api/", "jira", lab_jira }, { "/kea", "kea", lab_kea }, { "/hook", "hook", hook },
+    { "/ers/", "ise", lab_ise }, { "/api/now/", "servicenow", lab_snow }, { "/rest/api/", "jira", lab_jira }, { "/kea", "kea", lab_kea },
+    { "/wapi/", "infoblox", lab_wapi }, { "/hook", "hook", hook },
     { "/internet", "internet", internet }, { "/", "kea", lab_kea },
 };
 

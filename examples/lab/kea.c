@@ -193,6 +193,8 @@ void lab_kea_init(struct lab *lab)
 
     lab->kea_stats = json_object();
     lab->kea_reservations = json_array();
+    lab->wapi_ranges = json_array();
+    lab->wapi_pages = json_object();
     for (size_t i = 0; i < ARRAY_LEN(zero); i++)
         lab_kea_count(lab, zero[i], 0);
     for (int i = 0; i < lab->n_subnets; i++)

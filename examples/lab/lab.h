@@ -2,7 +2,7 @@
  *
  * network.c  the network as it is when nothing is wrong        faults.c   what each fault changes in it
  * model.c    how access points and clients behave; time.c moves them from one moment to the next
- * mist.c, mist_*.c, ise.c, kea.c, servicenow.c, config.c, cli.c   the systems that show the network and change it
+ * mist.c, mist_*.c, ise.c, kea.c, infoblox.c, servicenow.c, config.c, cli.c   the systems that show the network and change it
  * http.c, sshd.c, dns.c   how they are reached; record.c   every write that came in; main.c   start and end
  *
  * A fault is a change of a cause (a port without PoE, a user that is gone from the directory), never of a symptom: what the
@@ -197,6 +197,7 @@ struct lab {
     json_t *tables;               /* owns; ServiceNow: name → records */
     json_t *kea_config, *kea_reservations;   /* own */
     json_t *kea_stats;            /* owns; counters of the DHCP server */
+    json_t *wapi_ranges, *wapi_pages;        /* own; Infoblox: ranges that were added, the rest of lists by page id */
     json_t *synthetic;            /* owns; device mac → last test */
     json_t *hooks;                /* owns; what the webhook sink got */
     json_t *faults;               /* owns; names of what was injected */
@@ -362,7 +363,7 @@ void lab_dns_answer(struct lab *lab, int fd);                     /* takes the l
 struct lab_req {
     struct lab *lab;
     const char *method, *path, *client;
-    const char *system;                                           /* mist, ise, kea, servicenow, jira, hook, internet, lab */
+    const char *system;                                           /* mist, ise, kea, infoblox, servicenow, jira, hook, internet, lab */
     const char *arg[6];                                           /* what stood for the {}s of the route */
     json_t *json;                                                 /* the body, NULL if there was none */
     const char *body; size_t body_len;
@@ -399,6 +400,7 @@ int lab_api_fault_add(struct lab *lab, const json_t *params, struct ft_err *rete
 void lab_mist(struct lab_req *req, struct lab_res *res);
 void lab_ise(struct lab_req *req, struct lab_res *res);
 void lab_kea(struct lab_req *req, struct lab_res *res);
+void lab_wapi(struct lab_req *req, struct lab_res *res);
 void lab_snow(struct lab_req *req, struct lab_res *res);
 void lab_jira(struct lab_req *req, struct lab_res *res);
 void lab_control(struct lab_req *req, struct lab_res *res);

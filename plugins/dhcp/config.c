@@ -13,6 +13,8 @@
 #include "edits.h"
 #include "subnets.h"
 
+#define INSTEAD "its configuration cannot be had or set as a whole; make a backup of the grid with its own means"
+
 #define MAX_CHANGES 300
 #define MASKED "'%s' is masked (***) in the configuration that is wanted, and the server has none there: take one from dhcp.config_backup"
 
@@ -214,6 +216,8 @@ static int backup_run(struct ft_call *call, struct ft_err *reterr)
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
     if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
+    if (r == 0)
         kea_ask(call, "config-get", NULL, backup_read);
     return r;
 }
@@ -263,6 +267,8 @@ static int config_start(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r == 0)
         kea_ask(call, "config-get", NULL, config_seen);
     return r;
@@ -318,6 +324,8 @@ static int test_run(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     return r < 0 ? r : with_wanted(call, test_go, reterr);
 }
 
@@ -447,6 +455,8 @@ static int whole_start(struct ft_call *call, enum phase phase, struct ft_err *re
     const json_t *write = ft_get(host->params(call), "write");
     int r = dhcp_begin(call, phase, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r < 0)
         return r;
     st->edit = &whole_edit;
@@ -485,6 +495,8 @@ static int whole_probe(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_PROBE, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     return r < 0 ? r : with_wanted(call, whole_probe_go, reterr);
 }
 
@@ -546,6 +558,8 @@ static int write_run(struct ft_call *call, struct ft_err *reterr)
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
     if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
+    if (r == 0)
         kea_change(call, "config-write", NULL, config_written);
     return r;
 }
@@ -554,6 +568,8 @@ static int write_plan(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_PLAN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r == 0)
         dhcp_done(call, json_pack("{s:s, s:[o], s:i}", "summary", "write the running configuration to the server's own file", "requests",
                                   kea_render(call, "config-write", NULL), "users", 0));

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "subnets.h"
+#include "wapi.h"
+#include "wapi_changes.h"
 
 /* ---- Digest, passwords ---- */
 
@@ -235,6 +237,8 @@ int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, 
 
     if (r < 0)
         return r;
+    if (is_wapi(st))
+        return wapi_change(call, phase, edit->wapi, reterr);
     st->edit = edit;
     edit_go(call);
     return 0;
@@ -261,8 +265,7 @@ static json_t *list_in(json_t *subnet, const char *key)
 
 static bool overlaps(const struct range *a, const struct range *b) { return a->first <= b->last && b->first <= a->last; }
 
-/* 1: free, 0: exactly this pool is there, negative: it cannot be added. */
-static int pool_fits(const json_t *subnet, const char *text, struct range *wanted, struct ft_err *reterr)
+int pool_fits(const json_t *subnet, const char *text, struct range *wanted, struct ft_err *reterr)
 {
     struct range whole, other;
     json_t *pool;
@@ -332,7 +335,7 @@ static int pool_remove(struct ft_call *call, struct dhcp *st, struct ft_err *ret
     return 0;
 }
 
-static const struct edit pool_edit = { .apply = pool_add, .revert = pool_remove };
+static const struct edit pool_edit = { .apply = pool_add, .revert = pool_remove, .wapi = WAPI_EXTEND };
 
 static int extend_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &pool_edit, e); }
 static int extend_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &pool_edit, e); }
@@ -363,9 +366,12 @@ static int extend_probe(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_PROBE, reterr);
 
-    if (r == 0)
-        kea_ask(call, "config-get", NULL, pool_looked_for);
-    return r;
+    if (r < 0)
+        return r;
+    if (is_wapi(host->state(call)))
+        return wapi_change(call, PHASE_PROBE, WAPI_EXTEND, reterr);
+    kea_ask(call, "config-get", NULL, pool_looked_for);
+    return 0;
 }
 
 static const char extend_params[] =
@@ -378,7 +384,8 @@ static const char extend_params[] =
     FT_JSON("changed": {"type": "boolean", "description": "false: it was so already"}, \
          "subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
          "subnet": {"type": "string", "description": "the subnet, 10.0.0.0/24"}, \
-         "changes": {"type": "array", "description": "what differs in the configuration", "items": {"type": "object", "additionalProperties": true}})
+         "changes": {"type": "array", "description": "what differs in the configuration", "items": {"type": "object", "additionalProperties": true}}, \
+         "restart_needed": {"type": "boolean", "description": "Infoblox only: the members serve it after dhcp.services_restart"})
 
 static const char extend_result[] =
     "{\"type\": \"object\", \"properties\": {" CHANGED_PROPERTIES ", "
@@ -527,8 +534,8 @@ static int reservation_revert_del(struct ft_call *call, struct dhcp *st, struct 
     return 1;
 }
 
-static const struct edit add_edit = { .apply = reservation_apply_add, .revert = reservation_revert_add };
-static const struct edit del_edit = { .apply = reservation_apply_del, .revert = reservation_revert_del };
+static const struct edit add_edit = { .apply = reservation_apply_add, .revert = reservation_revert_add, .wapi = WAPI_RESERVE };
+static const struct edit del_edit = { .apply = reservation_apply_del, .revert = reservation_revert_del, .wapi = WAPI_UNRESERVE };
 
 static int add_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &add_edit, e); }
 static int add_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &add_edit, e); }
@@ -568,10 +575,13 @@ static int look_start(struct ft_call *call, enum phase phase, const struct edit 
     struct dhcp *st = host->state(call);
     int r = dhcp_begin(call, phase, reterr);
 
+    if (r < 0)
+        return r;
+    if (is_wapi(st))
+        return edit ? wapi_change(call, phase, edit->wapi, reterr) : wapi_reservation(call, reterr);
     st->edit = edit;
-    if (r == 0)
-        kea_ask(call, "config-get", NULL, host_looked_for);
-    return r;
+    kea_ask(call, "config-get", NULL, host_looked_for);
+    return 0;
 }
 
 static int reservation_run(struct ft_call *call, struct ft_err *e) { return look_start(call, PHASE_RUN, NULL, e); }

@@ -11,11 +11,16 @@ struct edit {
     int (*revert)(struct ft_call *call, struct dhcp *st, struct ft_err *reterr);
     void (*before_set)(struct ft_call *call);     /* of run; ends by edit_keep. NULL: edit_keep at once */
     void (*after_write)(struct ft_call *call);    /* of run; ends the call. NULL: done with st->result */
+    int wapi;                                     /* enum wapi_what: the same with Infoblox */
 };
 int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr);
 /* The same from where phase, server and st->edit are set. */
 void edit_go(struct ft_call *call);
 void edit_keep(struct ft_call *call);
+
+struct range;
+/* 1: free, 0: exactly this pool is there, negative: it cannot be added. */
+int pool_fits(const json_t *subnet, const char *text, struct range *wanted, struct ft_err *reterr);
 
 /* Makes the host redact every password of a Kea configuration from now on. False: one is masked already, so the configuration
  * cannot be sent back. */

@@ -9,6 +9,8 @@
 #include <time.h>
 #include "subnets.h"
 
+#define INSTEAD "its failover associations are not changed by this plugin"
+
 static const char server_params[] = "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {" SERVER_PARAM "}}";
 
 /* ---- ha_status ---- */
@@ -76,6 +78,8 @@ static int ha_status_run(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r == 0)
         kea_ask(call, "status-get", NULL, ha_status_seen);
     return r;
@@ -179,6 +183,8 @@ static int maintenance(struct ft_call *call, enum phase phase, const char *comma
     int r = dhcp_begin(call, phase, reterr);
 
     st->goal = command;
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r == 0)
         kea_ask(call, "status-get", NULL, maintenance_state);
     return r;

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include "wapi.h"
 
 #define MAX_REPLY (8u << 20)
 
@@ -25,6 +26,8 @@ int dhcp_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
     st->server = name ? json_object_get(json_object_get(config, "servers"), name) : config;
     if (!st->server)
         return ft_fault(reterr, FT_NOT_FOUND, "no DHCP server '%s' in the configuration: add plugins.dhcp.servers.%s", name, name);
+    if (is_wapi(st) && !ft_str(st->server, "url"))
+        return ft_fault(reterr, FT_INVALID, "the configuration does not say where Infoblox is: set its url (https://gm.example/)");
     if (!ft_str(st->server, "url") && !ft_str(st->server, "socket"))
         return ft_fault(reterr, FT_INVALID, "the configuration does not say where Kea is: set plugins.dhcp.url to its control agent, "
                           "or plugins.dhcp.socket to its control socket");
@@ -206,8 +209,11 @@ void kea_mask_changes(json_t *changes)
 json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments)
 {
     const struct dhcp *st = host->state(call);
-    json_t *body = request_body(st, command, arguments), *shown;
+    json_t *body, *shown;
 
+    if (is_wapi(st))
+        return wapi_render(call, command, arguments);
+    body = request_body(st, command, arguments);
     if (ft_str(st->server, "url")) {
         struct ft_http_req req = http_request(st, body, true);
 
@@ -388,10 +394,15 @@ static int send_by_socket(struct ft_call *call, const struct dhcp *st, const jso
 static void command_send(struct ft_call *call, const char *command, json_t *arguments, bool write, kea_answered *answered)
 {
     struct dhcp *st = host->state(call);
-    json_t *body = request_body(st, command, arguments);
     struct ft_err err = { 0 };
+    json_t *body;
     int r;
 
+    if (is_wapi(st)) {
+        wapi_command(call, command, arguments, write, answered);
+        return;
+    }
+    body = request_body(st, command, arguments);
     st->command = command;
     st->answered = answered;
     st->write = write;

@@ -38,6 +38,8 @@ struct dhcp {
     size_t at, done, skipped;
     bool truncated;
 
+    const char *subnet;            /* as text, where it is known: 10.0.0.0/24 */
+
     /* edits.c */
     const struct edit *edit;
     json_t *before, *after, *receipt, *result;     /* live in held */
@@ -49,6 +51,22 @@ struct dhcp {
     /* config.c */
     json_t *wanted_config;         /* lives in held */
     bool leave_file;               /* set, but do not write to the server's file */
+
+    /* wapi.c, wapi_changes.c */
+    json_t *rows;                  /* of the last list; lives in held */
+    struct {
+        const char *method, *path, *kind;
+        json_t *body;              /* lives in held */
+        bool write, with_cookie;
+        unsigned pages;
+        void (*got)(struct ft_call *call, json_t *json);
+        void (*listed)(struct ft_call *call);
+        void (*networks)(struct ft_call *call);
+        kea_answered *failed;      /* NULL: a failure ends the call */
+    } wapi;
+    int what;                      /* enum wapi_what */
+    const char *send_method, *send_path;
+    json_t *send_body;
 };
 
 extern const struct ft_host *host;
@@ -83,6 +101,8 @@ static inline json_t *texts_or_null(const json_t *object, const char *key)
 
 /* Every `start` begins here: finds the server. */
 int dhcp_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr);
+/* The next thing in the start of an action that only Kea has: FT_INVALID with the sentence where the server is Infoblox. */
+int kea_only(struct ft_call *call, const char *instead, struct ft_err *reterr);
 /* Every call ends by one of these three, which release what is held. The result is taken over. */
 void dhcp_done(struct ft_call *call, json_t *result);
 __attribute__((format(printf, 3, 4)))

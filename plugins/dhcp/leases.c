@@ -20,7 +20,7 @@ static const char *state_name(json_int_t state)
 }
 
 /* Kea wants lower case and colons. Any vendor's notation comes in. */
-static const char *kea_mac(struct ft_call *call, const char *text)
+const char *lease_mac(struct ft_call *call, const char *text)
 {
     char *mac = host->alloc(call, 18);
     unsigned n = 0;
@@ -50,11 +50,12 @@ static json_t *lease_facts(struct ft_call *call, const json_t *lease)
     json_int_t cltt = ft_int(lease, "cltt"), valid = ft_int(lease, "valid-lft"), now = dhcp_now_s(call);
     bool endless = valid == FOREVER;
 
-    return json_pack("{s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:o, s:b}", "ip", ft_str(lease, "ip-address"),
+    return json_pack("{s:s?, s:s?, s:s?, s:I, s:s, s:o, s:o, s:I, s:o, s:b, s:s?}", "ip", ft_str(lease, "ip-address"),
                      "mac", ft_str(lease, "hw-address"), "hostname", ft_str(lease, "hostname"), "subnet_id", ft_int(lease, "subnet-id"),
                      "state", state_name(ft_int(lease, "state")), "cltt", kea_time(cltt),
                      "expires", endless ? json_null() : kea_time(cltt + valid), "age_s", now - cltt,
-                     "expires_in_s", endless ? json_null() : json_integer(cltt + valid - now), "expired", is_expired(call, lease));
+                     "expires_in_s", endless ? json_null() : json_integer(cltt + valid - now), "expired", is_expired(call, lease),
+                     "binding_state", ft_str(lease, "binding-state"));
 }
 
 /* ---- lease: by MAC or address ---- */
@@ -87,8 +88,8 @@ static void lease_found(struct ft_call *call, const struct kea_reply *reply)
     if (best && !all)
         json_array_append_new(list, lease_facts(call, best));
     result = best ? lease_facts(call, best)
-                  : json_pack("{s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:b}", "ip", "mac", "hostname", "subnet_id", "state", "cltt",
-                              "expires", "age_s", "expires_in_s", "expired", 0);
+                  : json_pack("{s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:n, s:b, s:n}", "ip", "mac", "hostname", "subnet_id", "state", "cltt",
+                              "expires", "age_s", "expires_in_s", "expired", 0, "binding_state");
     json_object_set_new(result, "found", json_boolean(best));
     json_object_set_new(result, "leases", list);
     dhcp_done(call, result);
@@ -102,7 +103,7 @@ static int lease_start(struct ft_call *call, struct ft_err *reterr)
 
     if (r < 0)
         return r;
-    if (mac && !(mac = kea_mac(call, mac)))
+    if (mac && !(mac = lease_mac(call, mac)))
         return ft_fault(reterr, FT_INVALID, "'%s' is not a MAC address", ft_str(params, "mac"));
     if (mac)
         kea_ask(call, "lease4-get-by-hw-address", json_pack("{s:s}", "hw-address", mac), lease_found);
@@ -124,7 +125,8 @@ static int lease_start(struct ft_call *call, struct ft_err *reterr)
          "expires": {"type": ["string", "null"], "description": "when the lease ends (RFC 3339, UTC); null: never"}, \
          "age_s": {"type": ["integer", "null"], "description": "seconds since the last transaction"}, \
          "expires_in_s": {"type": ["integer", "null"], "description": "seconds until it ends; negative when it has"}, \
-         "expired": {"type": "boolean", "description": "the lease has ended"})
+         "expired": {"type": "boolean", "description": "the lease has ended"}, \
+         "binding_state": {"type": ["string", "null"], "description": "Infoblox' own word for the state; null with Kea"})
 
 static const char lease_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"minProperties\": 1, "
@@ -334,7 +336,9 @@ static int restore_start(struct ft_call *call, struct ft_err *reterr)
 
 static bool is_same(const json_t *a, const json_t *b)
 {
-    return b && json_equal(json_object_get(a, "hw-address"), json_object_get(b, "hw-address"))
+    const json_t *mine = ft_get(a, "hw-address"), *its = ft_get(b, "hw-address");
+
+    return b && (mine ? json_equal(mine, its) : !its)                /* a declined lease may have none */
         && ft_int(a, "cltt") == ft_int(b, "cltt") && ft_int(a, "state") == ft_int(b, "state");
 }
 
@@ -346,6 +350,12 @@ static json_t *freed(const json_t *leases, size_t done, size_t skipped, bool tru
     json_array_foreach(leases, i, lease)
         json_array_append(ips, json_object_get(lease, "ip-address"));
     return json_pack("{s:i, s:i, s:b, s:o}", "freed", (int)done, "skipped", (int)skipped, "truncated", truncated, "addresses", ips);
+}
+
+/* Kea deletes by address, Infoblox by reference. */
+static json_t *delete_arguments(const json_t *lease)
+{
+    return json_pack("{s:O, s:O*}", "ip-address", json_object_get(lease, "ip-address"), "_ref", json_object_get(lease, "_ref"));
 }
 
 static void delete_next(struct ft_call *call);
@@ -379,7 +389,7 @@ static void lease_checked(struct ft_call *call, const struct kea_reply *reply)
     if (!kea_accept(call, reply))
         return;
     if (is_same(lease, reply->arguments)) {
-        kea_change(call, "lease4-del", json_pack("{s:O}", "ip-address", json_object_get(lease, "ip-address")), lease_deleted);
+        kea_change(call, "lease4-del", delete_arguments(lease), lease_deleted);
         return;
     }
     st->skipped++;
@@ -424,7 +434,7 @@ static void chosen(struct ft_call *call)
     }
     requests = json_array();
     json_array_foreach(st->leases, i, lease)
-        json_array_append_new(requests, kea_render(call, "lease4-del", json_pack("{s:O}", "ip-address", json_object_get(lease, "ip-address"))));
+        json_array_append_new(requests, kea_render(call, "lease4-del", delete_arguments(lease)));
     plan = json_pack("{s:o, s:o, s:i, s:o, s:O}", "summary", json_sprintf("%s: delete %zu lease%s%s", st->summary, n, n == 1 ? "" : "s",
                      st->truncated ? " (there are more)" : ""), "requests", requests, "users", 0, "receipt", receipt, "before", st->leases);
     if (n == 0)
@@ -552,7 +562,7 @@ static void single_seen(struct ft_call *call, const struct kea_reply *reply)
         return;
     }
     if (reply->result == KEA_OK) {
-        mac = mac ? kea_mac(call, mac) : NULL;
+        mac = mac ? lease_mac(call, mac) : NULL;
         if (mac && ft_str(reply->arguments, "hw-address") && strcmp(mac, ft_str(reply->arguments, "hw-address")) != 0) {
             dhcp_fail(call, FT_CONFLICT, "the lease of %s belongs to %s, not to %s: it is left alone", ft_str(reply->arguments, "ip-address"),
                       ft_str(reply->arguments, "hw-address"), mac);
@@ -603,6 +613,8 @@ const struct ft_action dhcp_lease_delete = {
 
 /* ---- leases_reclaim ---- */
 
+#define RECLAIMS_ITSELF "it takes expired leases back by itself; dhcp.stale_leases_free clears leases of clients that have gone"
+
 static void reclaimed(struct ft_call *call, const struct kea_reply *reply)
 {
     if (kea_accept(call, reply))
@@ -619,6 +631,8 @@ static int reclaim_run(struct ft_call *call, struct ft_err *reterr)
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
     if (r == 0)
+        r = kea_only(call, RECLAIMS_ITSELF, reterr);
+    if (r == 0)
         kea_change(call, "leases-reclaim", reclaim_arguments(call), reclaimed);
     return r;
 }
@@ -627,6 +641,8 @@ static int reclaim_plan(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_PLAN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, RECLAIMS_ITSELF, reterr);
     if (r == 0)
         dhcp_done(call, json_pack("{s:s, s:[o], s:i}", "summary", "take back every lease that has expired",
                                   "requests", kea_render(call, "leases-reclaim", reclaim_arguments(call)), "users", 0));

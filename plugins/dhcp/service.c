@@ -3,6 +3,8 @@
 
 #include "subnets.h"
 
+#define INSTEAD "it has no command for that; disable the range, or the service of the member, in its own interface"
+
 static void said(struct ft_call *call, const struct kea_reply *reply)
 {
     if (kea_accept(call, reply))
@@ -19,6 +21,8 @@ static int disable_run(struct ft_call *call, struct ft_err *reterr)
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
     if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
+    if (r == 0)
         kea_change(call, "dhcp-disable", disable_arguments(call), said);
     return r;
 }
@@ -27,6 +31,8 @@ static int disable_plan(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_PLAN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r == 0)
         dhcp_done(call, json_pack("{s:o, s:[o]}", "summary", json_sprintf("the server does not answer clients for %" JSON_INTEGER_FORMAT " s",
                                   ft_int(host->params(call), "max_period_s")), "requests", kea_render(call, "dhcp-disable", disable_arguments(call))));
@@ -38,6 +44,8 @@ static int enable_run(struct ft_call *call, struct ft_err *reterr)
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
     if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
+    if (r == 0)
         kea_change(call, "dhcp-enable", NULL, said);
     return r;
 }
@@ -46,6 +54,8 @@ static int enable_plan(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_PLAN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, INSTEAD, reterr);
     if (r == 0)
         dhcp_done(call, json_pack("{s:s, s:[o], s:i}", "summary", "the server answers clients again", "requests",
                                   kea_render(call, "dhcp-enable", NULL), "users", 0));

@@ -41,11 +41,12 @@ static void status_seen(struct ft_call *call, const struct kea_reply *reply)
     }
     ha = ha_facts(arguments);
     state = ft_str(ha, "state");
-    dhcp_done(call, json_pack("{s:b, s:b, s:o, s:o, s:b, s:s?, s:b, s:o, s:s?}", "up", up, "agent_up", up || reply->agent_answered,
-                              "uptime_s", up ? json_integer(ft_int(arguments, "uptime")) : json_null(),
-                              "config_age_s", up ? json_integer(ft_int(arguments, "reload")) : json_null(),
+    dhcp_done(call, json_pack("{s:b, s:b, s:o, s:o, s:b, s:s?, s:b, s:o, s:s?, s:o}", "up", up, "agent_up", up || reply->agent_answered,
+                              "uptime_s", int_or_null(up ? arguments : NULL, "uptime"),
+                              "config_age_s", int_or_null(up ? arguments : NULL, "reload"),
                               "listening", up && (!sockets || strcmp(sockets, "ready") == 0), "ha_state", state,
-                              "ha_ok", ha_is_fine(state), "ha", ha, "error", up ? NULL : reply->text));
+                              "ha_ok", ha_is_fine(state), "ha", ha, "error", up ? NULL : reply->text,
+                              "members", json_is_array(ft_get(arguments, "members")) ? json_incref(json_object_get(arguments, "members")) : json_array()));
 }
 
 static int status_start(struct ft_call *call, struct ft_err *reterr)
@@ -75,6 +76,10 @@ static const char status_result[] = FT_JSON({"type": "object", "properties": {
         "partner_in_touch": {"type": ["boolean", "null"], "description": "the partner answers"},
         "interrupted": {"type": ["boolean", "null"], "description": "communication with the partner is interrupted"},
         "unacked_clients": {"type": ["integer", "null"], "description": "clients that the partner does not serve"}}},
+    "members": {"type": "array", "description": "Infoblox only: the DHCP service of each member of the grid; one that failed makes `listening` false", "items": {"type": "object", "properties": {
+        "member": {"type": ["string", "null"], "description": "host name"},
+        "status": {"type": ["string", "null"], "description": "WORKING, WARNING, INACTIVE, FAILED, OFFLINE, UNKNOWN"},
+        "description": {"type": ["string", "null"], "description": "the member's words"}}}},
     "error": {"type": ["string", "null"], "description": "why it counts as down"}}});
 
 const struct ft_action dhcp_server_status = {
@@ -375,6 +380,8 @@ static int statistics_start(struct ft_call *call, struct ft_err *reterr)
 {
     int r = dhcp_begin(call, PHASE_RUN, reterr);
 
+    if (r == 0)
+        r = kea_only(call, "it has no such counters in its WAPI; dhcp.pool_use says how full its ranges are", reterr);
     if (r == 0)
         kea_ask(call, "statistic-get-all", NULL, statistics_seen);
     return r;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include "wapi.h"
 
 bool ip_parse(const char *text, uint32_t *ret)
 {
@@ -138,7 +139,7 @@ static json_t *chosen_by_vlan(struct ft_call *call, const json_t *dhcp4, json_in
     json_t *found = id ? subnet_by_id(dhcp4, id) : subnets_each(dhcp4, has_vlan, &vlan);
 
     if (!found && id)
-        ft_fault(reterr, FT_NOT_FOUND, "the configuration maps VLAN %d to subnet %d, which Kea does not have", (int)vlan, (int)id);
+        ft_fault(reterr, FT_NOT_FOUND, "the configuration maps VLAN %d to subnet %d, which the server does not have", (int)vlan, (int)id);
     else if (!found)
         ft_fault(reterr, FT_NOT_FOUND, "no subnet is known for VLAN %d: add it to plugins.dhcp.vlans (%d: subnet id)", (int)vlan, (int)vlan);
     return found;
@@ -155,17 +156,17 @@ json_t *subnet_chosen(struct ft_call *call, const json_t *dhcp4, struct ft_err *
     if (id) {
         found = subnet_by_id(dhcp4, id);
         if (!found)
-            ft_fault(reterr, FT_NOT_FOUND, "Kea has no subnet with id %d", (int)id);
+            ft_fault(reterr, FT_NOT_FOUND, "the DHCP server has no subnet with id %d", (int)id);
     } else if (vlan) {
         found = chosen_by_vlan(call, dhcp4, vlan, reterr);
     } else if (prefix) {
         found = subnets_each(dhcp4, has_prefix, prefix);
         if (!found)
-            ft_fault(reterr, FT_NOT_FOUND, "Kea has no subnet %s", prefix);
+            ft_fault(reterr, FT_NOT_FOUND, "the DHCP server has no subnet %s", prefix);
     } else {
         found = ip_parse(address, &ip) ? subnets_each(dhcp4, has_address, &ip) : NULL;
         if (!found)
-            ft_fault(reterr, FT_NOT_FOUND, "Kea has no subnet for the address %s", address ? address : "(none given)");
+            ft_fault(reterr, FT_NOT_FOUND, "the DHCP server has no subnet for the address %s", address ? address : "(none given)");
     }
     return found;
 }
@@ -192,6 +193,7 @@ static void config_for_id(struct ft_call *call, const struct kea_reply *reply)
         return;
     }
     st->subnet_id = ft_int(subnet, "id");
+    st->subnet = host->printf(call, "%s", ft_str(subnet, "subnet"));
     st->then(call);
 }
 
@@ -204,7 +206,7 @@ void with_subnet_id(struct ft_call *call, void (*then)(struct ft_call *call))
     st->subnet_id = ft_int(params, "subnet_id");
     if (!st->subnet_id && json_object_get(params, "vlan"))
         st->subnet_id = mapped_vlan(call, ft_int(params, "vlan"));
-    if (st->subnet_id || !subnet_is_chosen(call))
+    if ((st->subnet_id && !is_wapi(st)) || !subnet_is_chosen(call))
         then(call);
     else
         kea_ask(call, "config-get", NULL, config_for_id);
