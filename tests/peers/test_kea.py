@@ -94,6 +94,18 @@ def start_agent(folder, port, name="main", tls=False, auth=True):
     return Server(["kea-ctrl-agent", "-c", f"{own}/agent.json"], "CTRL_AGENT_STARTED", own)
 
 
+def certificates(folder):
+    """An authority, a certificate for the agent and one for fettle."""
+    def openssl(*args):
+        subprocess.run(["openssl", *args], cwd=folder, check=True, capture_output=True)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=lab-ca", "-days", "3")
+    for name in ("server", "fettle"):
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        with open(f"{folder}/{name}.ext", "w", encoding="utf-8") as f:
+            f.write("subjectAltName=IP:127.0.0.1\n")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{name}.pem", "-extfile", f"{name}.ext", "-days", "3")
+
+
 def start_pair(folder, hooks):
     """A hot-standby pair; gives the two servers and their agents. a is the primary."""
     ha = glob.glob("/usr/lib/*/kea/hooks/libdhcp_ha.so")[0]
@@ -355,6 +367,20 @@ def other_reads(world):
     check("enabled", r and "enabled" in r["text"], end)
 
 
+def with_certificate(world, folder):
+    port = free_port()
+    certificates(folder)
+    agent = start_agent(folder, port, tls=True)
+    section = {"url": f"https://127.0.0.1:{port}/", "user": "fettle", "password": {"file": f"{folder}/good"}, "ca_file": f"{folder}/ca.pem"}
+    world.config("tls", section | {"cert_file": f"{folder}/fettle.pem", "key_file": f"{folder}/fettle.key"})
+    world.config("tls-bare", section)
+    r, end, _ = world.run("server_status", config="tls")
+    check("with our certificate", r and r["up"], end)
+    r, end, _ = world.run("server_status", config="tls-bare")
+    check("without it nobody answers", r and not r["up"], end)
+    agent.stop()
+
+
 def pair(world, folder, hooks):
     servers, agents, _ = start_pair(folder, hooks)
     def states():
@@ -411,6 +437,7 @@ def main():
         reads(world, folder)
         other_reads(world)
         whole_configuration(world, folder)
+        with_certificate(world, folder)
         pair(world, folder, hooks)
         frees(world, folder)
         edits(world, folder)
