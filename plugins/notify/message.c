@@ -55,11 +55,21 @@ static size_t character_len(const char *p)
     return n;
 }
 
+static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static void base64(struct out *o, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i += 3) {
+        unsigned a = (unsigned char)bytes[i], b = i + 1 < len ? (unsigned char)bytes[i + 1] : 0, c = i + 2 < len ? (unsigned char)bytes[i + 2] : 0;
+        char four[4] = { digits[a >> 2], digits[(a & 3) << 4 | b >> 4], i + 1 < len ? digits[(b & 15) << 2 | c >> 6] : '=', i + 2 < len ? digits[c & 63] : '=' };
+
+        put(o, four, 4);
+    }
+}
+
 /* =?utf-8?B?…?= in pieces that keep every line within 76 characters, never parted within a character. */
 static void encoded_words(struct out *o, const char *text, size_t column)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
     while (*text) {
         size_t n = 0, room = (LINE - column - strlen("=?utf-8?B?" "?=")) / 4 * 3;
 
@@ -68,13 +78,7 @@ static void encoded_words(struct out *o, const char *text, size_t column)
         if (n == 0)
             n = room < strlen(text) ? room : strlen(text);     /* not UTF-8 at all */
         puts_to(o, "=?utf-8?B?");
-        for (size_t i = 0; i < n; i += 3) {
-            unsigned a = (unsigned char)text[i], b = i + 1 < n ? (unsigned char)text[i + 1] : 0, c = i + 2 < n ? (unsigned char)text[i + 2] : 0;
-            char four[4] = { digits[a >> 2], digits[(a & 3) << 4 | b >> 4], i + 1 < n ? digits[(b & 15) << 2 | c >> 6] : '=',
-                             i + 2 < n ? digits[c & 63] : '=' };
-
-            put(o, four, 4);
-        }
+        base64(o, text, n);
         puts_to(o, "?=");
         text += n;
         column = 1;
@@ -169,9 +173,41 @@ static void quoted_printable(struct out *o, const char *text)
         puts_to(o, "\r\n");
 }
 
+/* ---- Attachments ---- */
+
+/* With "=_" in it, which neither quoted-printable nor base64 can hold. */
+static void make_boundary(const struct mail *m, char *ret, size_t size)
+{
+    uint64_t hash = 14695981039346656037u;
+
+    for (const char *p = m->message_id; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 1099511628211u;
+    snprintf(ret, size, "=_fettle_%016llx", (unsigned long long)hash);
+}
+
+static void part_line(struct out *o, const char *boundary, const char *end)
+{
+    puts_to(o, "--");
+    puts_to(o, boundary);
+    puts_to(o, end);
+}
+
+static void attached(struct out *o, const struct mail_part *part)
+{
+    raw_header(o, "Content-Type", part->type);
+    puts_to(o, "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"");
+    puts_to(o, part->name);
+    puts_to(o, "\"\r\n\r\n");
+    for (size_t i = 0; i < part->len; i += 57) {           /* 76 characters a line */
+        base64(o, part->bytes + i, part->len - i < 57 ? part->len - i : 57);
+        puts_to(o, "\r\n");
+    }
+}
+
 char *mail_compose(const struct mail *m)
 {
     struct out o = { 0 };
+    char boundary[40] = "";
 
     raw_header(&o, "From", m->from);
     addresses(&o, "To", m->to);
@@ -183,9 +219,22 @@ char *mail_compose(const struct mail *m)
         raw_header(&o, "In-Reply-To", m->in_reply_to);
         raw_header(&o, "References", m->in_reply_to);
     }
-    puts_to(&o, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+    puts_to(&o, "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n");
+    if (m->n_parts) {
+        make_boundary(m, boundary, sizeof(boundary));
+        puts_to(&o, "Content-Type: multipart/mixed; boundary=\"");
+        puts_to(&o, boundary);
+        puts_to(&o, "\"\r\n\r\n");
+        part_line(&o, boundary, "\r\n");
+    }
+    puts_to(&o, "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n");
     quoted_printable(&o, m->text);
+    for (size_t i = 0; i < m->n_parts; i++) {
+        part_line(&o, boundary, "\r\n");
+        attached(&o, &m->parts[i]);
+    }
+    if (m->n_parts)
+        part_line(&o, boundary, "--\r\n");
     if (o.failed) {
         free(o.text);
         return NULL;
@@ -214,6 +263,17 @@ bool mail_address_ok(const char *address)
         return false;
     for (const char *p = address; *p; p++) {
         if ((unsigned char)*p <= 0x20 || (unsigned char)*p > 0x7e || strchr("<>,;:\"()[]\\", *p))
+            return false;
+    }
+    return true;
+}
+
+bool mail_file_name_ok(const char *name)
+{
+    if (!name || !isalnum((unsigned char)*name) || strlen(name) > 99)
+        return false;
+    for (const char *p = name; *p; p++) {
+        if (!isalnum((unsigned char)*p) && !strchr("._-", *p))
             return false;
     }
     return true;

@@ -1,12 +1,10 @@
-/* p1.c: what people are told while a critical (P1) incident is open. Nothing is sent here: the texts go to notify.mail or notify.webhook.
+/* p1.c: what people are told while a critical (P1) incident is open. Nothing is sent here: the texts go to notify.mail, slack, teams or webhook.
  *
  * The runbook asks for a first notice within 15 minutes, an update every 30, and a review within 48 hours of the end. */
-#include "p1.h"
+#include "notify.h"
 
 #include <string.h>
 #include <time.h>
-
-#define JSON(...) #__VA_ARGS__
 
 static const char *param(struct ft_call *call, const char *key)
 {
@@ -39,18 +37,18 @@ static const char *next_update(struct ft_call *call)
     return clock_text(call, host->wall_ms(call) + (uint64_t)minutes * 60000);
 }
 
-/* "label: text", left out when there is no text. */
+/* "LABEL: text", left out when there is no text. The labels are the runbook's, so that its readers find what they look for. */
 static char *line(struct ft_call *call, char *text, const char *label, const char *value)
 {
-    return value && *value ? host->printf(call, "%s%-13s %s\n", text, label, value) : text;
+    return value && *value ? host->printf(call, "%s%s: %s\n", text, label, value) : text;
 }
 
 static char *contact(struct ft_call *call, char *text)
 {
     const char *how = param(call, "contact");
 
-    return how ? host->printf(call, "%s\nIncident commander: %s, %s\n", text, param(call, "commander"), how)
-               : host->printf(call, "%s\nIncident commander: %s\n", text, param(call, "commander"));
+    return how ? host->printf(call, "%s\nContact: %s at %s\n", text, param(call, "commander"), how)
+               : host->printf(call, "%s\nContact: %s\n", text, param(call, "commander"));
 }
 
 static int text_done(struct ft_call *call, char *subject, char *text)
@@ -61,80 +59,79 @@ static int text_done(struct ft_call *call, char *subject, char *text)
 
 static int initial_run(struct ft_call *call, struct ft_err *reterr)
 {
-    char *text = host->printf(call, "There is a critical network fault at %s. Affected: %s.\n\n", param(call, "system"), param(call, "affected"));
+    int minutes = (int)json_integer_value(json_object_get(host->params(call), "next_update_min"));
+    char *text = host->printf(call, "A critical fault of the network affects %s.\n\n", param(call, "affected"));
 
     (void)reterr;
-    text = line(call, text, "Impact:", param(call, "impact"));
-    text = line(call, text, "Began:", when(call, "started"));
-    text = line(call, text, "Now:", param(call, "status"));
-    text = line(call, text, "Ticket:", param(call, "ticket"));
-    text = line(call, text, "Next update:", next_update(call));
-    text = host->printf(call, "%s\nEngineers are at work on it. You will hear from us every %d minutes until it is over.\n", text,
-                        (int)json_integer_value(json_object_get(host->params(call), "next_update_min")));
-    return text_done(call, host->printf(call, "[P1 CRITICAL] Network fault: %s", param(call, "system")), contact(call, text));
+    text = line(call, text, "IMPACT", param(call, "impact"));
+    text = line(call, text, "START TIME", when(call, "started"));
+    text = line(call, text, "CURRENT STATUS", param(call, "status"));
+    text = line(call, text, "NEXT UPDATE", next_update(call));
+    text = line(call, text, "TICKET", param(call, "ticket"));
+    text = host->printf(call, "%s\nEngineers are at work on it. You will hear from us every %d minutes until it is over.\n", text, minutes);
+    return text_done(call, host->printf(call, "[P1 CRITICAL] Network Outage - %s", param(call, "system")), contact(call, text));
 }
 
 static int update_run(struct ft_call *call, struct ft_err *reterr)
 {
     int number = (int)json_integer_value(json_object_get(host->params(call), "number"));
-    char *text = host->printf(call, "Update %d on the network fault at %s.\n\n", number, param(call, "system"));
+    char *text = line(call, host->printf(call, "%s", ""), "CURRENT STATUS", param(call, "status"));
 
     (void)reterr;
-    text = line(call, text, "Now:", param(call, "status"));
-    text = line(call, text, "Done so far:", param(call, "actions"));
-    text = line(call, text, "Next:", param(call, "next_steps"));
-    text = line(call, text, "Expected end:", param(call, "eta") ?: "not known yet");
-    text = line(call, text, "Ticket:", param(call, "ticket"));
-    text = line(call, text, "Next update:", next_update(call));
-    return text_done(call, host->printf(call, "[P1 UPDATE] Network fault: %s, update %d", param(call, "system"), number), contact(call, text));
+    text = line(call, text, "ACTIONS TAKEN", param(call, "actions"));
+    text = line(call, text, "NEXT STEPS", param(call, "next_steps"));
+    text = line(call, text, "ETA", param(call, "eta") ?: "not known yet");
+    text = line(call, text, "NEXT UPDATE", next_update(call));
+    text = line(call, text, "TICKET", param(call, "ticket"));
+    return text_done(call, host->printf(call, "[P1 UPDATE] Network Outage - %s - Update #%d", param(call, "system"), number), contact(call, text));
 }
 
 static int resolved_run(struct ft_call *call, struct ft_err *reterr)
 {
-    char *text = host->printf(call, "The network fault at %s is over. Affected were: %s.\n\n", param(call, "system"), param(call, "affected"));
+    char *text = host->printf(call, "The fault of the network that affected %s is over.\n\n", param(call, "affected"));
 
     (void)reterr;
-    text = line(call, text, "Resolved:", when(call, "resolved") ?: clock_text(call, host->wall_ms(call)));
-    text = line(call, text, "Cause:", param(call, "cause"));
-    text = line(call, text, "What helped:", param(call, "resolution"));
-    text = line(call, text, "To follow:", param(call, "next_steps"));
-    text = line(call, text, "Ticket:", param(call, "ticket"));
-    text = host->printf(call, "%s\nA review takes place before %s.\n", text, clock_text(call, host->wall_ms(call) + 48 * 3600 * 1000ull));
-    return text_done(call, host->printf(call, "[P1 RESOLVED] Network fault: %s", param(call, "system")), contact(call, text));
+    text = line(call, text, "RESOLUTION TIME", when(call, "resolved") ?: clock_text(call, host->wall_ms(call)));
+    text = line(call, text, "ROOT CAUSE", param(call, "cause"));
+    text = line(call, text, "RESOLUTION", param(call, "resolution"));
+    text = line(call, text, "NEXT STEPS", param(call, "next_steps"));
+    text = line(call, text, "TICKET", param(call, "ticket"));
+    text = host->printf(call, "%s\nThe review of this incident takes place within 48 hours, before %s.\n", text, clock_text(call, host->wall_ms(call) + 48 * 3600 * 1000ull));
+    return text_done(call, host->printf(call, "[P1 RESOLVED] Network Outage - %s", param(call, "system")), contact(call, text));
 }
 
 #define COMMON \
-    JSON("system": {"type": "string", "minLength": 1, "description": "site or system at fault"}, \
+    FT_JSON("system": {"type": "string", "minLength": 1, "description": "site or system at fault"}, \
          "commander": {"type": "string", "minLength": 1, "description": "name of the incident commander"}, \
          "contact": {"type": "string", "description": "how to reach the commander: phone or mail"}, \
          "ticket": {"type": "string", "description": "number of the ticket"})
-#define NEXT JSON("next_update_min": {"type": "integer", "minimum": 1, "maximum": 1440, "default": 30, "description": "minutes until the next update"})
+#define NEXT FT_JSON("next_update_min": {"type": "integer", "minimum": 1, "maximum": 1440, "default": 30, "description": "minutes until the next update"})
 #define OBJECT(required, properties) "{\"type\": \"object\", \"additionalProperties\": false, \"required\": " required ", \"properties\": {" properties "}}"
 
 static const char initial_params[] = OBJECT("[\"system\", \"affected\", \"impact\", \"started\", \"status\", \"commander\"]",
-    JSON("affected": {"type": "string", "minLength": 1, "description": "who or what is affected"},
+    FT_JSON("affected": {"type": "string", "minLength": 1, "description": "who or what is affected"},
          "impact": {"type": "string", "minLength": 1, "description": "what it means for the business"},
          "started": {"type": ["string", "integer"], "minLength": 1, "minimum": 0, "description": "when it began: a text, or milliseconds since 1970 as run.started_at"},
          "status": {"type": "string", "minLength": 1, "description": "how it stands and what is being done"}) ", " NEXT ", " COMMON);
 static const char update_params[] = OBJECT("[\"system\", \"number\", \"status\", \"actions\", \"next_steps\", \"commander\"]",
-    JSON("number": {"type": "integer", "minimum": 1, "description": "which update it is: 1, 2, 3 …"},
+    FT_JSON("number": {"type": "integer", "minimum": 1, "description": "which update it is: 1, 2, 3 …"},
          "status": {"type": "string", "minLength": 1, "description": "how it stands"},
          "actions": {"type": "string", "minLength": 1, "description": "what was done since the last update"},
          "next_steps": {"type": "string", "minLength": 1, "description": "what will be done next"},
          "eta": {"type": "string", "description": "when it should be over, if known"}) ", " NEXT ", " COMMON);
 static const char resolved_params[] = OBJECT("[\"system\", \"affected\", \"cause\", \"resolution\", \"commander\"]",
-    JSON("affected": {"type": "string", "minLength": 1, "description": "who or what was affected"},
+    FT_JSON("affected": {"type": "string", "minLength": 1, "description": "who or what was affected"},
          "resolved": {"type": ["string", "integer"], "minimum": 0, "description": "when it ended, text or milliseconds since 1970; now when left out"},
          "cause": {"type": "string", "minLength": 1, "description": "the root cause, in a sentence"},
          "resolution": {"type": "string", "minLength": 1, "description": "what was done to end it"},
          "next_steps": {"type": "string", "description": "what follows"}) ", " COMMON);
-static const char text_result[] = JSON({"type": "object", "properties": {
+static const char text_result[] = FT_JSON({"type": "object", "properties": {
     "subject": {"type": "string", "description": "one line"}, "text": {"type": "string", "description": "the message, plain text"}}});
 
 #define TEXT_ACTION(c_name, a_name, what, in, begin, yaml) \
     const struct ft_action c_name = { .size = sizeof(c_name), .name = a_name, .summary = what, .effects = FT_EFFECT_READ, \
         .params_schema = in, .result_schema = text_result, .run = { .start = begin }, \
-        .about = "Makes the text, sends nothing: give subject and text to notify.mail or notify.webhook.", .example = yaml }
+        .about = "Makes the text, sends nothing: give subject and text to notify.mail, slack, teams or webhook.", .example = yaml }
 
 TEXT_ACTION(notify_p1_initial, "p1_initial", "the first notice of a critical incident", initial_params, initial_run,
     "run: notify.p1_initial\nwith:\n  system: HQ\n  affected: all wireless users\n  impact: no orders can be taken\n  started: \"${run.started_at}\"\n"

@@ -117,6 +117,26 @@ def deliveries(world, smtp, box):
     check("every line is short enough", max(len(line) for line in content.split(b"\r\n")) <= 78)
 
 
+def attachments(world, smtp, box):
+    data = bytes(range(256)) * 300
+    os.makedirs(f"{world.folder}/captures", exist_ok=True)
+    with open(f"{world.folder}/captures/dhcp.pcap", "wb") as f:
+        f.write(data)
+    end = world.mail(smtp, to="noc@lab.test", subject="with files", text="gr\u00f6\u00dfer", attachments=[
+        {"name": "evidence.txt", "text": "Zeile 1\nZeile 2: \u20ac\n"}, {"path": f"{world.folder}/captures/dhcp.pcap", "content_type": "application/vnd.tcpdump.pcap"}])
+    check("delivered with files", end["type"] == "step.done", end)
+    if end["type"] != "step.done":
+        return
+    message = email.message_from_bytes(box.got[-1][2], policy=email.policy.default)
+    check("its text", message.get_body().get_content().rstrip() == "gr\u00f6\u00dfer", message.get_body())
+    files = {part.get_filename(): part for part in message.iter_attachments()}
+    check("their names and types", {n: p.get_content_type() for n, p in files.items()} == {"evidence.txt": "text/plain", "dhcp.pcap": "application/vnd.tcpdump.pcap"}, files)
+    check("a text as it was", files["evidence.txt"].get_content() == "Zeile 1\nZeile 2: \u20ac\n", files["evidence.txt"].get_content())
+    check("a capture byte for byte", files["dhcp.pcap"].get_content() == data)
+    end = world.mail(smtp, to="noc@lab.test", subject="x", text="x", attachments=[{"path": f"{world.folder}/captures/nothing"}])
+    check("a file that is not there", end.get("class") == "not_found", end)
+
+
 def refusals(world, smtp, box):
     had = len(box.got)
     for code, wanted in (("550", "not_found"), ("451", "refused"), ("552", "invalid")):
@@ -144,6 +164,7 @@ def main():
         server.start()
         smtp = {"url": f"smtp://localhost:{server.port}", "user": "fettle", "password": world.secret("good", PASSWORD), "ca_file": f"{folder}/c.pem"}
         deliveries(world, smtp, box)
+        attachments(world, smtp, box)
         refusals(world, smtp, box)
         server.stop()
         end = world.mail(smtp, to="noc@lab.test", subject="x", text="x")

@@ -261,11 +261,11 @@ Test(notify, without_a_mail_server_it_says_what_to_set)
 
 static const struct { const char *action, *params, *subject, *parts[6]; } texts[] = {
     { "p1_initial", "{'system': 'HQ', 'affected': 'all wireless users', 'impact': 'no orders', 'started': 1795226700000, 'status': 'uplink is replaced', 'commander': 'Ana', 'contact': '+49 30', 'ticket': 'INC1'}",
-      "[P1 CRITICAL] Network fault: HQ", { "all wireless users", "no orders", "2026-11-21 02:05 UTC", "2026-11-21 02:43 UTC", "Ana, +49 30", "INC1" } },
+      "[P1 CRITICAL] Network Outage - HQ", { "all wireless users", "IMPACT: no orders\n", "START TIME: 2026-11-21 02:05 UTC\n", "CURRENT STATUS: uplink is replaced\nNEXT UPDATE: 2026-11-21 02:43 UTC", "Contact: Ana at +49 30\n", "TICKET: INC1" } },
     { "p1_update", "{'system': 'HQ', 'number': 2, 'status': 'half is back', 'actions': 'replaced it', 'next_steps': 'restart', 'commander': 'Ana', 'next_update_min': 15}",
-      "[P1 UPDATE] Network fault: HQ, update 2", { "half is back", "replaced it", "restart", "not known yet", "2026-11-21 02:28 UTC", "Ana\n" } },
+      "[P1 UPDATE] Network Outage - HQ - Update #2", { "CURRENT STATUS: half is back\n", "ACTIONS TAKEN: replaced it\n", "NEXT STEPS: restart\n", "ETA: not known yet\n", "NEXT UPDATE: 2026-11-21 02:28 UTC", "Contact: Ana\n" } },
     { "p1_resolved", "{'system': 'HQ', 'affected': 'all', 'cause': 'broken uplink', 'resolution': 'replaced it', 'commander': 'Ana'}",
-      "[P1 RESOLVED] Network fault: HQ", { "broken uplink", "replaced it", "2026-11-21 02:13 UTC", "2026-11-23 02:13 UTC", "Ana", "over" } },
+      "[P1 RESOLVED] Network Outage - HQ", { "ROOT CAUSE: broken uplink\n", "RESOLUTION: replaced it\n", "RESOLUTION TIME: 2026-11-21 02:13 UTC", "48 hours, before 2026-11-23 02:13 UTC", "Ana", "over" } },
 };
 
 Test(notify, texts_of_a_critical_incident_hold_its_facts)
@@ -281,4 +281,282 @@ Test(notify, texts_of_a_critical_incident_hold_its_facts)
         cr_expect_eq(json_array_size(r->requests), 0, "nothing is sent");
         fake_host_free(f);
     }
+}
+
+/* ---- Attachments ---- */
+
+Test(notify, mail_with_attachments_is_multipart)
+{
+    struct fake_host *f = notify();
+    const struct fake_result *r;
+    const char *body;
+
+    FAKE_HTTP(f, .status = 250);
+    r = fake_run(f, "mail", "run", "{'to': 'noc@corp.test', 'subject': 'x', 'text': 'see below', 'attachments': [{'name': 'evidence.txt', 'text': 'hello'}, {'name': 'b.json', 'text': '{}', "
+                 "'content_type': 'application/json'}]}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    body = fake_str(r->requests, "0.body");
+    cr_expect(strstr(body, "Content-Type: multipart/mixed; boundary=\"=_fettle_"), "%s", body);
+    cr_expect(strstr(body, "filename=\"evidence.txt\"\r\n\r\naGVsbG8=\r\n--=_fettle_"), "%s", body);
+    cr_expect(strstr(body, "Content-Type: application/json\r\n"), "%s", body);
+    r = fake_run(f, "mail", "run", "{'to': 'noc@corp.test', 'subject': 'x', 'text': 'see below', 'attachments': [{'path': 'a \\u0022b.txt'}]}", NULL);
+    cr_expect_eq(r->class, FT_INVALID, "%s", r->error);
+    fake_host_free(f);
+}
+
+/* ---- Signed webhooks ---- */
+
+Test(notify, a_signed_webhook_carries_the_mac_of_its_bytes)
+{
+    struct fake_host *f = fake_host_new("notify");
+    const struct fake_result *r;
+
+    fake_config(f, "{'webhooks': {'noc': {'url': 'https://hooks.test/x', 'signing_key': 'It-is-a-Secret-to-Everybody'}}}");
+    FAKE_HTTP(f, .status = 200, .body = "ok");
+    r = fake_run(f, "webhook", "run", "{'webhook': 'noc', 'json': {'a': 1}}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_str_eq(fake_str(r->requests, "0.body"), "{\"a\":1}");
+    /* printf '{"a":1}' | openssl dgst -sha256 -hmac It-is-a-Secret-to-Everybody */
+    cr_expect_str_eq(fake_str(r->requests, "0.headers.X-Hub-Signature-256"), "sha256=856795dac16bfb14bf8982633e0c5326c282d9f75ea5b5de6ee9250ab127f709");
+    fake_host_free(f);
+}
+
+/* ---- Slack ---- */
+
+static struct fake_host *chat(void)
+{
+    struct fake_host *f = fake_host_new("notify");
+
+    fake_config(f, "{'slack': {'token': 'xoxb-sesame42'}, 'webhooks': {'hook': {'url': 'https://hooks.slack.test/T/B/sesame42'}, 'teams': {'url': 'https://x.logic.azure.test/?sig=sesame42'}},"
+                   "'pagerduty': {'routing_key': 'sesame42sesame42'}, 'alertmanager': {'url': 'http://am.test:9093/'}, 'syslog': {'host': 'siem.test', 'transport': 'tcp', 'hostname': 'fettle01'}}");
+    return f;
+}
+
+static const struct { const char *name, *params, *body; int status; enum ft_class fault, class; const char *says; } slacks[] = {
+    { "posted", "{'channel': 'C1', 'text': 'x'}", "{'ok': true, 'ts': '1503435956.000247', 'channel': 'C024'}", 200, 0, 0, "" },
+    { "by a webhook", "{'webhook': 'hook', 'text': 'x'}", "ok", 200, 0, 0, "" },
+    { "no such channel", "{'channel': 'C1', 'text': 'x'}", "{'ok': false, 'error': 'channel_not_found'}", 200, 0, FT_NOT_FOUND, "channel_not_found" },
+    { "bad token", "{'channel': 'C1', 'text': 'x'}", "{'ok': false, 'error': 'invalid_auth'}", 200, 0, FT_DENIED, "invalid_auth" },
+    { "no scope", "{'channel': 'C1', 'text': 'x'}", "{'ok': false, 'error': 'missing_scope', 'needed': 'chat:write'}", 200, 0, FT_DENIED, "the scope chat:write" },
+    { "too long", "{'channel': 'C1', 'text': 'x'}", "{'ok': false, 'error': 'msg_too_long'}", 200, 0, FT_INVALID, "msg_too_long" },
+    { "no reason", "{'channel': 'C1', 'text': 'x'}", "{'ok': false}", 200, 0, FT_REFUSED, "no reason" },
+    { "not Slack", "{'channel': 'C1', 'text': 'x'}", "<html>", 200, 0, FT_AMBIGUOUS, "not as Slack does" },
+    { "wrong types", "{'channel': 'C1', 'text': 'x'}", "{'ok': 'true', 'ts': 15}", 200, 0, FT_AMBIGUOUS, "not as Slack does" },
+    { "hook gone", "{'webhook': 'hook', 'text': 'x'}", "no_service", 404, 0, FT_NOT_FOUND, "no_service" },
+    { "answer lost", "{'channel': 'C1', 'text': 'x'}", NULL, 0, FT_AMBIGUOUS, FT_AMBIGUOUS, "" },
+};
+
+Test(notify, slack_answers)
+{
+    for (size_t i = 0; i < sizeof(slacks) / sizeof(slacks[0]); i++) {
+        struct fake_host *f = chat();
+        const struct fake_result *r;
+
+        FAKE_HTTP(f, .status = slacks[i].status, .body = slacks[i].body, .fault = slacks[i].fault, .why = slacks[i].fault ? "no luck" : NULL);
+        r = fake_run(f, "slack", "run", slacks[i].params, NULL);
+        cr_expect_eq(r->ok, slacks[i].class == 0, "%s: %s", slacks[i].name, r->error);
+        cr_expect_eq(r->class, slacks[i].class, "%s: %s", slacks[i].name, r->error);
+        cr_expect(strstr(r->error, slacks[i].says), "%s: %s", slacks[i].name, r->error);
+        cr_expect_not(strstr(r->error, "sesame42"), "%s", r->error);
+        fake_host_free(f);
+    }
+}
+
+Test(notify, slack_shows_a_text_as_it_is_and_undo_deletes_it)
+{
+    struct fake_host *f = chat();
+    const struct fake_result *r;
+    char *receipt, *planned;
+
+    r = fake_run(f, "slack", "plan", "{'channel': 'C1', 'title': 'P1 & <!here>', 'text': 'a < b <@U1>', 'thread_ts': '1503435956.000247'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    planned = json_dumps(r->result, 0);
+    cr_expect_not(strstr(planned, "sesame42"));
+    FAKE_HTTP(f, .url = "/chat.postMessage", .status = 200, .body = "{'ok': true, 'ts': '1503435956.000247', 'channel': 'C024'}");
+    FAKE_HTTP(f, .url = "/chat.delete", .status = 200, .body = "{'ok': true}");
+    r = fake_run(f, "slack", "run", "{'channel': 'C1', 'title': 'P1 & <!here>', 'text': 'a < b <@U1>', 'thread_ts': '1503435956.000247'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_str_eq(fake_str(r->requests, "0.json.blocks.1.text.text"), "a &lt; b &lt;@U1&gt;");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.text"), "*P1 &amp; &lt;!here&gt;*\na &lt; b &lt;@U1&gt;");
+    cr_expect_str_eq(fake_str(r->requests, "0.headers.Authorization"), "Bearer xoxb-sesame42");
+    cr_expect_str_eq(fake_str(r->result, "ts"), "1503435956.000247");
+    receipt = json_dumps(r->kept, 0);
+    r = fake_run(f, "slack", "undo", "{'channel': 'C1', 'text': 'x'}", receipt);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(fake_at(r->requests, "0.json"), "{'channel': 'C024', 'ts': '1503435956.000247'}"));
+    r = fake_run(f, "slack", "undo", "{'webhook': 'hook', 'text': 'x'}", "{'ts': null}");
+    cr_expect_not(r->ok, "by a webhook it stays");
+    free(receipt);
+    free(planned);
+    fake_host_free(f);
+}
+
+Test(notify, a_long_slack_text_is_cut_into_sections_at_characters)
+{
+    struct fake_host *f = chat();
+    char *text = calloc(1, 9001), *params;
+    const struct fake_result *r;
+    json_t *object, *block;
+    size_t i, total = 0;
+
+    for (i = 0; i + 3 <= 9000; i += 3)
+        memcpy(text + i, "€", 3);
+    object = json_pack("{s:s, s:s, s:s}", "channel", "C1", "title", "t", "text", text);
+    params = json_dumps(object, 0);
+    FAKE_HTTP(f, .status = 200, .body = "{'ok': true, 'ts': '1.1', 'channel': 'C024'}");
+    r = fake_run(f, "slack", "run", params, NULL);
+    cr_assert(r->ok, "%s", r->error);
+    json_array_foreach(fake_at(r->requests, "0.json.blocks"), i, block)
+        total += i ? strlen(fake_str(block, "text.text")) : 0;
+    cr_expect_eq(total, 9000);
+    json_decref(object);
+    free(params);
+    free(text);
+    fake_host_free(f);
+}
+
+/* ---- Teams, PagerDuty ---- */
+
+Test(notify, teams_gets_an_adaptive_card_of_text_runs)
+{
+    struct fake_host *f = chat();
+    const struct fake_result *r;
+
+    FAKE_HTTP(f, .status = 202);
+    r = fake_run(f, "teams", "run", "{'webhook': 'teams', 'title': 'P1', 'text': 'ap_3_f is *away*\\n\\nsecond', 'url': 'https://fettle.test/1'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_str_eq(fake_str(r->requests, "0.json.attachments.0.contentType"), "application/vnd.microsoft.card.adaptive");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.attachments.0.content.body.1.inlines.0.text"), "ap_3_f is *away*");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.attachments.0.content.body.3.inlines.0.text"), "second");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.attachments.0.content.actions.0.url"), "https://fettle.test/1");
+    cr_expect(json_is_true(fake_at(r->result, "queued")));
+    fake_host_free(f);
+}
+
+Test(notify, a_card_too_large_for_teams_is_refused_before_it_is_sent)
+{
+    struct fake_host *f = chat();
+    char params[20100];
+    const struct fake_result *r;
+    int n = snprintf(params, sizeof(params), "{\"webhook\": \"teams\", \"text\": \"");
+
+    for (; n < 15000; n += 3)
+        snprintf(params + n, sizeof(params) - (size_t)n, "a\\n");
+    snprintf(params + n, sizeof(params) - (size_t)n, "\"}");
+    r = fake_run(f, "teams", "run", params, NULL);
+    cr_expect_eq(r->class, FT_INVALID, "%s", r->error);
+    cr_expect_eq(json_array_size(r->requests), 0);
+    fake_host_free(f);
+}
+
+Test(notify, pagerduty_triggers_by_a_key_and_undo_resolves_it)
+{
+    struct fake_host *f = chat();
+    const struct fake_result *r;
+    char *planned;
+
+    FAKE_HTTP(f, .url = "https://events.pagerduty.com/v2/enqueue", .status = 202, .body = "{'status': 'success', 'message': 'Event processed', 'dedup_key': 'fettle-7f3c0a12'}");
+    r = fake_run(f, "pagerduty_trigger", "plan", "{'summary': 'no uplink', 'source': 'HQ', 'severity': 'P1'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    planned = json_dumps(r->result, 0);
+    cr_expect_not(strstr(planned, "sesame42"), "%s", planned);
+    r = fake_run(f, "pagerduty_trigger", "run", "{'summary': 'no uplink', 'source': 'HQ', 'severity': 'P1', 'details': {'vlan': 110}, 'link': 'https://t.test/1'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_str_eq(fake_str(r->requests, "0.json.event_action"), "trigger");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.payload.severity"), "critical");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.dedup_key"), "fettle-7f3c0a12");
+    r = fake_run(f, "pagerduty_trigger", "undo", "{'summary': 'no uplink', 'source': 'HQ'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(fake_at(r->requests, "0.json"), "{'routing_key': 'sesame42sesame42', 'event_action': 'resolve', 'dedup_key': 'fettle-7f3c0a12'}"));
+    free(planned);
+    fake_host_free(f);
+    f = chat();
+    FAKE_HTTP(f, .status = 400, .body = "{'status': 'invalid event', 'message': 'Event object is invalid', 'errors': ['Length of routing_key is incorrect']}");
+    r = fake_run(f, "pagerduty_resolve", "run", "{'dedup_key': 'HQ/uplink'}", NULL);
+    cr_expect_eq(r->class, FT_INVALID);
+    cr_expect(strstr(r->error, "Length of routing_key"), "%s", r->error);
+    fake_host_free(f);
+}
+
+/* ---- Syslog ---- */
+
+Test(notify, syslog_is_framed_and_escaped)
+{
+    static const struct fake_line takes[] = { { "]", NULL, false }, { NULL, NULL, false } };
+    struct fake_host *f = chat();
+    const struct fake_result *r;
+    const char *sent;
+    const char *wanted = "<132>1 2026-11-21T02:13:05.000Z fettle01 fettle 7f3c0a12 EV [fettle@32473 run=\"7f3c0a12\" path=\"a\\\"b\\\\c\\]\" vlan=\"110\" ok=\"true\"] \xef\xbb\xbf" "größer";
+    char frame[400];
+
+    FAKE_STREAM(f, .kind = "tcp", .lines = takes);
+    r = fake_run(f, "syslog", "run", "{\"text\": \"größer\", \"severity\": \"warning\", \"msgid\": \"EV\", \"data\": {\"path\": \"a\\\"b\\\\c]\", \"vlan\": 110, \"ok\": true}}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    sent = fake_str(r->streams, "0.sent");
+    snprintf(frame, sizeof(frame), "%zu %s", strlen(wanted), wanted);
+    cr_expect_str_eq(sent, frame);
+    r = fake_run(f, "syslog", "run", "{'text': 'x', 'data': {'a b': 1}}", NULL);
+    cr_expect_eq(r->class, FT_INVALID, "%s", r->error);
+    r = fake_run(f, "syslog", "plan", "{'text': 'x'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    fake_host_free(f);
+}
+
+Test(notify, syslog_says_what_can_be_known)
+{
+    static const struct fake_line takes[] = { { "]", NULL, false }, { NULL, NULL, false } };
+    struct fake_host *f = chat();
+    const struct fake_result *r;
+
+    FAKE_STREAM(f, .kind = "tcp", .refuse = FT_UNREACHABLE, .why = "connection refused");
+    r = fake_run(f, "syslog", "run", "{'text': 'x'}", NULL);
+    cr_expect_eq(r->class, FT_UNREACHABLE, "%s", r->error);
+    fake_host_free(f);
+    f = chat();
+    FAKE_STREAM(f, .kind = "tcp", .lines = takes, .close_class = FT_UNREACHABLE);
+    r = fake_run(f, "syslog", "run", "{'text': 'x'}", NULL);
+    cr_expect_eq(r->class, FT_AMBIGUOUS, "%s", r->error);
+    fake_host_free(f);
+    f = chat();
+    FAKE_STREAM(f, .kind = "tcp", .lines = takes, .stays_open = true);
+    r = fake_run(f, "syslog", "run", "{'text': 'x'}", NULL);
+    cr_expect(r->ok, "a receiver that does not close: %s", r->error);
+    fake_host_free(f);
+}
+
+/* ---- Alertmanager ---- */
+
+Test(notify, silences_are_found_again_by_their_mark)
+{
+    struct fake_host *f = chat();
+    const struct fake_result *r;
+    char comment[300], body[600], *receipt;
+
+    FAKE_HTTP(f, .method = "POST", .status = 200, .body = "{'silenceID': 'c3f1e5a0-0000-4000-8000-000000000001'}");
+    r = fake_run(f, "alertmanager_silence", "run", "{'labels': {'site': 'HQ'}, 'minutes': 30, 'comment': 'firmware'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_str_eq(fake_str(r->requests, "0.url"), "http://am.test:9093/api/v2/silences");
+    cr_expect_str_eq(fake_str(r->requests, "0.json.endsAt"), "2026-11-21T02:43:05.000Z");
+    snprintf(comment, sizeof(comment), "%s", fake_str(r->requests, "0.json.comment"));
+    receipt = json_dumps(r->kept, 0);
+    FAKE_HTTP(f, .method = "DELETE", .status = 200);
+    r = fake_run(f, "alertmanager_silence", "undo", "{'labels': {'site': 'HQ'}, 'minutes': 30, 'comment': 'firmware'}", receipt);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(fake_str(r->requests, "0.url"), "/api/v2/silence/c3f1e5a0-"));
+    free(receipt);
+    fake_host_free(f);
+    for (int state = 0; state < 2; state++) {
+        f = chat();
+        snprintf(body, sizeof(body), "[{\"id\": \"x\", \"comment\": \"other\", \"status\": {\"state\": \"active\"}}, 7, {\"id\": \"y\", \"comment\": \"%s\", \"status\": {\"state\": \"%s\"}}]",
+                 comment, state ? "active" : "expired");
+        FAKE_HTTP(f, .method = "GET", .status = 200, .body = body);
+        r = fake_run(f, "alertmanager_silence", "probe", "{'labels': {'site': 'HQ'}, 'minutes': 30, 'comment': 'firmware'}", NULL);
+        cr_assert(r->ok, "%s", r->error);
+        cr_expect_eq(json_is_true(fake_at(r->result, "happened")), state);
+        fake_host_free(f);
+    }
+    f = chat();
+    r = fake_run(f, "alertmanager_silence", "run", "{'minutes': 30, 'comment': 'all'}", NULL);
+    cr_expect_eq(r->class, FT_INVALID, "%s", r->error);
+    fake_host_free(f);
 }

@@ -1,0 +1,1 @@
+set(FETTLE_PLUGIN_PKGS libcrypto)
