@@ -205,6 +205,7 @@ static const struct { const char *prefix, *system; lab_handler *serve; } systems
     { "/lab/", "lab", lab_control }, { "/api/v1/certs/", "ise", lab_ise }, { "/api/v1/", "mist", lab_mist }, { "/admin/", "ise", lab_ise },
     { "/ers/", "ise", lab_ise }, { "/api/now/", "servicenow", lab_snow }, { "/rest/api/", "jira", lab_jira }, { "/kea", "kea", lab_kea },
     { "/wapi/", "infoblox", lab_wapi }, { "/hook", "hook", hook },
+    { "/store/", "store", lab_mist_store },
     { "/internet", "internet", internet }, { "/", "kea", lab_kea },
 };
 
@@ -301,9 +302,8 @@ static void half_free(void *cls)
     free(h);
 }
 
-static struct MHD_Response *make_response(char *text, bool truncated)
+static struct MHD_Response *make_response(char *text, size_t len, bool truncated)
 {
-    size_t len = strlen(text);
     struct half *h;
 
     if (!truncated)
@@ -317,9 +317,11 @@ static enum MHD_Result send_answer(struct exchange *x, struct lab_res *res, bool
 {
     struct MHD_Response *response;
     enum MHD_Result r;
-    char *text = res->json ? json_dumps(res->json, JSON_COMPACT | JSON_ENCODE_ANY) : ft_strdup(res->text ? res->text : "");
+    size_t len = res->json ? 0 : res->text_len;
+    char *text = res->json ? json_dumps(res->json, JSON_COMPACT | JSON_ENCODE_ANY) : len ? memcpy(ft_calloc(1, len), res->text, len) :
+                 ft_strdup(res->text ? res->text : "");
 
-    response = make_response(text, truncated);
+    response = make_response(text, len ? len : strlen(text), truncated);
     if (res->json || res->type)
         MHD_add_response_header(response, "Content-Type", res->type ? res->type : "application/json");
     for (int i = 0; i < res->n_headers; i++)

@@ -28,7 +28,7 @@
 
 enum {
     LAB_MAX_SITES = 4, LAB_MAX_SWITCHES = 6, LAB_MAX_PORTS = 28, LAB_MAX_APS = 16, LAB_MAX_CLIENTS = 256,
-    LAB_MAX_WLANS = 6, LAB_MAX_SUBNETS = 6, LAB_MAX_TIMERS = 128, LAB_MAX_EVENTS = 4000, LAB_MAX_API_FAULTS = 32,
+    LAB_MAX_WLANS = 24, LAB_MAX_SUBNETS = 6, LAB_MAX_TIMERS = 128, LAB_MAX_EVENTS = 4000, LAB_MAX_API_FAULTS = 32,
 };
 /* Seconds of lab time. */
 enum { LAB_AP_BOOT = 120, LAB_REJOIN = 5, LAB_RETRY = 30, LAB_SEARCH = 10, LAB_BOUNCE = 5, LAB_RRM = 60, LAB_SWITCH_BOOT = 240 };
@@ -68,6 +68,7 @@ struct lab_switch {
     int n_ports;
     struct lab_config *config;
     json_t *overrides;            /* owns; local_port_config as Mist has it */
+    json_t *pushed;               /* owns; local_port_config as the switch has it; NULL: none yet */
     int ssh_port;                 /* 0 until it listens */
 };
 
@@ -94,6 +95,7 @@ struct lab_ap {
     double last_seen;             /* wall, while away */
     struct lab_radio radios[3];
     json_t *config;               /* owns; extra keys that PUT devices/{id} set */
+    bool reverted;                /* it went back to its former configuration by itself */
     bool locating;
 };
 
@@ -199,6 +201,7 @@ struct lab {
     json_t *kea_stats;            /* owns; counters of the DHCP server */
     json_t *wapi_ranges, *wapi_pages;        /* own; Infoblox: ranges that were added, the rest of lists by page id */
     json_t *synthetic;            /* owns; device mac → last test */
+    json_t *mist;                 /* owns; mist_config.c and mist_tools.c: templates, upgrades, captures … by name */
     json_t *hooks;                /* owns; what the webhook sink got */
     json_t *faults;               /* owns; names of what was injected */
     unsigned long serial;         /* for identifiers */
@@ -379,6 +382,7 @@ struct lab_res {
     int status;
     json_t *json;                                                 /* owned; or */
     char *text; const char *type;                                 /* owned text */
+    size_t text_len;                                              /* 0: strlen */
     struct { const char *name; char value[160]; } headers[4];
     int n_headers;
 };
@@ -406,7 +410,19 @@ void lab_jira(struct lab_req *req, struct lab_res *res);
 void lab_control(struct lab_req *req, struct lab_res *res);
 
 /* ---- mist.c: shared by its parts ---- */
-extern const struct lab_route lab_mist_client_routes[], lab_mist_device_routes[], lab_mist_rf_routes[];
+extern const struct lab_route lab_mist_client_routes[], lab_mist_device_routes[], lab_mist_rf_routes[], lab_mist_config_routes[], lab_mist_tool_routes[];
+void lab_mist_store(struct lab_req *req, struct lab_res *res);                       /* /store/: what lies in the cloud's object store, without a token */
+void lab_mist_config_init(struct lab *lab);
+void lab_mist_tools_init(struct lab *lab);
+/* A configuration goes to the device: at once, or when the site's push policy lets it through. apply(lab, index) is called then; NULL: nothing but an event. */
+enum { LAB_PUSH_AP = 0, LAB_PUSH_SWITCH = 1 };
+void lab_mist_push(struct lab *lab, int kind, int index);
+void lab_mist_push_site(struct lab *lab, int site);                                  /* to all its devices */
+bool lab_mist_held(const struct lab *lab, int site);                                 /* no_push, or outside the push window */
+json_t *lab_mist_state(struct lab *lab, const char *name);                           /* lab->mist[name], made when it is not there; borrowed */
+void lab_mist_apply_ap(struct lab *lab, int ap);                                     /* mist_devices.c: what the cloud holds becomes what the device has */
+void lab_mist_apply_switch(struct lab *lab, int sw);
+bool lab_mist_device_of(struct lab_req *req, struct lab_res *res, int *ret_site, int *ret_ap, int *ret_sw);
 void lab_mist_not_found(struct lab_res *res);
 void lab_mist_bad(struct lab_res *res, const char *detail);
 int lab_mist_site(struct lab_req *req, struct lab_res *res);                         /* of arg[0]; -1: answered 404 */

@@ -294,6 +294,7 @@ static void site_stats(struct lab_req *req, struct lab_res *res)
     for (int i = 0; i < lab->n_clients; i++)
         clients += lab->clients[i].site == site && lab_associated(&lab->clients[i]);
     res->json = site_object(lab, site);
+    json_object_update_new(res->json, json_pack("{s:i, s:i, s:i}", "num_gateway", site == 0, "num_gateway_connected", site == 0, "tzoffset", 60));
     json_object_update_new(res->json, json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "num_ap", aps, "num_ap_connected", up, "num_switch", switches,
         "num_switch_connected", switches_up, "num_clients", clients, "num_devices", aps + switches, "num_devices_connected", up + switches_up));
 }
@@ -330,8 +331,15 @@ static void setting_get(struct lab_req *req, struct lab_res *res)
 {
     int site = lab_mist_site(req, res);
 
-    if (site >= 0)
-        res->json = json_deep_copy(req->lab->sites[site].setting);
+    char url[160];
+
+    if (site < 0)
+        return;
+    res->json = json_deep_copy(req->lab->sites[site].setting);
+    if (json_object_get(lab_mist_state(req->lab, "blocklists"), req->lab->sites[site].id)) {
+        snprintf(url, sizeof(url), "%s/store/blocklist/%s", req->lab->url, req->lab->sites[site].id);
+        json_object_set_new(res->json, "blacklist_url", json_string(url));
+    }
 }
 
 static void setting_put(struct lab_req *req, struct lab_res *res)
@@ -340,6 +348,8 @@ static void setting_put(struct lab_req *req, struct lab_res *res)
 
     if (site >= 0)
         put_object(req, res, req->lab->sites[site].setting, site, "Update Site Settings");
+    if (site >= 0 && req->done)
+        lab_mist_push_site(req->lab, site);
 }
 
 static void wlans_get(struct lab_req *req, struct lab_res *res)
@@ -382,6 +392,8 @@ static void wlan_put(struct lab_req *req, struct lab_res *res)
     put_object(req, res, req->lab->wlans[wlan].object, site, "Update WLAN");
     if (req->done && vlan)
         req->lab->wlans[wlan].vlan = json_is_string(vlan) ? atoi(json_string_value(vlan)) : (int)json_integer_value(vlan);
+    if (req->done)
+        lab_mist_push_site(req->lab, site);
 }
 
 static bool org_log_kept(struct lab_req *req, const json_t *item)
@@ -415,7 +427,7 @@ static void const_client_events(struct lab_req *req, struct lab_res *res)
 static void const_device_events(struct lab_req *req, struct lab_res *res)
 {
     static const char *const keys[] = { "AP_CONNECTED", "AP_DISCONNECTED", "AP_RESTARTED", "AP_RESTART_BY_USER", "AP_CONFIG_CHANGED_BY_RRM",
-        "AP_CONFIG_CHANGED_BY_USER", "SW_CONNECTED", "SW_DISCONNECTED", "SW_PORT_UP", "SW_PORT_DOWN", "SW_CONFIGURED", "SW_CONFIG_REVERTED",
+        "AP_CONFIG_CHANGED_BY_USER", "AP_CONFIGURED", "AP_RECONFIGURED", "AP_CONFIG_FAILED", "AP_UPGRADED", "SW_CONNECTED", "SW_DISCONNECTED", "SW_PORT_UP", "SW_PORT_DOWN", "SW_CONFIGURED", "SW_CONFIG_REVERTED",
         "SW_RESTART_BY_USER" };
 
     (void)req;
@@ -447,9 +459,38 @@ static void const_insight_metrics(struct lab_req *req, struct lab_res *res)
                           "device", "type", "timeseries", "unit", "");
 }
 
+static void const_nac_events(struct lab_req *req, struct lab_res *res)
+{
+    (void)req;
+    res->json = json_pack("[{s:s}, {s:s}, {s:s}]", "type", "NAC_CLIENT_PERMIT", "type", "NAC_CLIENT_DENY", "type", "NAC_SESSION_STARTED");
+}
+
+static void const_system_events(struct lab_req *req, struct lab_res *res)
+{
+    (void)req;
+    res->json = json_pack("[{s:s, s:s, s:s}]", "key", "CRADLEPOINT_SYNC_FAILED", "display", "Cradlepoint sync failed", "description", "Cradlepoint sync failed");
+}
+
+static void const_device_models(struct lab_req *req, struct lab_res *res)
+{
+    (void)req;
+    res->json = json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "model", "AP43", "type", "ap", "display", "AP43", "model", "EX4100-48MP", "type", "switch", "display",
+                          "EX4100-48MP");
+}
+
+static void const_traffic_types(struct lab_req *req, struct lab_res *res)
+{
+    (void)req;
+    res->json = json_pack("[{s:s, s:s, s:i, s:i, s:s}]", "name", "voice", "display", "Voice", "dscp", 46, "failover_policy", 0, "traffic_class", "high");
+}
+
 /* ---- */
 
 static const struct lab_route routes[] = {
+    { "GET", "/api/v1/const/nac_events", const_nac_events },
+    { "GET", "/api/v1/const/system_events", const_system_events },
+    { "GET", "/api/v1/const/device_models", const_device_models },
+    { "GET", "/api/v1/const/traffic_types", const_traffic_types },
     { "GET", "/api/v1/self", self_get },
     { "GET", "/api/v1/self/usage", self_usage },
     { "GET", "/api/v1/orgs/{}", org_get },
@@ -503,7 +544,8 @@ static bool admitted(struct lab_req *req, struct lab_res *res)
 
 void lab_mist(struct lab_req *req, struct lab_res *res)
 {
-    const struct lab_route *const tables[] = { routes, lab_mist_client_routes, lab_mist_device_routes, lab_mist_rf_routes };
+    /* what names a thing before what names any: devices/upgrade before devices/{} */
+    const struct lab_route *const tables[] = { lab_mist_tool_routes, lab_mist_config_routes, routes, lab_mist_client_routes, lab_mist_device_routes, lab_mist_rf_routes };
     bool other = false, other_method = false;
     char detail[300];
 

@@ -270,6 +270,66 @@ static void org_sessions(struct lab_req *req, struct lab_res *res)
     lab_mist_cursor(req, res, lab_mist_in_range(req, req->lab->sessions, -1, session_kept));
 }
 
+static void events_count_in(struct lab_req *req, struct lab_res *res, int site)
+{
+    const char *distinct = lab_query(req, "distinct"), *key;
+    json_t *events = lab_mist_in_range(req, req->lab->client_events, site, event_kept), *counts = json_object(), *results = json_array(), *event, *n;
+    double start = 0, end = 0;
+    size_t i;
+
+    distinct = distinct ? distinct : "type";
+    lab_mist_range(req, &start, &end);
+    json_array_foreach(events, i, event) {
+        key = json_string_value(json_object_get(event, distinct));
+        if (key)
+            json_object_set_new(counts, key, json_integer(json_integer_value(json_object_get(counts, key)) + 1));
+    }
+    json_object_foreach(counts, key, n)
+        json_array_append_new(results, json_pack("{s:O, s:s}", "count", n, distinct, key));
+    json_decref(counts);
+    json_decref(events);
+    res->json = json_pack("{s:s, s:I, s:I, s:i, s:i, s:o}", "distinct", distinct, "start", (json_int_t)start, "end", (json_int_t)end, "limit", 1000,
+                          "total", (int)json_array_size(results), "results", results);
+}
+
+static void org_events_count(struct lab_req *req, struct lab_res *res)
+{
+    events_count_in(req, res, -1);
+}
+
+static void site_events_count(struct lab_req *req, struct lab_res *res)
+{
+    int site = lab_mist_site(req, res);
+
+    if (site >= 0)
+        events_count_in(req, res, site);
+}
+
+/* Reassociations, as Mist writes roams: microseconds, and a latency in seconds. */
+static void fast_roam(struct lab_req *req, struct lab_res *res)
+{
+    int site = lab_mist_site(req, res);
+    json_t *events, *list, *event;
+    double start = 0, end = 0;
+    size_t i;
+
+    if (site < 0)
+        return;
+    events = lab_mist_in_range(req, req->lab->client_events, site, NULL);
+    list = json_array();
+    json_array_foreach(events, i, event) {
+        const char *type = json_string_value(json_object_get(event, "type"));
+
+        if (type && strstr(type, "REASSOCIATION"))
+            json_array_append_new(list, json_pack("{s:O?, s:O?, s:s, s:f, s:O?, s:s, s:I}", "client_mac", json_object_get(event, "mac"), "ap_mac",
+                json_object_get(event, "ap"), "fromap", "", "latency", 0.04, "ssid", json_object_get(event, "ssid"), "subtype", type, "timestamp",
+                (json_int_t)(json_number_value(json_object_get(event, "timestamp")) * 1e6)));
+    }
+    json_decref(events);
+    lab_mist_range(req, &start, &end);
+    res->json = json_pack("{s:I, s:I, s:i, s:o}", "start", (json_int_t)start, "end", (json_int_t)end, "limit", 1000, "results", list);
+}
+
 /* Mist Access Assurance is not in use here: ISE does the authentication. */
 static void nothing_found(struct lab_req *req, struct lab_res *res)
 {
@@ -386,6 +446,7 @@ static void blocklist(struct lab_req *req, struct lab_res *res)
         lab_mist_bad(res, "macs is required");
         return;
     }
+    json_object_set(lab_mist_state(req->lab, "blocklists"), req->arg[0], clear ? json_null() : macs);
     for (int c = 0; c < req->lab->n_clients; c++)
         req->lab->clients[c].blocked = false;
     json_array_foreach(macs, i, mac) {
@@ -428,5 +489,10 @@ const struct lab_route lab_mist_client_routes[] = {
     { "POST", "/api/v1/sites/{}/wired_clients/{}/coa", coa },
     { "POST", "/api/v1/sites/{}/setting/blacklist", blocklist },
     { "DELETE", "/api/v1/sites/{}/setting/blacklist", blocklist },
+    { "POST", "/api/v1/orgs/{}/setting/blacklist", blocklist },
+    { "DELETE", "/api/v1/orgs/{}/setting/blacklist", blocklist },
+    { "GET", "/api/v1/orgs/{}/clients/events/count", org_events_count },
+    { "GET", "/api/v1/sites/{}/clients/events/count", site_events_count },
+    { "GET", "/api/v1/sites/{}/events/fast_roam", fast_roam },
     { 0 },
 };

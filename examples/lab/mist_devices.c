@@ -40,10 +40,10 @@ static void ap_live(const struct lab *lab, int n, json_t *o)
     const struct lab_ap *ap = &lab->aps[n];
     int busy = lab_ap_clients(lab, n, -1);
 
-    json_object_update_new(o, json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:i, s:s, s:o, s:I, s:I}",
+    json_object_update_new(o, json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:b, s:s, s:n, s:s, s:o, s:I, s:I}",
         "uptime", (json_int_t)(lab->now - ap->boot), "num_clients", busy, "num_wlans", 2, "cpu_util", 5 + busy / 2, "cpu_user", 7496631,
         "cpu_system", 21921854, "mem_total_kb", 505468, "mem_used_kb", 202096 + busy * 900, "power_budget", 8400, "power_constrained", 0,
-        "power_src", "PoE 802.3at", "power_opmode", 0, "ext_ip", "203.0.113.7", "inactive_wired_vlans", inactive_vlans(lab, n),
+        "power_src", "PoE 802.3at", "power_opmode", "ext_ip", "203.0.113.7", "inactive_wired_vlans", inactive_vlans(lab, n),
         "tx_bps", (json_int_t)(8067 + busy * 41000), "rx_bps", (json_int_t)(9276 + busy * 18000)));
     json_object_set_new(o, "radio_stat", json_pack("{s:o, s:o}", "band_24", radio_stat(lab, n, 0), "band_5", radio_stat(lab, n, 1)));
     if (strcmp(ap->model, "AP45") == 0)
@@ -68,14 +68,21 @@ static void ap_uplink(const struct lab *lab, const struct lab_ap *ap, json_t *o)
         "power_allocated", 25500, "power_requested", 25500, "power_draw", 11200));
 }
 
+static const char *firmware(const struct lab *lab, const char *mac, const char *first)
+{
+    const char *version = json_string_value(json_object_get(json_object_get(lab->mist, "firmware"), mac));
+
+    return version ? version : first;
+}
+
 static json_t *ap_stats(const struct lab *lab, int n)
 {
     const struct lab_ap *ap = &lab->aps[n];
     bool up = ap->state == AP_UP;
     json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:f, s:b, s:s, s:{s:s, s:I}, s:b, s:f, s:f, s:s}", "id", ap->id,
         "mac", ap->mac, "name", ap->name, "type", "ap", "model", ap->model, "serial", ap->serial, "org_id", LAB_ORG, "site_id",
-        lab->sites[ap->site].id, "status", states[ap->state], "version", "0.14.29313", "ip", ap->ip, "last_seen", up ? floor(lab->wall) - 4 : floor(ap->last_seen),
-        "created_time", floor(lab->wall - 6e7), "config_reverted", 0, "notes", "", "last_trouble", "code", "07", "timestamp",
+        lab->sites[ap->site].id, "status", states[ap->state], "version", firmware(lab, ap->mac, "0.14.29313"), "ip", ap->ip, "last_seen", up ? floor(lab->wall) - 4 : floor(ap->last_seen),
+        "created_time", floor(lab->wall - 6e7), "config_reverted", ap->reverted, "notes", "", "last_trouble", "code", "07", "timestamp",
         (json_int_t)(lab->wall - 4e6), "locating", ap->locating, "x_m", ap->x, "y_m", ap->y, "hw_rev", "C02");
 
     ap_uplink(lab, ap, o);
@@ -102,7 +109,7 @@ static json_t *switch_stats(const struct lab *lab, int n)
     }
     o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:s, s:o, s:i}", "id", s->id, "mac", s->mac, "name", s->name,
         "hostname", s->name, "type", "switch", "model", s->model, "serial", s->serial, "org_id", LAB_ORG, "site_id", lab->sites[s->site].id,
-        "status", s->down ? "disconnected" : "connected", "ip", s->ip, "version", "22.4R3.25", "last_seen", s->down ? floor(s->last_seen) : floor(lab->wall) - 6,
+        "status", s->down ? "disconnected" : "connected", "ip", s->ip, "version", firmware(lab, s->mac, "22.4R3.25"), "last_seen", s->down ? floor(s->last_seen) : floor(lab->wall) - 6,
         "config_status", "COMMITED", "if_stat", ifs, "num_ports_up", ports_up);
     if (s->down)
         return o;
@@ -245,6 +252,7 @@ static void inventory(struct lab_req *req, struct lab_res *res)
     static const char *const keys[] = { "type", "mac", "serial", "model", "site_id", "name", NULL };
     const struct lab *lab = req->lab;
     json_t *all = json_array(), *list = json_array(), *item;
+    const char *mac;
     size_t k;
 
     for (int i = 0; i < lab->n_aps; i++)
@@ -253,6 +261,8 @@ static void inventory(struct lab_req *req, struct lab_res *res)
     for (int i = 0; i < lab->n_switches; i++)
         json_array_append_new(all, inventory_item(lab, "switch", lab->switches[i].id, lab->switches[i].mac, lab->switches[i].name,
                                                   lab->switches[i].model, lab->switches[i].serial, lab->switches[i].site, !lab->switches[i].down));
+    json_object_foreach(json_object_get(lab->mist, "spares"), mac, item)
+        json_array_append(all, item);
     json_array_foreach(all, k, item)
         if (lab_mist_matches(req, item, keys))
             json_array_append(list, item);
@@ -412,7 +422,7 @@ static void site_devices(struct lab_req *req, struct lab_res *res)
 }
 
 /* Finds the device of arg[1] at the site of arg[0]; false: answered 404. */
-static bool device_of(struct lab_req *req, struct lab_res *res, int *ret_site, int *ret_ap, int *ret_sw)
+bool lab_mist_device_of(struct lab_req *req, struct lab_res *res, int *ret_site, int *ret_ap, int *ret_sw)
 {
     *ret_site = lab_mist_site(req, res);
     *ret_ap = lab_find_ap(req->lab, req->arg[1]);
@@ -429,7 +439,7 @@ static void device_get(struct lab_req *req, struct lab_res *res)
 {
     int site, ap, sw;
 
-    if (device_of(req, res, &site, &ap, &sw))
+    if (lab_mist_device_of(req, res, &site, &ap, &sw))
         res->json = device_config(req->lab, ap, sw);
 }
 
@@ -460,11 +470,17 @@ static void take_radio_config(struct lab *lab, int ap, const json_t *config)
 
 static void take_port_config(struct lab *lab, int sw, const json_t *wanted);
 
+void lab_mist_apply_ap(struct lab *lab, int ap)
+{
+    if (json_object_get(lab->aps[ap].config, "radio_config"))
+        take_radio_config(lab, ap, json_object_get(lab->aps[ap].config, "radio_config"));
+}
+
 static void device_put(struct lab_req *req, struct lab_res *res)
 {
     int site, ap, sw;
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     if (!json_is_object(req->json)) {
         lab_mist_bad(res, "JSON parse error - expected an object");
@@ -472,9 +488,8 @@ static void device_put(struct lab_req *req, struct lab_res *res)
     }
     if (ap >= 0) {
         json_object_update(req->lab->aps[ap].config, req->json);
-        if (json_object_get(req->json, "radio_config"))
-            take_radio_config(req->lab, ap, json_object_get(req->json, "radio_config"));
         lab_device_event(req->lab, "ap", req->lab->aps[ap].mac, "AP_CONFIG_CHANGED_BY_USER", NULL);
+        lab_mist_push(req->lab, LAB_PUSH_AP, ap);
     } else if (json_object_get(req->json, "local_port_config")) {
         take_port_config(req->lab, sw, json_object_get(req->json, "local_port_config"));
     }
@@ -522,19 +537,29 @@ static void push_port(struct lab *lab, int sw, const char *port, const json_t *o
     lab_config_push(lab, sw, set.at, del.at, "mist");
 }
 
-/* What is in neither map any more goes back to how it was. */
 static void take_port_config(struct lab *lab, int sw, const json_t *wanted)
 {
-    json_t *before = lab->switches[sw].overrides, *override;
+    json_decref(lab->switches[sw].overrides);
+    lab->switches[sw].overrides = json_deep_copy(wanted);
+    lab_mist_push(lab, LAB_PUSH_SWITCH, sw);
+}
+
+/* What is in neither map any more goes back to how it was. */
+void lab_mist_apply_switch(struct lab *lab, int sw)
+{
+    struct lab_switch *s = &lab->switches[sw];
+    json_t *override;
     const char *port;
 
-    lab->switches[sw].overrides = json_deep_copy(wanted);
-    json_object_foreach(before, port, override)
-        if (!json_object_get(wanted, port))
+    if (json_equal(s->pushed, s->overrides))
+        return;
+    json_object_foreach(s->pushed, port, override)
+        if (!json_object_get(s->overrides, port))
             push_port(lab, sw, port, NULL);
-    json_object_foreach((json_t *)wanted, port, override)
+    json_object_foreach(s->overrides, port, override)
         push_port(lab, sw, port, override);
-    json_decref(before);
+    json_decref(s->pushed);
+    s->pushed = json_deep_copy(s->overrides);
 }
 
 static void local_ports_put(struct lab_req *req, struct lab_res *res)
@@ -543,7 +568,7 @@ static void local_ports_put(struct lab_req *req, struct lab_res *res)
     json_t *wanted = json_object_get(req->json, "local_port_config") ? json_object_get(req->json, "local_port_config") : req->json, *override;
     const char *port;
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     if (sw < 0 || !json_is_object(wanted)) {
         lab_mist_bad(res, sw < 0 ? "not a switch" : "JSON parse error - expected an object");
@@ -565,7 +590,7 @@ static void local_ports_delete(struct lab_req *req, struct lab_res *res)
     int site, ap, sw;
     json_t *empty;
 
-    if (!device_of(req, res, &site, &ap, &sw) || sw < 0)
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw) || sw < 0)
         return;
     empty = json_object();
     take_port_config(req->lab, sw, empty);
@@ -580,7 +605,7 @@ static void restart(struct lab_req *req, struct lab_res *res)
 {
     int site, ap, sw;
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     if (ap >= 0)
         lab_ap_restart(req->lab, ap, "AP_RESTART_BY_USER", "user");
@@ -617,7 +642,7 @@ static void bounce_port(struct lab_req *req, struct lab_res *res)
     json_t *list = json_object_get(req->json, "ports"), *name;
     size_t i;
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     if (sw < 0 || !json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > LAB_MAX_PORTS) {
         lab_mist_bad(res, sw < 0 ? "not a switch" : "ports is required");
@@ -640,7 +665,7 @@ static void locate(struct lab_req *req, struct lab_res *res)
 {
     int site, ap, sw;
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     if (ap >= 0)
         req->lab->aps[ap].locating = strcmp(req->seg[6], "locate") == 0;
@@ -651,7 +676,7 @@ static void accept_command(struct lab_req *req, struct lab_res *res)
 {
     int site, ap, sw;
 
-    req->done = device_of(req, res, &site, &ap, &sw);
+    req->done = lab_mist_device_of(req, res, &site, &ap, &sw);
 }
 
 /* Commands whose output comes over the websocket, which the lab has not: it says that the session began. */
@@ -660,7 +685,7 @@ static void stream_command(struct lab_req *req, struct lab_res *res)
     int site, ap, sw;
     char id[37], seed[32];
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     snprintf(seed, sizeof(seed), "session %lu", ++req->lab->serial);
     lab_uuid(req->lab, seed, id);
@@ -705,7 +730,7 @@ static void synthetic_post(struct lab_req *req, struct lab_res *res)
     const char *type = json_string_value(json_object_get(req->json, "type"));
     json_t *vlan = json_object_get(req->json, "vlan_id");
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     if (!type || (ap >= 0 && !vlan)) {
         lab_mist_bad(res, type ? "vlan_id is required" : "type is required");
@@ -726,7 +751,7 @@ static void synthetic_get(struct lab_req *req, struct lab_res *res)
     int site, ap, sw;
     json_t *test;
 
-    if (!device_of(req, res, &site, &ap, &sw))
+    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
         return;
     test = ap >= 0 ? json_object_get(req->lab->synthetic, req->lab->aps[ap].mac) : NULL;
     if (test)
@@ -757,7 +782,6 @@ const struct lab_route lab_mist_device_routes[] = {
     { "POST", "/api/v1/sites/{}/devices/{}/bounce_port", bounce_port },
     { "POST", "/api/v1/sites/{}/devices/{}/locate", locate },
     { "POST", "/api/v1/sites/{}/devices/{}/unlocate", locate },
-    { "POST", "/api/v1/sites/{}/devices/{}/reprovision", accept_command },
     { "POST", "/api/v1/sites/{}/devices/{}/poll_stats", accept_command },
     { "POST", "/api/v1/sites/{}/devices/{}/clear_bpdu_error", accept_command },
     { "POST", "/api/v1/sites/{}/devices/{}/clear_macs", accept_command },

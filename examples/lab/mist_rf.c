@@ -478,6 +478,8 @@ static void rrm_current(struct lab_req *req, struct lab_res *res)
         band_plan(lab, site, 2), "band_24_metric", band_metric(lab, site, 0), "band_5_metric", band_metric(lab, site, 1), "status",
         lab->sites[site].rrm_running ? "updating" : "ready",
         "timestamp", floor(lab->sites[site].rrm_at));
+    json_object_update_new(res->json, json_pack("{s:{s:s}, s:s, s:s}", "rftemplate", "name", "offices", "rftemplate_name", "offices", "rftemplate_id",
+                                                "bb8a9017-1e36-5d6c-6f2b-551abe8a76a2"));
 }
 
 static void rrm_considerations(struct lab_req *req, struct lab_res *res)
@@ -532,7 +534,7 @@ static void rrm_neighbors(struct lab_req *req, struct lab_res *res)
             json_array_append_new(list, json_pack("{s:s, s:O}", "mac", lab->aps[i].mac, "neighbors", near));
         json_decref(near);
     }
-    res->json = json_pack("{s:o}", "results", list);
+    res->json = json_pack("{s:I, s:I, s:i, s:o}", "start", (json_int_t)lab->wall - 3600, "end", (json_int_t)lab->wall, "limit", 1000, "results", list);
 }
 
 static bool rrm_event_kept(struct lab_req *req, const json_t *item)
@@ -703,6 +705,39 @@ static void troubleshoot(struct lab_req *req, struct lab_res *res)
     res->json = json_pack("{s:s}", "detail", "You do not have permission to perform this action.");
 }
 
+static void sle_histogram(struct lab_req *req, struct lab_res *res)
+{
+    struct scope s;
+    const char *metric = metric_of(req, res, &s);
+    double start = 0, end = 0;
+    struct tally t;
+
+    if (!metric)
+        return;
+    lab_mist_range(req, &start, &end);
+    t = tally(req->lab, &s, metric, NULL);
+    res->json = json_pack("{s:[{s:[n,i], s:i}, {s:[i,n], s:i}], s:f, s:f, s:s, s:s, s:s}", "data", "range", -72, "value", t.users * 60, "range", -72, "value",
+                          (t.total_users - t.users) * 60, "start", floor(start), "end", floor(end), "metric", req->arg[3], "x_label", "dBm", "y_label", "user-minutes");
+}
+
+/* Of the figures that the catalogue names only the number of clients is kept, and only as it is now. */
+static void insight(struct lab_req *req, struct lab_res *res)
+{
+    int site = lab_mist_site(req, res), clients = 0;
+    double start = 0, end = 0;
+
+    if (site < 0)
+        return;
+    if (strcmp(req->arg[1], "num_clients") != 0) {
+        lab_mist_not_found(res);
+        return;
+    }
+    for (int i = 0; i < req->lab->n_clients; i++)
+        clients += req->lab->clients[i].site == site && lab_associated(&req->lab->clients[i]);
+    lab_mist_range(req, &start, &end);
+    res->json = json_pack("{s:I, s:I, s:i, s:o}", "start", (json_int_t)start, "end", (json_int_t)end, "interval", 3600, "results", series(clients, clients));
+}
+
 #define SLE "/api/v1/sites/{}/sle/{}/{}/"
 
 const struct lab_route lab_mist_rf_routes[] = {
@@ -716,6 +751,7 @@ const struct lab_route lab_mist_rf_routes[] = {
     { "GET", SLE "metric/{}/impacted-users", sle_users },
     { "GET", SLE "metric/{}/impacted-aps", sle_aps },
     { "GET", SLE "metric/{}/threshold", sle_threshold },
+    { "GET", SLE "metric/{}/histogram", sle_histogram },
     { "GET", "/api/v1/orgs/{}/insights/sites-sle", sites_sle },
     { "GET", "/api/v1/sites/{}/rrm/current", rrm_current },
     { "GET", "/api/v1/sites/{}/rrm/current/devices/{}/band/{}", rrm_considerations },
@@ -736,5 +772,6 @@ const struct lab_route lab_mist_rf_routes[] = {
     { "POST", "/api/v1/orgs/{}/alarms/unack", ack_many },
     { "POST", "/api/v1/sites/{}/alarms/unack", ack_many },
     { "GET", "/api/v1/orgs/{}/troubleshoot", troubleshoot },
+    { "GET", "/api/v1/sites/{}/insights/{}", insight },
     { 0 },
 };

@@ -406,6 +406,7 @@ void lab_network_build(struct lab *lab)
     lab->alarms = json_array();
     lab->audit = json_array();
     lab->synthetic = json_object();
+    lab->mist = json_object();
     lab->hooks = json_array();
     lab->faults = json_array();
     add_site(lab, "HQ", "Marktplatz 1, Hamburg", "Europe/Berlin", 53.5511, 9.9937);
@@ -429,6 +430,8 @@ void lab_network_build(struct lab *lab)
     lab_ise_init(lab);
     lab_snow_init(lab);
     lab_jira_init(lab);
+    lab_mist_config_init(lab);
+    lab_mist_tools_init(lab);
     add_wired_leases(lab, &lab->subnets[0], 80, 4);
     add_wired_leases(lab, &lab->subnets[3], 20, 2);
     for (int i = 0; i < lab->n_clients; i++)
@@ -441,8 +444,8 @@ void lab_network_build(struct lab *lab)
 void lab_network_free(struct lab *lab)
 {
     json_t *all[] = { lab->client_events, lab->device_events, lab->rrm_events, lab->sessions, lab->alarms, lab->audit, lab->auths,
-        lab->endpoints, lab->groups, lab->anc, lab->tables, lab->kea_config, lab->kea_reservations, lab->kea_stats, lab->wapi_ranges, lab->wapi_pages, lab->synthetic,
-        lab->hooks, lab->faults, lab->writes };
+        lab->endpoints, lab->groups, lab->anc, lab->tables, lab->kea_config, lab->kea_reservations, lab->kea_stats, lab->wapi_ranges, lab->wapi_pages,
+        lab->synthetic, lab->mist, lab->hooks, lab->faults, lab->writes };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         json_decref(all[i]);
@@ -450,6 +453,7 @@ void lab_network_free(struct lab *lab)
         json_decref(lab->sites[i].setting);
     for (int i = 0; i < lab->n_switches; i++) {
         json_decref(lab->switches[i].overrides);
+        json_decref(lab->switches[i].pushed);
         lab_config_free(lab->switches[i].config);
     }
     for (int i = 0; i < lab->n_aps; i++)

@@ -78,7 +78,7 @@ static void edit_ready(struct ft_call *call, json_t *object)
                   edit->what);
         return;
     }
-    w->nothing_to_do = mist_covers(w->before, changes);
+    w->nothing_to_do = json_equal(w->before, changes);      /* a member that is too many is a difference: the key is replaced whole */
     if (planned && !w->nothing_to_do && !json_equal(planned, w->before)) {
         mist_fail(call, FT_CONFLICT, "somebody changed %s since the plan: plan again", edit->what);
         return;

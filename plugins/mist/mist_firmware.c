@@ -314,7 +314,7 @@ const struct ft_action mist_firmware_upgrade = {
              "models. The plan names each device with its version, and counts the clients. APs restart by themselves. What Mist took is not done yet: verify with\n"
              "`mist.firmware_upgrade_status`. Calling it off is `mist.firmware_upgrade_cancel`; going back is an upgrade to the older version, where Mist still has it.",
     .example = "- id: upgrade\n  run: mist.firmware_upgrade\n  with: {site: HQ, type: ap, model: AP43, version: 0.14.29633, strategy: canary}\n"
-               "  verify:\n    run: mist.firmware_upgrade_status\n    with: {site: HQ, upgrade_id: \"${upgrade.upgrade_id}\"}\n    until: result.finished\n"
+               "  verify:\n    run: mist.firmware_upgrade_status\n    with: {site: HQ, upgrade_id: \"${result.upgrade_id}\"}\n    until: result.finished\n"
                "    every: 60s\n    within: 2h\n  undo: none\n",
 };
 
@@ -456,6 +456,6 @@ const struct ft_action mist_firmware_upgrade_cancel = {
     .result_schema = MIST_OBJ(MIST_CHANGED "," MIST_P_STR("site_id", "site") "," MIST_P_STR("upgrade_id", "id of the upgrade")),
     .about = "`POST /sites/{site_id}/devices/upgrade/{upgrade_id}/cancel`. Mist does its best: devices that restart already go on, those that have the firmware keep it.",
     .example = "- id: stop\n  run: mist.firmware_upgrade_cancel\n  with: {site: HQ, upgrade_id: \"${upgrade.upgrade_id}\"}\n"
-               "  verify:\n    run: mist.firmware_upgrade_status\n    with: {site: HQ, upgrade_id: \"${upgrade.upgrade_id}\"}\n    until: result.finished\n"
+               "  verify:\n    run: mist.firmware_upgrade_status\n    with: {site: HQ, upgrade_id: \"${result.upgrade_id}\"}\n    until: result.finished\n"
                "    every: 15s\n    within: 10m\n  undo: none\n",
 };

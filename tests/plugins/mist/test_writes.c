@@ -222,6 +222,17 @@ Test(writes, have_nothing_to_do_where_all_is_as_wanted)
     }
 }
 
+/* A key is replaced whole: a member that Mist has and the change has not is a difference. */
+Test(writes, a_member_that_shall_go_is_something_to_do)
+{
+    struct fake_host *f = mist_host();
+
+    world(f);
+    const struct fake_result *r = fake_run(f, "site_setting_update", "plan", "{'site': 'HQ', 'changes': {'rogue': {}}}", NULL);
+    cr_expect(r->ok && !fake_at(r->result, "nothing_to_do") && json_array_size(fake_at(r->result, "requests")) == 1, "%s", r->error);
+    fake_host_free(f);
+}
+
 static const struct { const char *action, *params; enum ft_class class; const char *says; } refused[] = {
     { "wlan_update", "{'site': 'HQ', 'wlan': 'staff', 'changes': {'auth': {'type': 'psk', 'psk': 'new-secret'}}}", FT_INVALID, "holds a secret" },
     { "wlan_update", "{'site': 'HQ', 'wlan': 'staff', 'changes': {'auth': {'type': 'open'}}}", FT_INVALID, "holds a secret" },
