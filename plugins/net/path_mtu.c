@@ -18,7 +18,8 @@ struct mtu_job {
     double until_ms;
     atomic_bool stop;
     struct probe_to to;
-    bool not_allowed, reachable, silent_above;   /* silent_above: the last limit was found by silence */
+    bool not_allowed, reachable, complete;
+    bool silent_above;                           /* the last limit was found by silence */
     int mtu, local_mtu;
     char told_by[INET6_ADDRSTRLEN];
     struct mtu_step steps[MAX_STEPS];
@@ -76,6 +77,7 @@ static void narrow(struct mtu_job *job, int good)
         next = told > good && told < bad ? told : good + (bad - good) / 2;
     }
     job->mtu = good;
+    job->complete = bad - good <= 1 || good == told;
 }
 
 static void mtu_blocking(void *arg)
@@ -122,8 +124,8 @@ static void mtu_after(struct ft_call *call, void *arg)
         host->fail(call, FT_DENIED, "this machine lets no ICMP socket be opened (net.ipv4.ping_group_range): use method udp");
         return;
     }
-    host->done(call, json_pack("{s:b, s:o, s:b, s:s?, s:o, s:s?, s:s, s:o, s:s?}", "reachable", job->reachable, "mtu", job->mtu ? json_integer(job->mtu) : json_null(),
-        "blackhole", job->mtu > 0 && job->silent_above, "told_by", *job->told_by ? job->told_by : NULL, "local_mtu", job->local_mtu ? json_integer(job->local_mtu) : json_null(),
+    host->done(call, json_pack("{s:b, s:b, s:o, s:b, s:s?, s:o, s:s?, s:s, s:o, s:s?}", "reachable", job->reachable, "complete", job->complete, "mtu", job->mtu ? json_integer(job->mtu) : json_null(),
+        "blackhole", job->complete && job->silent_above, "told_by", *job->told_by ? job->told_by : NULL, "local_mtu", job->local_mtu ? json_integer(job->local_mtu) : json_null(),
         "address", *job->to.text ? job->to.text : NULL, "method", job->method == PROBE_UDP ? "udp" : "icmp", "steps", steps_json(job), "error", *job->error ? job->error : NULL));
 }
 
@@ -176,6 +178,7 @@ static const char params_schema[] = OBJECT("[\"host\"]",
          "wait_ms": {"type": "integer", "minimum": 50, "maximum": 10000, "default": 1000, "description": "milliseconds to wait for each"}));
 static const char result_schema[] = JSON({"type": "object", "properties": {
     "reachable": {"type": "boolean", "description": "a small packet was answered; without that nothing is known"},
+    "complete": {"type": "boolean", "description": "the size was found; false: the step's time was over before, and more than mtu may pass"},
     "mtu": {"type": ["integer", "null"], "description": "largest packet that arrives whole, in bytes with its IP header, up to max"},
     "blackhole": {"type": "boolean", "description": "larger packets vanish and nobody says so: connections will hang"},
     "told_by": {"type": ["string", "null"], "description": "address of the router that said what fits"},

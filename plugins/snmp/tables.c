@@ -319,7 +319,7 @@ static int interfaces_start(struct ft_call *call, struct ft_err *reterr)
 static const char interfaces_params[] = SNMP_OBJECT("[\"agent\"]", ", "
     FT_JSON("names": {"type": "array", "minItems": 1, "items": {"type": "string"}, "description": "only those of this name, description or alias"}) ", " MAX_ROWS);
 static const char interfaces_result[] = FT_JSON({"type": "object", "properties": {
-    "interfaces": {"type": "array", "items": {"type": "object", "properties": {
+    "interfaces": {"type": "array", "description": "in the agent's order", "items": {"type": "object", "properties": {
         "index": {"type": "integer", "description": "ifIndex"}, "name": {"type": ["string", "null"], "description": "short name: ge-0/0/1"},
         "descr": {"type": ["string", "null"], "description": "ifDescr"}, "alias": {"type": ["string", "null"], "description": "the description that was configured"},
         "type": {"type": ["integer", "null"], "description": "IANAifType: 6 is Ethernet, 161 an aggregate"}, "mtu": {"type": ["integer", "null"], "description": "bytes"},

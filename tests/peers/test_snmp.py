@@ -51,7 +51,7 @@ class Agent:
         self.folder = folder
         os.mkdir(f"{folder}/var")
         with open(f"{folder}/snmpd.conf", "w", encoding="utf-8") as f:
-            f.write(f"agentAddress udp:127.0.0.1:{self.port}\nrocommunity {COMMUNITY} 127.0.0.1\nrwcommunity {WRITE} 127.0.0.1\n"
+            f.write(f"agentAddress udp:127.0.0.1:{self.port},udp6:[::1]:{self.port}\nrocommunity {COMMUNITY} 127.0.0.1\nrwcommunity {WRITE} 127.0.0.1\n"
                     f'createUser fettle SHA-256 "{AUTH}" AES "{PRIV}"\nrouser fettle priv\n'
                     f'createUser plain MD5 "{AUTH}"\nrouser plain auth\ncreateUser strong SHA-512 "{AUTH}" AES-256 "{PRIV}"\nrouser strong priv\n'
                     "sysName core-1\nsysLocation Köln, Serverraum\nsysContact noc@lab.test\nsysServices 76\n"
@@ -68,7 +68,7 @@ class Agent:
 
 
 class World:
-    def __init__(self, folder, port, trap_port):
+    def __init__(self, folder, port, trap_port, silent_port):
         self.folder, self.number = folder, 0
         for name, text in SECRETS.items():
             with open(f"{folder}/{name}", "w", encoding="utf-8") as f:
@@ -86,6 +86,7 @@ class World:
             "v3-nobody": {**near, **user, "user": "nobody"}, "v3-digest": {**near, **user, "auth_password": secret["wrong"]},
             "v3-priv": {**near, **user, "priv_password": secret["wrong"]}, "v3-level": {**near, "user": "plain"},
             "v3-low": {**near, "user": "fettle", "auth": "SHA-256", "auth_password": secret["auth"]},
+            "v3-six": {**near, **user, "host": "::1"}, "silent": {**near, "community": secret["community"], "port": silent_port, "timeout_s": 30, "retries": 3},
             "nobody": {**near, "community": secret["community"], "port": free_port()}, "no-name": {"host": "nowhere.invalid", "community": secret["community"]},
         }
         self.trap_port = trap_port
@@ -141,7 +142,7 @@ class World:
 
 
 def reads(world):
-    agents = ("v1", "v2c", "v3", "v3-name", "v3-plain", "v3-strong")
+    agents = ("v1", "v2c", "v3", "v3-name", "v3-plain", "v3-strong", "v3-six")
     many = [f"1.3.6.1.2.1.1.9.1.3.{n}" for n in range(1, 9)] * 6
     oids = ("1.3.6.1.2.1.1.6.0", "sysObjectID.0", "sysUpTime.0", "1.3.6.1.2.1.4.20.1.1.127.0.0.1", "1.3.6.1.2.1.99.1.0", "sysName.7",
             "1.3.6.1.4.1.8072.1.3.2.3.1.2.5.108.97.116.105.110", "LAB-MIB::labName.0")
@@ -202,6 +203,23 @@ def refusals(world):
         check(f"{agent} in time", time.monotonic() - began < 8)
     for oid in ("1.3.x", "noSuchName.0"):
         check(f"'{oid}' is no object", world.run("get", agent="v2c", oid=oid).get("class", "invalid") == "invalid", world.events[-2:])
+
+
+def together(world):
+    """Many conversations at once: the library is shared, and one that waits holds up nobody."""
+    agents = ("silent", "v3", "v3-strong", "v2c", "v3-plain", "v3-six", "v1", "v3-name")
+    branches = {f"b{i}": {"run": "snmp.interfaces", "with": {"agent": agent, "names": ["lo"]}, "timeout": "3s"} for i, agent in enumerate(agents)}
+    path = f"{world.folder}/together.yaml"
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"fettle": 1, "name": "together", "title": "together", "category": "check", "severity": "P4", "outcomes": {"fine": {"title": "done"}},
+                   "steps": [{"id": "all", "parallel": branches, "then": "fine"}]}, f)
+    began = time.monotonic()
+    out = subprocess.run([FETTLE, "run", path, "--json"], env={**os.environ, "FETTLE_CONFIG": f"{world.folder}/fettle.yaml"}, capture_output=True, text=True, timeout=60)
+    events = [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
+    done = [e["path"] for e in events if e.get("type") == "step.done" and "/" in e["path"]]
+    lost = [e for e in events if e.get("type") == "step.failed" and e["path"].endswith("b0")]
+    check("seven answer", len(done) == 7, events or out.stderr)
+    check("one is silent, and its step's timeout counts", len(lost) == 1 and lost[0]["class"] == "timeout" and time.monotonic() - began < 10, lost)
 
 
 def sets(world):
@@ -284,9 +302,11 @@ def main():
     agent = None
     try:
         agent = Agent(folder)
-        world = World(folder, agent.port, free_port())
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        silent.bind(("127.0.0.1", 0))
+        world = World(folder, agent.port, free_port(), silent.getsockname()[1])
         os.mkdir(f"{folder}/home")
-        for part in (reads, tables, refusals, sets, traps):
+        for part in (reads, tables, refusals, together, sets, traps):
             part(world)
         check("nothing was written to the home folder", os.listdir(f"{folder}/home") in ([], [".local"], [".cache"]), os.listdir(f"{folder}/home"))
         agent.stop()

@@ -300,6 +300,10 @@ static const struct { const char *params; int status; const char *body; enum ft_
     { "{'url': 'https://a.test/'}", 503, "", 0, false, "503" },
     { "{'url': 'https://a.test/', 'expect_status': 401}", 401, "", 0, true, NULL },
     { "{'url': 'https://a.test/', 'expect_status': 401}", 200, "", 0, false, "200" },
+    { "{'url': 'https://a.test/', 'expect_status': [401, 403]}", 403, "", 0, true, NULL },
+    { "{'url': 'https://a.test/', 'expect_status': [401, 403]}", 200, "", 0, false, "200" },
+    { "{'url': 'https://a.test/', 'expect_status': []}", 200, "", 0, false, "200" },
+    { "{'url': 'https://a.test/', 'headers': {'Host': 'b.test'}}", 200, "", 0, true, NULL },
     { "{'url': 'https://a.test/', 'contains': 'Welcome'}", 200, "Welcome home", 0, true, NULL },
     { "{'url': 'https://a.test/', 'contains': 'Welcome'}", 200, "captive portal", 0, false, "does not contain" },
     { "{'url': 'https://a.test/'}", 0, NULL, FT_UNREACHABLE, false, "no luck" },
@@ -321,6 +325,16 @@ Test(net, http_check_tells_what_is_wrong_as_a_result)
             cr_expect(strstr(fake_str(r->result, "error"), checks[i].says), "%s: %s", checks[i].params, fake_str(r->result, "error"));
         fake_host_free(f);
     }
+}
+
+Test(net, http_check_sends_no_broken_header)
+{
+    struct fake_host *f;
+    const struct fake_result *r = run(&f, "http_check", "{'url': 'https://a.test/', 'headers': {'Host': 'a\\nX: y'}}");
+
+    cr_expect_eq(r->class, FT_INVALID, "%s", r->error);
+    cr_expect_eq(json_array_size(r->requests), 0);
+    fake_host_free(f);
 }
 
 /* ---- tls_cert, against openssl's server ---- */
