@@ -90,6 +90,7 @@ struct step_run {
     struct ft_list in_run;
     uint64_t start_us;
     unsigned attempt;
+    unsigned resent;                   /* times that the probe said of this attempt "it did not happen", and it was sent again */
     json_t *past;                      /* of a resume: {event type: event}; NULL: nothing happened yet */
     json_t *params;                    /* of the call */
     json_t *plan, *undo_params;        /* of a write */

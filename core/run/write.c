@@ -9,6 +9,8 @@
 #include "run/internal.h"
 
 static void call_write(struct step_run *step);
+enum { MAX_RESENT = 2 };
+
 static void intend(struct step_run *step, bool again);
 static void verify_start(struct step_run *step, bool for_doubt);
 static void doubt(struct step_run *step, const char *why);
@@ -515,6 +517,20 @@ static void happened(struct step_run *step, const char *by, const json_t *answer
         done_as_known(step);
 }
 
+/* A server that takes requests and never answers must not be sent one after the other for ever. */
+static bool sent_often_enough(struct step_run *step)
+{
+    char *text;
+
+    if (step->resent++ < MAX_RESENT)
+        return false;
+    step->resent = 0;
+    text = ft_asprintf("it was sent %d times, its answer was lost each time, and each time it had not happened: %s", MAX_RESENT + 1, step->fail_text ? step->fail_text : "");
+    step_fail(step, FT_REFUSED, text);
+    free(text);
+    return true;
+}
+
 static void did_not_happen(struct step_run *step, const char *by)
 {
     json_t *event = ev("doubt.answered", step->path);
@@ -524,7 +540,7 @@ static void did_not_happen(struct step_run *step, const char *by)
     run_ride(step->run, event);
     json_decref(step->past);
     step->past = NULL;
-    if (step->run->state != RUN_ENDED)
+    if (step->run->state != RUN_ENDED && !sent_often_enough(step))
         intend(step, true);
 }
 

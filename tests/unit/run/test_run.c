@@ -225,6 +225,16 @@ Test(run, a_lost_answer_is_found_out_by_the_probe)
     cr_expect_eq(rig_records(&rig, NULL), 1, "the probe said that it did not happen: once more, and once only");
 }
 
+Test(run, a_write_that_never_arrives_is_not_sent_for_ever)
+{
+    rig_trouble(&rig, "{\"set led\":[\"ambiguous_not\",\"ambiguous_not\",\"ambiguous_not\",\"ambiguous_not\",\"ambiguous_not\",\"ambiguous_not\"]}");
+    rig_run(&rig, HEAD "steps:\n  - {id: w, run: sim.set, with: {key: led, value: lit}, undo: auto, on_error: bad, then: good}\n", NULL, false);
+    expect_way("w:failed -> bad");
+    cr_expect_eq(rig_records(&rig, NULL), 0);
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "step.failed", "w"), "error"), "sent 3 times"), "%s", ft_json_str(rig_event(&rig, "step.failed", "w"), "error"));
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "step.failed", "w"), "class"), "refused");
+}
+
 Test(run, a_lost_answer_without_probe_is_found_out_by_the_verification)
 {
     rig_trouble(&rig, "{\"set led\":[\"ambiguous_done\"]}");
