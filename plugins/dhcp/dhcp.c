@@ -4,6 +4,7 @@
 #include "ha.h"
 #include "leases.h"
 #include "probe.h"
+#include "reservations.h"
 #include "service.h"
 #include "wapi_changes.h"
 #include "status.h"

@@ -2,7 +2,7 @@
 #pragma once
 #include "kea.h"
 
-extern const struct ft_action dhcp_pool_extend, dhcp_reservation, dhcp_reservation_add, dhcp_reservation_del;
+extern const struct ft_action dhcp_pool_extend;
 
 /* A change of the configuration. */
 struct edit {
@@ -18,6 +18,11 @@ int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, 
 void edit_go(struct ft_call *call);
 void edit_keep(struct ft_call *call);
 
+/* What an edit says about itself in st->result; from and to are taken over. */
+void change_note(struct dhcp *st, const json_t *subnet, const char *what, json_t *from, json_t *to);
+/* The list under this key, made where there is none. */
+json_t *list_in(json_t *subnet, const char *key);
+
 struct range;
 /* 1: free, 0: exactly this pool is there, negative: it cannot be added. */
 int pool_fits(const json_t *subnet, const char *text, struct range *wanted, struct ft_err *reterr);
@@ -26,3 +31,14 @@ int pool_fits(const json_t *subnet, const char *text, struct range *wanted, stru
  * cannot be sent back. */
 bool hide_passwords(struct ft_call *call, const json_t *config);
 const char *config_digest(struct ft_call *call, const json_t *config);
+
+#define CHANGED_PROPERTIES \
+    FT_JSON("changed": {"type": "boolean", "description": "false: it was so already"}, \
+         "subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
+         "subnet": {"type": "string", "description": "the subnet, 10.0.0.0/24"}, \
+         "changes": {"type": "array", "description": "what differs in the configuration", "items": {"type": "object", "additionalProperties": true}}, \
+         "restart_needed": {"type": "boolean", "description": "Infoblox only: the members serve it after dhcp.services_restart"})
+
+#define EDIT_ABOUT \
+    "The whole configuration is read, edited, tested by Kea, set, and written to the server's file; the plan shows the request that sets it. " \
+    "It fails as `conflict` when the configuration changed since the plan. In a high-availability pair do the same on the other server. "
