@@ -755,6 +755,22 @@ static json_t *reservation_get_all(struct command *cmd)
     return answer(i ? 0 : 3, json_pack("{s:o}", "hosts", hosts), "%zu IPv4 host(s) found.", i);
 }
 
+/* Of every subnet, by what identifies the client. */
+static json_t *reservation_get_by_id(struct command *cmd)
+{
+    const char *type = arg_str(cmd, "identifier-type"), *id = arg_str(cmd, "identifier");
+    json_t *hosts = json_array(), *r;
+    size_t i;
+
+    if (!type || !id)
+        return json_decref(hosts), answer(1, NULL, "missing parameter '%s' (<wire>:0:0)", type ? "identifier" : "identifier-type");
+    json_array_foreach(cmd->lab->kea_reservations, i, r)
+        if (ft_streq(json_string_value(json_object_get(r, type)), id))
+            json_array_append(hosts, r);
+    i = json_array_size(hosts);
+    return answer(i ? 0 : 3, json_pack("{s:o}", "hosts", hosts), "%zu IPv4 host(s) found.", i);
+}
+
 static json_t *reservation_add(struct command *cmd)
 {
     json_t *r = json_object_get(cmd->args, "reservation");
@@ -817,7 +833,7 @@ static const struct { const char *name; json_t *(*run)(struct command *cmd); } c
     { "lease4-get-by-hw-address", lease4_get_by_hw }, { "lease4-get-page", lease4_get_page }, { "lease4-update", lease4_update },
     { "lease4-wipe", lease4_wipe }, { "leases-reclaim", leases_reclaim }, { "list-commands", list_commands },
     { "reservation-add", reservation_add }, { "reservation-del", reservation_del }, { "reservation-get", reservation_get },
-    { "reservation-get-all", reservation_get_all }, { "stat-lease4-get", stat_lease4_get }, { "statistic-get", statistic_get },
+    { "reservation-get-all", reservation_get_all }, { "reservation-get-by-id", reservation_get_by_id }, { "stat-lease4-get", stat_lease4_get }, { "statistic-get", statistic_get },
     { "statistic-get-all", statistic_get_all }, { "status-get", status_get }, { "subnet4-get", subnet4_get }, { "subnet4-list", subnet4_list },
     { "version-get", version_get },
 };

@@ -216,6 +216,8 @@ static void config_read(struct ft_call *call, const struct kea_reply *reply)
         dhcp_fail(call, FT_INVALID, "Kea's configuration has no Dhcp4 part: is the service a DHCPv4 server?");
         return;
     }
+    if (st->edit->elsewhere && st->edit->elsewhere(call, config))
+        return;
     if (!hide_passwords(call, config)) {
         dhcp_fail(call, FT_REFUSED, "this Kea masks passwords in config-get, so its configuration cannot be sent back: change it in its file");
         return;

@@ -12,6 +12,8 @@ struct edit {
     void (*before_set)(struct ft_call *call);     /* of run; ends by edit_keep. NULL: edit_keep at once */
     void (*after_write)(struct ft_call *call);    /* of run; ends the call. NULL: done with st->result */
     int wapi;                                     /* enum wapi_what: the same with Infoblox */
+    /* True: this configuration wants it done elsewhere, and that has begun. NULL: never. */
+    bool (*elsewhere)(struct ft_call *call, const json_t *dhcp4);
 };
 int edit_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr);
 /* The same from where phase, server and st->edit are set. */
@@ -34,8 +36,8 @@ const char *config_digest(struct ft_call *call, const json_t *config);
 
 #define CHANGED_PROPERTIES \
     FT_JSON("changed": {"type": "boolean", "description": "false: it was so already"}, \
-         "subnet_id": {"type": "integer", "description": "Kea's id of the subnet"}, \
-         "subnet": {"type": "string", "description": "the subnet, 10.0.0.0/24"}, \
+         "subnet_id": {"type": ["integer", "null"], "description": "id of the subnet; null where it is not known"}, \
+         "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"}, \
          "changes": {"type": "array", "description": "what differs in the configuration", "items": {"type": "object", "additionalProperties": true}}, \
          "restart_needed": {"type": "boolean", "description": "Infoblox only: the members serve it after dhcp.services_restart"})
 

@@ -52,6 +52,10 @@ struct dhcp {
     json_t *wanted_config;         /* lives in held */
     bool leave_file;               /* set, but do not write to the server's file */
 
+    /* hosts.c */
+    json_t *found, *entry;         /* live in held; what is there, and what is added or deleted */
+    bool adds, complete;
+
     /* wapi.c, wapi_changes.c */
     json_t *rows;                  /* of the last list; lives in held */
     struct {
@@ -64,7 +68,7 @@ struct dhcp {
         void (*networks)(struct ft_call *call);
         kea_answered *failed;      /* NULL: a failure ends the call */
     } wapi;
-    int what;                      /* enum wapi_what */
+    int what;                      /* enum wapi_what, or hosts_what */
     const char *send_method, *send_path;
     json_t *send_body;
 };

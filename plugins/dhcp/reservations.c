@@ -1,8 +1,9 @@
-/* reservations.c: reserved addresses, in the server's configuration. */
+/* reservations.c: reserved addresses, in the server's configuration; hosts.c: in its host database, wapi_changes.c: Infoblox. */
 #include "reservations.h"
 
 #include <string.h>
 #include "edits.h"
+#include "hosts.h"
 #include "subnets.h"
 #include "wapi.h"
 #include "wapi_changes.h"
@@ -134,8 +135,41 @@ static int reservation_revert_del(struct ft_call *call, struct dhcp *st, struct 
     return 1;
 }
 
-static const struct edit add_edit = { .apply = reservation_apply_add, .revert = reservation_revert_add, .wapi = WAPI_RESERVE };
-static const struct edit del_edit = { .apply = reservation_apply_del, .revert = reservation_revert_del, .wapi = WAPI_UNRESERVE };
+/* Where it goes: what the parameter says, what the plan did, else into the host database where the server has one. */
+static bool in_database(struct ft_call *call, const json_t *dhcp4)
+{
+    const char *store = ft_str(host->receipt(call), "store") ?: ft_str(host->params(call), "store");
+
+    if (host->receipt(call) && !ft_str(host->receipt(call), "store"))
+        return false;                        /* an edit of the configuration, as planned */
+    return ft_same(store, "database") || (!ft_same(store, "config") && hosts_configured(dhcp4));
+}
+
+static bool add_elsewhere(struct ft_call *call, const json_t *dhcp4)
+{
+    struct dhcp *st = host->state(call);
+
+    if (!in_database(call, dhcp4))
+        return false;
+    hosts_start(call, st->phase, HOSTS_ADD, dhcp4);
+    return true;
+}
+
+static bool del_elsewhere(struct ft_call *call, const json_t *dhcp4)
+{
+    struct dhcp *st = host->state(call);
+    const json_t *params = host->params(call);
+    struct wanted_host w = { ft_str(params, "mac"), ft_str(params, "ip") };
+
+    /* One that stands in the configuration is deleted there, unless the parameter says otherwise. */
+    if (!in_database(call, dhcp4) || (!ft_str(params, "store") && !host->receipt(call) && subnets_each(dhcp4, holds_host, &w)))
+        return false;
+    hosts_start(call, st->phase, HOSTS_DEL, dhcp4);
+    return true;
+}
+
+static const struct edit add_edit = { .apply = reservation_apply_add, .revert = reservation_revert_add, .wapi = WAPI_RESERVE, .elsewhere = add_elsewhere };
+static const struct edit del_edit = { .apply = reservation_apply_del, .revert = reservation_revert_del, .wapi = WAPI_UNRESERVE, .elsewhere = del_elsewhere };
 
 static int add_run(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_RUN, &add_edit, e); }
 static int add_plan(struct ft_call *call, struct ft_err *e) { return edit_start(call, PHASE_PLAN, &add_edit, e); }
@@ -155,6 +189,10 @@ static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
 
     if (!kea_accept(call, reply))
         return;
+    if (st->phase == PHASE_PROBE && ft_same(ft_str(host->receipt(call), "store"), "database")) {
+        hosts_start(call, PHASE_PROBE, adds ? HOSTS_ADD : HOSTS_DEL, dhcp4);
+        return;
+    }
     subnet = subnets_each(dhcp4, holds_host, &w);
     list = json_object_get(subnet ? subnet : dhcp4, "reservations");
     entry = json_array_get(list, find_host(list, w.mac, w.ip));
@@ -165,9 +203,13 @@ static void host_looked_for(struct ft_call *call, const struct kea_reply *reply)
                                   "result", "changed", adds ? as_added : !entry, "mac", w.mac, "ip", w.ip));
         return;
     }
-    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?}", "found", entry != NULL, "ip", ft_str(entry, "ip-address"),
+    if (!entry && hosts_configured(dhcp4)) {
+        hosts_start(call, PHASE_RUN, HOSTS_FIND, dhcp4);
+        return;
+    }
+    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:O?, s:s?, s:b, s:s?}", "found", entry != NULL, "ip", ft_str(entry, "ip-address"),
                               "mac", ft_str(entry, "hw-address"), "hostname", ft_str(entry, "hostname"),
-                              "subnet_id", json_object_get(subnet, "id"), "subnet", ft_str(subnet, "subnet")));
+                              "subnet_id", json_object_get(subnet, "id"), "subnet", ft_str(subnet, "subnet"), "complete", 1, "store", entry ? "config" : NULL));
 }
 
 static int look_start(struct ft_call *call, enum phase phase, const struct edit *edit, struct ft_err *reterr)
@@ -188,6 +230,15 @@ static int reservation_run(struct ft_call *call, struct ft_err *e) { return look
 static int add_probe(struct ft_call *call, struct ft_err *e) { return look_start(call, PHASE_PROBE, &add_edit, e); }
 static int del_probe(struct ft_call *call, struct ft_err *e) { return look_start(call, PHASE_PROBE, &del_edit, e); }
 
+#define STORE_PARAM \
+    FT_JSON("store": {"enum": ["config", "database"], \
+                      "description": "Kea: where. Left out: the host database where the server has one (deleting: where it is found), else the configuration"})
+
+static const char del_params[] =
+    "{\"type\": \"object\", \"additionalProperties\": false, \"oneOf\": [{\"required\": [\"mac\"]}, {\"required\": [\"ip\"]}], \"properties\": {"
+    FT_JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
+         "ip": {"type": "string", "format": "ipv4", "description": "the reserved address"}) ", " STORE_PARAM ", " SERVER_PARAM "}}";
+
 static const char who_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"oneOf\": [{\"required\": [\"mac\"]}, {\"required\": [\"ip\"]}], \"properties\": {"
     FT_JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client, in any notation"},
@@ -197,7 +248,7 @@ static const char add_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"mac\", \"ip\"], \"properties\": {"
     FT_JSON("mac": {"type": "string", "format": "mac", "description": "hardware address of the client"},
          "ip": {"type": "string", "format": "ipv4", "description": "the address to reserve; its subnet is found by it"},
-         "hostname": {"type": "string", "description": "host name to give to the client"}) ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
+         "hostname": {"type": "string", "description": "host name to give to the client"}) ", " STORE_PARAM ", " SUBNET_PARAMS ", " SERVER_PARAM "}}";
 
 static const char reservation_result[] = FT_JSON({"type": "object", "properties": {
     "found": {"type": "boolean", "description": "the configuration has such a reservation (the other fields are null when not)"},
@@ -205,18 +256,23 @@ static const char reservation_result[] = FT_JSON({"type": "object", "properties"
     "mac": {"type": ["string", "null"], "description": "hardware address of the client"},
     "hostname": {"type": ["string", "null"], "description": "host name that goes with it"},
     "subnet_id": {"type": ["integer", "null"], "description": "Kea's id of the subnet; null for a global reservation"},
-    "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"}}});
+    "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"},
+    "store": {"type": ["string", "null"], "description": "config: in the server's configuration; database: in its host database; grid: Infoblox"},
+    "complete": {"type": "boolean", "description": "false: the server also has a host database, which cannot be looked into (libdhcp_host_cmds is not loaded)"}}});
 
 static const char host_changed_result[] =
     "{\"type\": \"object\", \"properties\": {" CHANGED_PROPERTIES ", "
     FT_JSON("mac": {"type": ["string", "null"], "description": "hardware address of the client"},
          "ip": {"type": ["string", "null"], "description": "the reserved address"}) "}}";
 
+#define HOSTS_ABOUT \
+    "In a host database (libdhcp_host_cmds) it is one command, which counts at once for every server that uses the database. In the configuration: "
+
 const struct ft_action dhcp_reservation = {
     .size = sizeof(dhcp_reservation), .name = "reservation", .summary = "the reserved address of a client",
     .effects = FT_EFFECT_READ, .params_schema = who_params, .result_schema = reservation_result, .state_size = sizeof(struct dhcp),
     .run = { reservation_run, dhcp_cancel },
-    .about = "Looks into the server's configuration. Reservations in a host database are not seen (their commands come with libdhcp_host_cmds).",
+    .about = "Looks into the server's configuration, then into its host database where it has one and libdhcp_host_cmds is loaded; `complete` says whether that was all.",
     .example = "run: dhcp.reservation\nwith: {mac: \"${client}\"}\n",
 };
 
@@ -224,14 +280,14 @@ const struct ft_action dhcp_reservation_add = {
     .size = sizeof(dhcp_reservation_add), .name = "reservation_add", .summary = "reserve an address for a client",
     .effects = FT_EFFECT_WRITE, .params_schema = add_params, .result_schema = host_changed_result, .state_size = sizeof(struct dhcp),
     .run = { add_run, dhcp_cancel }, .plan = { add_plan, dhcp_cancel }, .undo = { add_undo, dhcp_cancel }, .probe = { add_probe, dhcp_cancel },
-    .timeout_ms = 60000, .about = EDIT_ABOUT "Undo takes the reservation out again.",
+    .timeout_ms = 60000, .about = HOSTS_ABOUT EDIT_ABOUT "Undo takes the reservation out again.",
     .example = "run: dhcp.reservation_add\nwith: {mac: \"${client}\", ip: 10.11.0.20, hostname: door-3}\nundo: auto\n",
 };
 
 const struct ft_action dhcp_reservation_del = {
     .size = sizeof(dhcp_reservation_del), .name = "reservation_del", .summary = "delete a client's reservation",
-    .effects = FT_EFFECT_WRITE, .params_schema = who_params, .result_schema = host_changed_result, .state_size = sizeof(struct dhcp),
+    .effects = FT_EFFECT_WRITE, .params_schema = del_params, .result_schema = host_changed_result, .state_size = sizeof(struct dhcp),
     .run = { del_run, dhcp_cancel }, .plan = { del_plan, dhcp_cancel }, .undo = { del_undo, dhcp_cancel }, .probe = { del_probe, dhcp_cancel },
-    .timeout_ms = 60000, .about = EDIT_ABOUT "Undo puts it back as it was.",
+    .timeout_ms = 60000, .about = HOSTS_ABOUT EDIT_ABOUT "Undo puts it back as it was.",
     .example = "run: dhcp.reservation_del\nwith: {mac: \"${client}\"}\nundo: auto\n",
 };

@@ -126,6 +126,13 @@ json_t *subnet_by_id(const json_t *dhcp4, json_int_t id)
     return subnets_each(dhcp4, has_id, &id);
 }
 
+json_t *subnet_with(const json_t *dhcp4, const char *address)
+{
+    uint32_t ip;
+
+    return ip_parse(address, &ip) ? subnets_each(dhcp4, has_address, &ip) : NULL;
+}
+
 static json_int_t mapped_vlan(struct ft_call *call, json_int_t vlan)
 {
     const struct dhcp *st = host->state(call);
@@ -151,7 +158,6 @@ json_t *subnet_chosen(struct ft_call *call, const json_t *dhcp4, struct ft_err *
     json_int_t id = ft_int(params, "subnet_id"), vlan = ft_int(params, "vlan");
     const char *prefix = ft_str(params, "subnet"), *address = ft_str(params, "ip");
     json_t *found;
-    uint32_t ip;
 
     if (id) {
         found = subnet_by_id(dhcp4, id);
@@ -164,7 +170,7 @@ json_t *subnet_chosen(struct ft_call *call, const json_t *dhcp4, struct ft_err *
         if (!found)
             ft_fault(reterr, FT_NOT_FOUND, "the DHCP server has no subnet %s", prefix);
     } else {
-        found = ip_parse(address, &ip) ? subnets_each(dhcp4, has_address, &ip) : NULL;
+        found = subnet_with(dhcp4, address);
         if (!found)
             ft_fault(reterr, FT_NOT_FOUND, "the DHCP server has no subnet for the address %s", address ? address : "(none given)");
     }

@@ -16,6 +16,7 @@ json_t *subnets_each(const json_t *dhcp4, bool (*fn)(const json_t *subnet, const
 json_t *subnets_of(const json_t *subnets, bool (*fn)(const json_t *subnet, const void *arg), const void *arg);
 size_t subnets_count(const json_t *dhcp4);
 json_t *subnet_by_id(const json_t *dhcp4, json_int_t id);
+json_t *subnet_with(const json_t *dhcp4, const char *address);
 /* By params subnet_id, vlan (configuration's `vlans`, else the subnet's user-context.vlan), subnet or ip. NULL with a sentence. */
 json_t *subnet_chosen(struct ft_call *call, const json_t *dhcp4, struct ft_err *reterr);
 /* Does a parameter choose a subnet at all? */

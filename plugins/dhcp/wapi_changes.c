@@ -333,8 +333,9 @@ static void reservation_found(struct ft_call *call)
     const struct dhcp *st = host->state(call);
     const json_t *fixed = json_array_get(st->rows, 0);
 
-    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:o, s:s?}", "found", fixed != NULL, "ip", ft_str(fixed, "ipv4addr"), "mac", ft_str(fixed, "mac"),
-                              "hostname", ft_str(fixed, "name"), "subnet_id", wapi_network_id(ft_str(fixed, "network")), "subnet", ft_str(fixed, "network")));
+    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:o, s:s?, s:b, s:s?}", "found", fixed != NULL, "ip", ft_str(fixed, "ipv4addr"), "mac", ft_str(fixed, "mac"),
+                              "hostname", ft_str(fixed, "name"), "subnet_id", wapi_network_id(ft_str(fixed, "network")), "subnet", ft_str(fixed, "network"),
+                              "complete", 1, "store", fixed ? "grid" : NULL));
 }
 
 int wapi_reservation(struct ft_call *call, struct ft_err *reterr)
