@@ -6,6 +6,7 @@
 #include "probe.h"
 #include "reservations.h"
 #include "service.h"
+#include "v6.h"
 #include "wapi_changes.h"
 #include "status.h"
 
@@ -19,6 +20,8 @@
          "cert_file": {"type": "string", "description": "PEM file of our own certificate, where the agent asks for one"}, \
          "key_file": {"type": "string", "description": "PEM file of its key"}, \
          "service": {"type": "string", "default": "dhcp4", "description": "the agent's name of the DHCPv4 server"}, \
+         "service6": {"type": "string", "default": "dhcp6", "description": "the agent's name of the DHCPv6 server"}, \
+         "socket6": {"type": "string", "description": "path of the DHCPv6 server's unix control socket, instead of url"}, \
          "wapi_version": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)*$", "default": "2.12", "description": "Infoblox: version of the WAPI"}, \
          "network_view": {"type": "string", "description": "Infoblox: look only into this network view"}, \
          "vlan_attribute": {"type": "string", "default": "VLAN", "description": "Infoblox: the extensible attribute of networks that holds the VLAN id"}, \
@@ -48,7 +51,7 @@ static const struct ft_action *const actions[] = {
     &dhcp_lease_delete, &dhcp_leases_reclaim, &dhcp_stale_leases_free, &dhcp_declined_clear,
     &dhcp_reservation_add, &dhcp_reservation_del, &dhcp_pool_extend,
     &dhcp_config_test, &dhcp_config_set, &dhcp_config_restore, &dhcp_config_write, &dhcp_config_backup,
-    &dhcp_subnets, &dhcp_ha_status, &dhcp_ha_maintenance_start, &dhcp_ha_maintenance_cancel, &dhcp_disable, &dhcp_enable, &dhcp_services_restart,
+    &dhcp_subnets, &dhcp_ha_status, &dhcp_ha_maintenance_start, &dhcp_ha_maintenance_cancel, &dhcp_disable, &dhcp_enable, &dhcp_services_restart, &dhcp_leases6, &dhcp_pool_use6,
     &dhcp_offers, &dhcp_probe, NULL,
 };
 

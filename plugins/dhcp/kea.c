@@ -28,7 +28,7 @@ int dhcp_begin(struct ft_call *call, enum phase phase, struct ft_err *reterr)
         return ft_fault(reterr, FT_NOT_FOUND, "no DHCP server '%s' in the configuration: add plugins.dhcp.servers.%s", name, name);
     if (is_wapi(st) && !ft_str(st->server, "url"))
         return ft_fault(reterr, FT_INVALID, "the configuration does not say where Infoblox is: set its url (https://gm.example/)");
-    if (!ft_str(st->server, "url") && !ft_str(st->server, "socket"))
+    if (!ft_str(st->server, "url") && !ft_str(st->server, "socket") && !ft_str(st->server, "socket6"))
         return ft_fault(reterr, FT_INVALID, "the configuration does not say where Kea is: set plugins.dhcp.url to its control agent, "
                           "or plugins.dhcp.socket to its control socket");
     return 0;
@@ -79,7 +79,8 @@ json_t *dhcp_hold(struct ft_call *call, json_t *value)
 static const char *library_of(const char *command)
 {
     static const struct { const char *begins, *library; } hooks[] = {
-        { "lease4-", "libdhcp_lease_cmds" }, { "stat-lease4-", "libdhcp_stat_cmds" }, { "ha-", "libdhcp_ha" },
+        { "lease4-", "libdhcp_lease_cmds" }, { "lease6-", "libdhcp_lease_cmds" },
+        { "stat-lease", "libdhcp_stat_cmds" }, { "ha-", "libdhcp_ha" },
         { "reservation-", "libdhcp_host_cmds" }, { "subnet4-", "libdhcp_subnet_cmds" },
     };
 
@@ -118,9 +119,14 @@ static bool read_reply(json_t *json, struct kea_reply *reply)
     return true;
 }
 
+static const char *socket_of(const struct dhcp *st)
+{
+    return ft_str(st->server, st->v6 ? "socket6" : "socket");
+}
+
 static const char *server_name(const struct dhcp *st)
 {
-    return ft_str(st->server, "url") ?: ft_str(st->server, "socket");
+    return ft_str(st->server, "url") ?: socket_of(st);
 }
 
 bool kea_accept(struct ft_call *call, const struct kea_reply *reply)
@@ -147,7 +153,7 @@ static json_t *request_body(const struct dhcp *st, const char *command, json_t *
     json_t *body = json_pack("{s:s}", "command", command);
 
     if (ft_str(st->server, "url"))
-        json_object_set_new(body, "service", json_pack("[s]", ft_str(st->server, "service") ?: "dhcp4"));
+        json_object_set_new(body, "service", json_pack("[s]", st->v6 ? ft_str(st->server, "service6") ?: "dhcp6" : ft_str(st->server, "service") ?: "dhcp4"));
     if (arguments)
         json_object_set_new(body, "arguments", arguments);
     return body;
@@ -224,7 +230,7 @@ json_t *kea_render(struct ft_call *call, const char *command, json_t *arguments)
     shown = json_deep_copy(body);
     json_decref(body);
     kea_mask_passwords(shown);
-    return json_pack("{s:o, s:[o]}", "target", json_sprintf("unix:%s", ft_str(st->server, "socket")), "commands", shown);
+    return json_pack("{s:o, s:[o]}", "target", json_sprintf("unix:%s", socket_of(st)), "commands", shown);
 }
 
 static void http_answered(struct ft_call *call, const struct ft_http_res *res, void *arg)
@@ -382,7 +388,7 @@ static int send_by_socket(struct ft_call *call, const struct dhcp *st, const jso
 
     if (!job)
         return ft_err_set(reterr, -ENOMEM, "out of memory");
-    job->path = strdup(ft_str(st->server, "socket"));
+    job->path = strdup(socket_of(st));
     job->request = json_dumps(body, JSON_COMPACT);
     job->timeout_ms = left > 60000 ? 60000 : (int)left;
     if (job->path && job->request)

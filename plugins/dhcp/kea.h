@@ -28,6 +28,7 @@ struct dhcp {
     const char *command;           /* under way */
     kea_answered *answered;
     bool write;
+    bool v6;                       /* the DHCPv6 server is meant */
     json_t *held;                  /* owns what must outlive a callback; released by every end */
 
     /* leases.c */
@@ -46,7 +47,7 @@ struct dhcp {
     const char *summary;
     const char *hash;              /* of the configuration, where the server tells it */
 
-    const char *goal;              /* ha.c: the command that is meant */
+    const char *goal, *said;       /* ha.c: the command that is meant, and what Kea said to it */
 
     /* config.c */
     json_t *wanted_config;         /* lives in held */

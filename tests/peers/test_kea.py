@@ -367,6 +367,39 @@ def other_reads(world):
     check("enabled", r and "enabled" in r["text"], end)
 
 
+def version6(world, folder, hooks):
+    own = f"{folder}/six"
+    os.mkdir(own)
+    config = {"Dhcp6": {
+        "interfaces-config": {"interfaces": []}, "control-socket": {"socket-type": "unix", "socket-name": f"{folder}/six.sock"},
+        "server-id": {"type": "EN", "enterprise-id": 1, "identifier": "01", "persist": False},
+        "lease-database": {"type": "memfile", "persist": False}, "hooks-libraries": [{"library": h} for h in hooks],
+        "subnet6": [{"id": 5, "subnet": "2001:db8:5::/64", "pools": [{"pool": "2001:db8:5::10-2001:db8:5::13"}],
+                     "pd-pools": [{"prefix": "2001:db8:f000::", "prefix-len": 36, "delegated-len": 40}]}],
+        "loggers": [{"name": "kea-dhcp6", "output_options": [{"output": "stdout"}], "severity": "INFO"}]}}
+    with open(f"{own}/six.json", "w", encoding="utf-8") as f:
+        json.dump(config, f)
+    six = Server(["kea-dhcp6", "-p", str(free_port(socket.SOCK_DGRAM)), "-c", f"{own}/six.json"], "DHCP6_STARTED", own)
+    world.config("six", {"socket6": f"{folder}/six.sock"})
+    for n, address in enumerate(("2001:db8:5::10", "2001:db8:5::11")):
+        r = ask(folder, "lease6-add", {"subnet-id": 5, "ip-address": address, "duid": f"00:03:00:01:02:00:00:00:00:0{n}", "iaid": 7}, name="six")
+        check("the test's own lease", r["result"] == 0, r)
+    r, end, _ = world.run("leases6", config="six")
+    check("DHCPv6 leases", r and r["count"] == 2 and r["leases"][0]["ip"] == "2001:db8:5::10" and r["leases"][0]["type"] == "IA_NA" and r["leases"][0]["iaid"] == 7, end)
+    r, end, _ = world.run("leases6", {"duid": "00:03:00:01:02:00:00:00:00:01"}, config="six")
+    check("of a client", r and [n["ip"] for n in r["leases"]] == ["2001:db8:5::11"], end)
+    r, end, _ = world.run("leases6", {"ip": "2001:db8:5::10"}, config="six")
+    check("of an address", r and r["count"] == 1, end)
+    r, end, _ = world.run("leases6", {"ip": "2001:db8:5::99"}, config="six")
+    check("of none", r and r["count"] == 0, end)
+    r, end, _ = world.run("pool_use6", {"warning_pct": 50}, config="six")
+    check("DHCPv6 pools", r and r["subnets"] == [{"subnet_id": 5, "subnet": "2001:db8:5::/64", "total": 4, "assigned": 2, "declined": 0, "prefixes": 16, "prefixes_assigned": 0,
+          "utilisation_pct": 50.0, "prefixes_pct": 0.0, "exhausted": False, "level": "warning"}], end)
+    _, end, _ = world.run("leases6", config="socket")
+    check("no DHCPv6 server", end.get("class") == "invalid" and "socket6" in end.get("error", ""), end)
+    six.stop()
+
+
 def with_certificate(world, folder):
     port = free_port()
     certificates(folder)
@@ -437,6 +470,8 @@ def main():
         reads(world, folder)
         other_reads(world)
         whole_configuration(world, folder)
+        if shutil.which("kea-dhcp6"):
+            version6(world, folder, hooks)
         with_certificate(world, folder)
         pair(world, folder, hooks)
         frees(world, folder)

@@ -4,7 +4,7 @@ packages_build="build-essential cmake ninja-build pkg-config libcurl4-openssl-de
     libssh-dev libuv1-dev libsqlite3-dev libsodium-dev libmicrohttpd-dev libxml2-dev libgraphviz-dev libssl-dev
     libsnmp-dev nettle-dev"
 packages_lab="openssh-server openssh-client"
-packages_test="strace clang libclang-rt-14-dev libcriterion-dev json-schema-test-suite kea-dhcp4-server kea-ctrl-agent openssh-server openssh-client
+packages_test="strace clang libclang-rt-14-dev libcriterion-dev json-schema-test-suite kea-dhcp4-server kea-dhcp6-server kea-ctrl-agent openssh-server openssh-client
     python3 python3-aiosmtpd python3-websockets python3-yaml python3-jsonschema openssl jq curl libxml2-utils procps iproute2 iputils-ping
     freeradius freeradius-utils eapoltest netconfd frr rsyslog rsyslog-gnutls snmpd snmp snmptrapd prometheus-alertmanager dnsmasq-base iperf3
     request-tracker5 rt5-db-sqlite rt5-standalone"

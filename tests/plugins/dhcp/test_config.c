@@ -332,19 +332,23 @@ Test(dhcp_ha, how_the_pair_is)
     }
 }
 
-static const struct { const char *action, *entry, *status; bool ok; enum ft_class class; const char *sends; } rests[] = {
-    { "ha_maintenance_start", "run", PAIR("hot-standby", "true", "false"), true, 0, "ha-maintenance-start" },
+#define RESTING PAIR("partner-in-maintenance", "true", "false")
+#define WHOLE PAIR("hot-standby", "true", "false")
+
+static const struct { const char *action, *entry, *status; bool ok; enum ft_class class; const char *sends, *after; } rests[] = {
+    { "ha_maintenance_start", "run", WHOLE, true, 0, "ha-maintenance-start", RESTING },
+    { "ha_maintenance_start", "run", WHOLE, false, FT_REFUSED, "ha-maintenance-start", WHOLE },
     { "ha_maintenance_start", "run", PAIR("partner-in-maintenance", "true", "false"), true, 0, NULL },
     { "ha_maintenance_start", "run", PAIR("partner-down", "true", "true"), false, FT_REFUSED, NULL },
     { "ha_maintenance_start", "plan", PAIR("waiting", "true", "false"), false, FT_REFUSED, NULL },
     { "ha_maintenance_start", "plan", PAIR("hot-standby", "true", "false"), true, 0, NULL },
     { "ha_maintenance_start", "run", OK_STATUS, false, FT_INVALID, NULL },
-    { "ha_maintenance_start", "undo", PAIR("partner-in-maintenance", "true", "false"), true, 0, "ha-maintenance-cancel" },
+    { "ha_maintenance_start", "undo", RESTING, true, 0, "ha-maintenance-cancel", WHOLE },
     { "ha_maintenance_start", "undo", PAIR("hot-standby", "true", "false"), true, 0, NULL },
     { "ha_maintenance_start", "probe", PAIR("hot-standby", "true", "false"), true, 0, NULL },
-    { "ha_maintenance_cancel", "run", PAIR("partner-in-maintenance", "true", "false"), true, 0, "ha-maintenance-cancel" },
+    { "ha_maintenance_cancel", "run", RESTING, true, 0, "ha-maintenance-cancel", WHOLE },
     { "ha_maintenance_cancel", "run", PAIR("hot-standby", "true", "false"), true, 0, NULL },
-    { "ha_maintenance_cancel", "undo", PAIR("hot-standby", "true", "false"), true, 0, "ha-maintenance-start" },
+    { "ha_maintenance_cancel", "undo", WHOLE, true, 0, "ha-maintenance-start", RESTING },
     { "ha_maintenance_cancel", "probe", PAIR("hot-standby", "true", "false"), true, 0, NULL },
 };
 
@@ -355,16 +359,41 @@ Test(dhcp_ha, maintenance)
         const struct fake_result *r;
 
         kea(f, "status-get", rests[i].status);
+        if (rests[i].after)
+            kea(f, "status-get", rests[i].after);
         kea(f, "ha-maintenance-start", OK);
         kea(f, "ha-maintenance-cancel", OK);
         r = fake_run(f, rests[i].action, rests[i].entry, NULL, "{'state': 'partner-in-maintenance'}");
         cr_expect_eq(r->ok, rests[i].ok, "%zu: %s", i, r->error);
         cr_expect_eq(r->ok ? 0 : (int)r->class, (int)rests[i].class, "%zu: %s", i, r->error);
-        cr_expect_eq(json_array_size(r->requests), rests[i].sends ? 2 : 1, "%zu", i);
+        cr_expect_eq(json_array_size(r->requests), rests[i].sends ? 3 : 1, "%zu", i);
         if (rests[i].sends)
             cr_expect_str_eq(command_at(r, 1), rests[i].sends, "%zu", i);
         fake_host_free(f);
     }
+}
+
+Test(dhcp_ha, a_cancel_that_kea_did_not_mean_is_said_again)
+{
+    struct fake_host *f = kea_host();
+    const struct fake_result *r;
+
+    kea(f, "status-get", RESTING);
+    kea(f, "status-get", RESTING);
+    kea(f, "status-get", WHOLE);
+    kea(f, "ha-maintenance-cancel", OK);
+    r = fake_run(f, "ha_maintenance_cancel", "run", NULL, NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_eq(json_array_size(r->requests), 5);
+    fake_host_free(f);
+
+    f = kea_host();
+    kea(f, "status-get", RESTING);
+    kea(f, "ha-maintenance-cancel", OK);
+    r = fake_run(f, "ha_maintenance_cancel", "run", NULL, NULL);
+    cr_expect_eq(r->class, FT_REFUSED, "%s", r->error);
+    cr_expect(strstr(r->error, "partner-in-maintenance"), "%s", r->error);
+    fake_host_free(f);
 }
 
 Test(dhcp_ha, undo_of_a_cancel_that_did_nothing)
