@@ -224,7 +224,8 @@ static int backup_run(struct ft_call *call, struct ft_err *reterr)
 
 static const char backup_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    FT_JSON("file": {"type": "string", "minLength": 1, "description": "where to write it; a relative path lies below fettle's data folder, in files/. Left out: dhcp/SERVER/TIME-DIGEST.json"})
+    FT_JSON("file": {"type": "string", "minLength": 1,
+            "description": "where to write it; a relative path lies below fettle's data folder, in files/. Left out: dhcp/SERVER/TIME-DIGEST.json"})
     ", " SERVER_PARAM "}}";
 
 static const char backup_result[] = FT_JSON({"type": "object", "properties": {
@@ -283,7 +284,8 @@ const struct ft_action dhcp_config_get = {
     .size = sizeof(dhcp_config_get), .name = "config_get", .summary = "the running configuration",
     .effects = FT_EFFECT_READ, .params_schema = server_params, .result_schema = config_result, .state_size = sizeof(struct dhcp),
     .run = { config_start, dhcp_cancel },
-    .about = "To look at it, or to compare servers. Passwords in it are replaced by ***; dhcp.config_set puts the server's own in for them. dhcp.config_backup makes a copy that has them.",
+    .about = "To look at it, or to compare servers. Passwords in it are replaced by ***; dhcp.config_set puts the server's own in for them. "
+             "dhcp.config_backup makes a copy that has them.",
     .example = "run: dhcp.config_get\n",
 };
 
@@ -331,7 +333,8 @@ static int test_run(struct ft_call *call, struct ft_err *reterr)
 
 #define WANTED_PARAMS \
     FT_JSON("config": {"type": "object", "additionalProperties": true, "description": "the whole configuration: {Dhcp4: …}, or what is below Dhcp4"}, \
-         "file": {"type": "string", "minLength": 1, "description": "a file with it (JSON, as dhcp.config_backup writes it); a relative path lies below fettle's data folder, in files/"})
+         "file": {"type": "string", "minLength": 1, \
+                 "description": "a file with it (JSON, as dhcp.config_backup writes it); a relative path lies below fettle's data folder, in files/"})
 
 static const char test_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"oneOf\": [{\"required\": [\"config\"]}, {\"required\": [\"file\"]}], \"properties\": {"
@@ -383,7 +386,8 @@ static int whole_revert(struct ft_call *call, struct dhcp *st, struct ft_err *re
     if (json_equal(st->before, st->wanted_config))
         return 0;
     if (set && strcmp(set, config_digest(call, st->before)) != 0)
-        return ft_fault(reterr, FT_CONFLICT, "the configuration was changed again since; the copy from before is in %s: look at both, then use dhcp.config_restore",
+        return ft_fault(reterr, FT_CONFLICT, "the configuration was changed again since; the copy from before is in %s: look at both, then use "
+                        "dhcp.config_restore",
                         ft_str(host->receipt(call), "file"));
     return 1;
 }
@@ -505,7 +509,8 @@ static int whole_plan(struct ft_call *call, struct ft_err *e) { return whole_sta
 static int whole_undo(struct ft_call *call, struct ft_err *e) { return whole_start(call, PHASE_UNDO, e); }
 
 #define WRITE_PARAM \
-    FT_JSON("write": {"type": "boolean", "default": true, "description": "write it to the server's own file too; false: the server's next restart or config-reload loses it"})
+    FT_JSON("write": {"type": "boolean", "default": true, \
+            "description": "write it to the server's own file too; false: the server's next restart or config-reload loses it"})
 
 static const char set_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"config\"], \"properties\": {"
@@ -514,7 +519,8 @@ static const char set_params[] =
 
 static const char restore_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"file\"], \"properties\": {"
-    FT_JSON("file": {"type": "string", "minLength": 1, "description": "a copy, as dhcp.config_backup writes it; a relative path lies below fettle's data folder, in files/"})
+    FT_JSON("file": {"type": "string", "minLength": 1,
+            "description": "a copy, as dhcp.config_backup writes it; a relative path lies below fettle's data folder, in files/"})
     ", " WRITE_PARAM ", " SERVER_PARAM "}}";
 
 static const char set_result[] =
@@ -524,10 +530,11 @@ static const char set_result[] =
          "digest": {"type": "string", "description": "of the configuration that is in force now"}) ", " CHANGES_PROPERTY "}}";
 
 #define SET_ABOUT \
-    "Where it says *** for a password, the server's own stays; a password written out in a parameter is refused. The plan shows every difference to the running configuration, and Kea has tested the new one. Before it is set, the running one is written to a file here (mode 0600, " \
-    "with its passwords); undo puts that back, unless the configuration was changed again since. It fails as `conflict` when the configuration changed since the plan; newer " \
-    "servers are asked for its hash right before. In a high-availability pair the server leaves the pair for a moment when it takes a configuration: do the other one when " \
-    "dhcp.ha_status says `ok` again. "
+    "Where it says *** for a password, the server's own stays; a password written out in a parameter is refused. The plan shows every difference " \
+    "to the running configuration, and Kea has tested the new one. Before it is set, the running one is written to a file here (mode 0600, with its " \
+    "passwords); undo puts that back, unless the configuration was changed again since. It fails as `conflict` when the configuration changed since " \
+    "the plan; newer servers are asked for its hash right before. In a high-availability pair the server leaves the pair for a moment when it takes " \
+    "a configuration: do the other one when dhcp.ha_status says `ok` again. "
 
 const struct ft_action dhcp_config_set = {
     .size = sizeof(dhcp_config_set), .name = "config_set", .summary = "replace the whole configuration",
@@ -584,7 +591,7 @@ const struct ft_action dhcp_config_write = {
     .size = sizeof(dhcp_config_write), .name = "config_write", .summary = "make the running configuration last",
     .effects = FT_EFFECT_WRITE | FT_EFFECT_IDEMPOTENT, .params_schema = server_params, .result_schema = write_result, .state_size = sizeof(struct dhcp),
     .run = { write_run, dhcp_cancel }, .plan = { write_plan, dhcp_cancel },
-    .about = "Kea writes what is in force into the file that it reads when it starts; comments in that file are lost. What was in the file before cannot be had "
-             "back: there is no undo. Until then a restart, or `config-reload`, brings the file's configuration back.",
+    .about = "Kea writes what is in force into the file that it reads when it starts; comments in that file are lost. What was in the file before "
+             "cannot be had back: there is no undo. Until then a restart, or `config-reload`, brings the file's configuration back.",
     .example = "run: dhcp.config_write\nundo: none\n",
 };

@@ -12,7 +12,8 @@
 
 #define SERVER_PROPERTIES \
     FT_JSON("system": {"enum": ["kea", "infoblox"], "default": "kea", "description": "what kind of server it is"}, \
-         "url": {"type": "string", "pattern": "^https?://", "description": "Kea: the control agent, or the server's own HTTP control socket (http://kea-1.example:8000/). Infoblox: the grid master (https://gm.example/)"}, \
+         "url": {"type": "string", "pattern": "^https?://", \
+                 "description": "Kea: the control agent, or the server's own HTTP control socket (http://kea-1.example:8000/). Infoblox: the grid master (https://gm.example/)"}, \
          "socket": {"type": "string", "description": "path of the server's unix control socket, instead of url"}, \
          "user": {"type": "string", "description": "user of HTTP Basic"}, \
          "password": {"type": "string", "x-secret": true, "description": "password of HTTP Basic"}, \
@@ -25,7 +26,8 @@
          "wapi_version": {"type": "string", "pattern": "^[0-9]+([.][0-9]+)*$", "default": "2.12", "description": "Infoblox: version of the WAPI"}, \
          "network_view": {"type": "string", "description": "Infoblox: look only into this network view"}, \
          "vlan_attribute": {"type": "string", "default": "VLAN", "description": "Infoblox: the extensible attribute of networks that holds the VLAN id"}, \
-         "vlans": {"type": "object", "additionalProperties": {"type": ["integer", "string"]}, "description": "VLAN id to subnet: Kea's subnet id {110: 1}, or the network {110: 10.11.0.0/24}"})
+         "vlans": {"type": "object", "additionalProperties": {"type": ["integer", "string"]}, \
+                 "description": "VLAN id to subnet: Kea's subnet id {110: 1}, or the network {110: 10.11.0.0/24}"})
 
 static const char config_schema[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {" SERVER_PROPERTIES
@@ -51,7 +53,8 @@ static const struct ft_action *const actions[] = {
     &dhcp_lease_delete, &dhcp_leases_reclaim, &dhcp_stale_leases_free, &dhcp_declined_clear,
     &dhcp_reservation_add, &dhcp_reservation_del, &dhcp_pool_extend,
     &dhcp_config_test, &dhcp_config_set, &dhcp_config_restore, &dhcp_config_write, &dhcp_config_backup,
-    &dhcp_subnets, &dhcp_ha_status, &dhcp_ha_maintenance_start, &dhcp_ha_maintenance_cancel, &dhcp_disable, &dhcp_enable, &dhcp_services_restart, &dhcp_leases6, &dhcp_pool_use6,
+    &dhcp_subnets, &dhcp_ha_status, &dhcp_ha_maintenance_start, &dhcp_ha_maintenance_cancel, &dhcp_disable, &dhcp_enable,
+    &dhcp_services_restart, &dhcp_leases6, &dhcp_pool_use6,
     &dhcp_offers, &dhcp_probe, NULL,
 };
 

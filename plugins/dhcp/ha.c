@@ -40,7 +40,8 @@ static json_t *partner_json(const json_t *remote)
 {
     return json_pack("{s:s?, s:s?, s:o, s:o, s:o, s:o, s:o}", "role", ft_str(remote, "role"), "state", ft_str(remote, "last-state"),
                      "in_touch", bool_or_null(remote, "in-touch"), "interrupted", bool_or_null(remote, "communication-interrupted"),
-                     "age_s", int_or_null(remote, "age"), "unacked_clients", int_or_null(remote, "unacked-clients"), "scopes", texts_or_null(remote, "last-scopes"));
+                     "age_s", int_or_null(remote, "age"), "unacked_clients", int_or_null(remote, "unacked-clients"), "scopes", texts_or_null(remote,
+                         "last-scopes"));
 }
 
 static void beat_seen(struct ft_call *call, const struct kea_reply *reply)
@@ -108,7 +109,8 @@ const struct ft_action dhcp_ha_status = {
     .size = sizeof(dhcp_ha_status), .name = "ha_status", .summary = "the high-availability pair, as this server sees it",
     .effects = FT_EFFECT_READ, .params_schema = server_params, .result_schema = ha_result, .state_size = sizeof(struct dhcp),
     .run = { ha_status_run, dhcp_cancel },
-    .about = "A server without a pair is `configured: false, ok: true`. States that need somebody: `partner-down`, `communication-recovery`, `terminated` (the clocks "
+    .about = "A server without a pair is `configured: false, ok: true`. States that need somebody: `partner-down`, `communication-recovery`, "
+             "`terminated` (the clocks "
              "are too far apart), `waiting` for longer than some seconds, and `partner-in-maintenance` when nobody maintains it.",
     .example = "run: dhcp.ha_status\n",
 };
@@ -169,7 +171,8 @@ static void maintenance_plan(struct ft_call *call, const struct dhcp *st, bool s
         plan = json_pack("{s:s, s:[], s:b, s:{s:s}}", "summary", start ? "the partner is in maintenance already" : "no maintenance to end", "requests",
                          "nothing_to_do", 1, "receipt", "state", st->summary);
     else
-        plan = json_pack("{s:s, s:[o], s:[{s:s, s:s, s:s}], s:{s:s}, s:i}", "summary", start ? "this server takes over all clients, its partner may be shut down"
+        plan = json_pack("{s:s, s:[o], s:[{s:s, s:s, s:s}], s:{s:s}, s:i}", "summary", start ? "this server takes over all clients, its partner may "
+             "be shut down"
                          : "end the maintenance: both servers serve again", "requests", kea_render(call, st->goal, NULL), "changes", "path", "HA state",
                          "from", st->summary, "to", start ? RESTS : "as before", "receipt", "state", st->summary, "users", 0);
     dhcp_done(call, plan);
@@ -248,7 +251,8 @@ const struct ft_action dhcp_ha_maintenance_start = {
     .size = sizeof(dhcp_ha_maintenance_start), .name = "ha_maintenance_start", .summary = "this server takes over, so that its partner may be shut down",
     .effects = FT_EFFECT_WRITE, .params_schema = server_params, .result_schema = maintenance_result, .state_size = sizeof(struct dhcp),
     .run = { start_run, dhcp_cancel }, .plan = { start_plan, dhcp_cancel }, .undo = { start_undo, dhcp_cancel }, .probe = { start_probe, dhcp_cancel },
-    .timeout_ms = 60000, .about = "Say it to the server that stays. Only a whole pair can do it. When the partner is shut down after that, this server goes to partner-down at once; undo ends "
+    .timeout_ms = 60000, .about = "Say it to the server that stays. Only a whole pair can do it. When the partner is shut down after that, this "
+             "server goes to partner-down at once; undo ends "
              "the maintenance as long as the partner runs.",
     .example = "run: dhcp.ha_maintenance_start\nwith: {server: east}\nundo: auto\n",
 };

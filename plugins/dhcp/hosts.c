@@ -28,7 +28,8 @@ static bool is_for(const json_t *entry, const char *mac)
 
 static json_t *facts(const json_t *entry)
 {
-    return json_pack("{s:s?, s:s?, s:s?}", "hw-address", ft_str(entry, "hw-address"), "ip-address", ft_str(entry, "ip-address"), "hostname", ft_str(entry, "hostname"));
+    return json_pack("{s:s?, s:s?, s:s?}", "hw-address", ft_str(entry, "hw-address"), "ip-address", ft_str(entry, "ip-address"), "hostname",
+        ft_str(entry, "hostname"));
 }
 
 /* ---- The change ---- */
@@ -132,7 +133,8 @@ static void decide_del(struct ft_call *call, struct dhcp *st)
     if (!st->found)
         unchanged(call, summary);
     else if (!ft_str(st->found, "ip-address") || !json_is_integer(ft_get(st->found, "subnet-id")))
-        dhcp_fail(call, FT_REFUSED, "the reservation of this client has no address or no subnet, so it is left alone: it is not one that dhcp.reservation_add makes");
+        dhcp_fail(call, FT_REFUSED, "the reservation of this client has no address or no subnet, so it is left alone: it is not one that "
+                  "dhcp.reservation_add makes");
     else
         go(call, summary);
 }
@@ -222,7 +224,8 @@ static void found_by_address(struct ft_call *call, const struct kea_reply *reply
     if (st->found || !mac || st->what != HOSTS_ADD)
         decide(call);
     else
-        kea_ask(call, "reservation-get", json_pack("{s:I, s:s, s:s}", "subnet-id", st->subnet_id, "identifier-type", "hw-address", "identifier", mac), found_last);
+        kea_ask(call, "reservation-get", json_pack("{s:I, s:s, s:s}", "subnet-id", st->subnet_id, "identifier-type", "hw-address", "identifier",
+            mac), found_last);
 }
 
 void hosts_start(struct ft_call *call, enum phase phase, enum hosts_what what, const json_t *dhcp4)

@@ -651,7 +651,8 @@ static int reclaim_plan(struct ft_call *call, struct ft_err *reterr)
 
 static const char reclaim_params[] =
     "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
-    FT_JSON("remove": {"type": "boolean", "default": true, "description": "true: forget expired leases; false: keep them marked as reclaimed, so that a client may get its old address"})
+    FT_JSON("remove": {"type": "boolean", "default": true,
+            "description": "true: forget expired leases; false: keep them marked as reclaimed, so that a client may get its old address"})
     ", " SERVER_PARAM "}}";
 
 static const char reclaim_result[] = FT_JSON({"type": "object", "properties": {

@@ -332,7 +332,8 @@ static void blocking(void *arg)
     raw_close(&raw);
     if (x->error) {
         job->class = x->error == -EPERM || x->error == -EACCES ? FT_DENIED : FT_UNREACHABLE;
-        snprintf(job->why, sizeof(job->why), "the exchange on %s broke off: %s", job->interface[0] ? job->interface : "the relay's socket", strerror(-x->error));
+        snprintf(job->why, sizeof(job->why), "the exchange on %s broke off: %s", job->interface[0] ? job->interface : "the relay's socket",
+            strerror(-x->error));
     }
 }
 
@@ -358,7 +359,8 @@ static int fits_in_time(struct ft_call *call, const struct exchange *x, struct f
 
     if (most_ms + 300 <= host->remaining_ms(call))
         return 0;
-    return ft_fault(reterr, FT_INVALID, "tries of %g s each may take %llu s, longer than the step's time: lower `window_s` or `tries`, or raise the step's `timeout`",
+    return ft_fault(reterr, FT_INVALID, "tries of %g s each may take %llu s, longer than the step's time: lower `window_s` or `tries`, or raise the "
+                    "step's `timeout`",
                     (double)x->window_us / 1e6, (unsigned long long)(most_ms / 1000));
 }
 
@@ -425,7 +427,8 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
     if (!job->x.confirm)
         json_array_append_new(lines, json_sprintf("DHCPDISCOVER of client %s to %s", who, json_string_value(to)));
     json_array_append_new(lines, json_sprintf("DHCPREQUEST of client %s for %s to %s", who,
-                                              job->x.confirm ? ft_str(host->params(call), "confirm_ip") : "the address that is offered", json_string_value(to)));
+                                              job->x.confirm ? ft_str(host->params(call), "confirm_ip") : "the address that is offered",
+                                                  json_string_value(to)));
     json_array_append_new(lines, json_sprintf("DHCPRELEASE of client %s of that address to its server", who));
     host->done(call, json_pack("{s:o, s:[{s:o, s:o}], s:i}", "summary", json_sprintf("ask for a lease from %s as %s, and give it back", where, who),
                                "requests", "target", json_sprintf("interface %s", where), "commands", lines, "users", 0));
@@ -438,14 +441,17 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
 /* ---- Schemas ---- */
 
 #define CLIENT_PARAMS \
-    FT_JSON("interface": {"type": "string", "minLength": 1, "description": "interface of this host to ask from (eth0, eth0.110 for VLAN 110); it needs no address"}, \
+    FT_JSON("interface": {"type": "string", "minLength": 1, \
+            "description": "interface of this host to ask from (eth0, eth0.110 for VLAN 110); it needs no address"}, \
          "relay": {"type": "object", "additionalProperties": false, "required": ["server", "giaddr"], \
                    "description": "instead of an interface: ask one server as a relay of another subnet does", "properties": { \
              "server": {"type": "string", "format": "ipv4", "description": "address of the DHCP server"}, \
-             "giaddr": {"type": "string", "format": "ipv4", "description": "an address of this host in the subnet that is asked for; answers come to its port 67"}}}, \
+             "giaddr": {"type": "string", "format": "ipv4", \
+                     "description": "an address of this host in the subnet that is asked for; answers come to its port 67"}}}, \
          "mac": {"type": "string", "format": "mac", "description": "MAC address of the client that is played; one made of the interface's (02:…) when left out"}, \
          "own_mac": {"type": "boolean", "default": false, "description": "play the interface itself, with its own MAC: for switches that only let that through"}, \
-         "client_id": {"type": "string", "pattern": "^[0-9A-Fa-f:]+$", "description": "client identifier, hexadecimal, its type byte first (01:…); made of the MAC when left out"}, \
+         "client_id": {"type": "string", "pattern": "^[0-9A-Fa-f:]+$", \
+                 "description": "client identifier, hexadecimal, its type byte first (01:…); made of the MAC when left out"}, \
          "hostname": {"type": "string", "minLength": 1, "maxLength": 63, "description": "host name to send"}, \
          "vendor_class": {"type": "string", "minLength": 1, "maxLength": 63, "description": "vendor class to send (option 60)"}, \
          "request_options": {"type": "array", "maxItems": 60, "items": {"type": "integer", "minimum": 1, "maximum": 254}, \
@@ -476,7 +482,8 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
          "next_server": {"type": ["string", "null"], "description": "next server (siaddr)"}, \
          "relay": {"type": ["string", "null"], "description": "relay that the answer came through (giaddr)"}, \
          "from": {"type": ["string", "null"], "description": "address that the packet came from"}, \
-         "from_mac": {"type": ["string", "null"], "description": "MAC that the packet came from: of the server, or of the relay before it; look for it on the switches"}, \
+         "from_mac": {"type": ["string", "null"], \
+                 "description": "MAC that the packet came from: of the server, or of the relay before it; look for it on the switches"}, \
          "ms": {"type": "number", "description": "milliseconds from the question to this answer"}, \
          "options": {"type": "object", "additionalProperties": {"type": "string"}, "description": "options without a field here, by number, as hexadecimal bytes"}, \
          "malformed": {"type": "boolean", "description": "an option of the packet ran over its end"})
@@ -486,7 +493,8 @@ static int probe_plan(struct ft_call *call, struct ft_err *reterr)
     FT_JSON("mac": {"type": "string", "description": "MAC address of the client that was played"}, \
          "offered": {"type": "boolean", "description": "at least one server offered an address"}, \
          "rogue": {"type": "boolean", "description": "a server answered that is not in expected_servers"}, \
-         "silent_servers": {"type": "array", "items": {"type": "string"}, "description": "servers of expected_servers that did not answer (the standby of a pair does not)"}, \
+         "silent_servers": {"type": "array", "items": {"type": "string"}, \
+                 "description": "servers of expected_servers that did not answer (the standby of a pair does not)"}, \
          "address": {"type": ["string", "null"], "description": "the address that was offered first, or leased; null: none"}, \
          "discovers": {"type": "integer", "description": "DISCOVER packets sent"}, \
          "more_offers": {"type": "boolean", "description": "more than 32 offers came; the rest was not kept"}, \
@@ -522,8 +530,10 @@ static const char probe_schema[] =
     ", \"ack\": {\"type\": [\"object\", \"null\"], \"description\": \"the ACK\", \"properties\": {" HEARD_PROPERTIES "}}}}";
 
 #define WIRE_ABOUT \
-    "From an interface it needs CAP_NET_RAW (`setcap cap_net_raw+ep` on the fettle binary), as a relay CAP_NET_BIND_SERVICE. The interface needs no address, and a " \
-    "DHCP client that runs there is not disturbed. Frames are sent with the interface's own MAC; the client's MAC stands inside the DHCP message. Switches that " \
+    "From an interface it needs CAP_NET_RAW (`setcap cap_net_raw+ep` on the fettle binary), as a relay CAP_NET_BIND_SERVICE. The interface needs no " \
+    "address, and a " \
+    "DHCP client that runs there is not disturbed. Frames are sent with the interface's own MAC; the client's MAC stands inside the DHCP message. " \
+    "Switches that " \
     "compare the two (DHCP snooping's verify) drop that: use `own_mac` there. No answer is a result (`offered: false`), no error. "
 
 const struct ft_action dhcp_offers = {
@@ -539,8 +549,10 @@ const struct ft_action dhcp_probe = {
     .size = sizeof(dhcp_probe), .name = "probe", .summary = "get a lease as a client would, and give it back",
     .effects = FT_EFFECT_WRITE | FT_EFFECT_IDEMPOTENT, .params_schema = probe_params, .result_schema = probe_schema, .state_size = sizeof(struct probe),
     .run = { probe_run, probe_cancel }, .plan = { probe_plan, NULL }, .timeout_ms = 60000,
-    .about = "DISCOVER, all offers, REQUEST, ACK or NAK, RELEASE. It is a write, since for a moment the server's pool has one address less, and the server may note "
-             "the client in DNS and in its log. The address is never set on this host. When fettle is killed between ACK and RELEASE, the lease runs out by itself. "
+    .about = "DISCOVER, all offers, REQUEST, ACK or NAK, RELEASE. It is a write, since for a moment the server's pool has one address less, and the "
+             "server may note "
+             "the client in DNS and in its log. The address is never set on this host. When fettle is killed between ACK and RELEASE, the lease runs "
+             "out by itself. "
              "Nothing is left to undo. " WIRE_ABOUT "An offer of an address that this host has already is not asked for.",
     .example = "run: dhcp.probe\nwith: {interface: eth0.110, expected_servers: [10.11.0.2]}\nundo: none\n",
 };

@@ -272,7 +272,8 @@ const struct ft_action dhcp_reservation = {
     .size = sizeof(dhcp_reservation), .name = "reservation", .summary = "the reserved address of a client",
     .effects = FT_EFFECT_READ, .params_schema = who_params, .result_schema = reservation_result, .state_size = sizeof(struct dhcp),
     .run = { reservation_run, dhcp_cancel },
-    .about = "Looks into the server's configuration, then into its host database where it has one and libdhcp_host_cmds is loaded; `complete` says whether that was all.",
+    .about = "Looks into the server's configuration, then into its host database where it has one and libdhcp_host_cmds is loaded; `complete` says "
+             "whether that was all.",
     .example = "run: dhcp.reservation\nwith: {mac: \"${client}\"}\n",
 };
 

@@ -76,7 +76,9 @@ static const char status_result[] = FT_JSON({"type": "object", "properties": {
         "partner_in_touch": {"type": ["boolean", "null"], "description": "the partner answers"},
         "interrupted": {"type": ["boolean", "null"], "description": "communication with the partner is interrupted"},
         "unacked_clients": {"type": ["integer", "null"], "description": "clients that the partner does not serve"}}},
-    "members": {"type": "array", "description": "Infoblox only: the DHCP service of each member of the grid; one that failed makes `listening` false", "items": {"type": "object", "properties": {
+    "members": {"type": "array",
+            "description": "Infoblox only: the DHCP service of each member of the grid; one that failed makes `listening` false",
+            "items": {"type": "object", "properties": {
         "member": {"type": ["string", "null"], "description": "host name"},
         "status": {"type": ["string", "null"], "description": "WORKING, WARNING, INACTIVE, FAILED, OFFLINE, UNKNOWN"},
         "description": {"type": ["string", "null"], "description": "the member's words"}}}},
@@ -141,7 +143,8 @@ static json_t *use_of(const json_t *row, const struct columns *at, const json_t 
 
     return json_pack("{s:I, s:s?, s:o, s:I, s:I, s:I, s:I, s:f, s:b, s:s}", "subnet_id", id, "subnet", ft_str(subnet, "subnet"),
                      "pools", pool_texts(subnet), "total", total, "assigned", assigned, "declined", declined,
-                     "free", total - used, "utilisation_pct", (double)tenths / 10, "exhausted", used >= total, "level", pool_level(params, (double)tenths / 10, used >= total));
+                     "free", total - used, "utilisation_pct", (double)tenths / 10, "exhausted", used >= total,
+                     "level", pool_level(params, (double)tenths / 10, used >= total));
 }
 
 static bool is_fuller(const json_t *use, const json_t *than)
@@ -260,7 +263,8 @@ static bool list_subnet(const json_t *subnet, const void *arg)
     json_array_append_new(l->list, json_pack("{s:o, s:s?, s:s?, s:o, s:o, s:i, s:o, s:o, s:o, s:s?}", "subnet_id", int_or_null(subnet, "id"),
                                              "subnet", ft_str(subnet, "subnet"), "shared_network", ft_str(l->network, "name"),
                                              "vlan", int_or_null(ft_get(subnet, "user-context"), "vlan"), "pools", pool_texts(subnet),
-                                             "reservations", (int)json_array_size(ft_get(subnet, "reservations")), "valid_s", int_or_null(subnet, "valid-lifetime"),
+                                             "reservations", (int)json_array_size(ft_get(subnet, "reservations")), "valid_s", int_or_null(subnet,
+                                                 "valid-lifetime"),
                                              "routers", option_data(subnet, "routers"), "dns", option_data(subnet, "domain-name-servers"),
                                              "relay", json_string_value(json_array_get(ft_get(ft_get(subnet, "relay"), "ip-addresses"), 0))));
     return false;
@@ -315,7 +319,8 @@ static int subnets_start(struct ft_call *call, struct ft_err *reterr)
 
 static const char subnets_result[] = FT_JSON({"type": "object", "properties": {
     "count": {"type": "integer", "description": "subnets in the list"},
-    "subnets": {"type": "array", "description": "every subnet that the server has, those of shared networks included", "items": {"type": "object", "properties": {
+    "subnets": {"type": "array", "description": "every subnet that the server has, those of shared networks included",
+            "items": {"type": "object", "properties": {
         "subnet_id": {"type": ["integer", "null"], "description": "Kea's id of the subnet; null in other systems"},
         "subnet": {"type": ["string", "null"], "description": "the subnet, 10.0.0.0/24"},
         "shared_network": {"type": ["string", "null"], "description": "name of the shared network that it is in"},

@@ -30,4 +30,5 @@ void with_subnet_id(struct ft_call *call, void (*then)(struct ft_call *call));
                   "description": "VLAN id; its subnet is found by the configuration's `vlans`, else by user-context.vlan of the subnet in Kea"}, \
          "subnet": {"type": "string", "format": "cidr", "description": "the subnet as written in Kea, 10.0.0.0/24"})
 #define SERVER_PARAM \
-    FT_JSON("server": {"type": "string", "description": "name of a server of the configuration (plugins.dhcp.servers); the plugin's own url or socket when left out"})
+    FT_JSON("server": {"type": "string", \
+            "description": "name of a server of the configuration (plugins.dhcp.servers); the plugin's own url or socket when left out"})

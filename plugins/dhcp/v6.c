@@ -249,7 +249,8 @@ static const char use6_result[] = FT_JSON({"type": "object", "properties": {
         "utilisation_pct": {"type": "number", "description": "assigned of total, in per cent"},
         "prefixes_pct": {"type": "number", "description": "prefixes_assigned of prefixes, in per cent"},
         "exhausted": {"type": "boolean", "description": "no address, or no prefix, is left"},
-        "level": {"type": "string", "enum": ["ok", "warning", "critical", "exhausted"], "description": "how bad that is: the fuller one of the two, by warning_pct and critical_pct"}}}}}});
+        "level": {"type": "string", "enum": ["ok", "warning", "critical", "exhausted"],
+                "description": "how bad that is: the fuller one of the two, by warning_pct and critical_pct"}}}}}});
 
 const struct ft_action dhcp_pool_use6 = {
     .size = sizeof(dhcp_pool_use6), .name = "pool_use6", .summary = "how full the pools of a DHCPv6 server are",

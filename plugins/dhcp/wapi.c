@@ -256,7 +256,8 @@ static void ranges_listed(struct ft_call *call)
     st->wapi.networks(call);
 }
 
-#define RANGE_FIELDS "start_addr,end_addr,network,network_view,dhcp_utilization,total_hosts,dynamic_hosts,static_hosts,disable,member,failover_association,server_association_type"
+#define RANGE_FIELDS "start_addr,end_addr,network,network_view,dhcp_utilization,total_hosts,dynamic_hosts,static_hosts,disable,member," \
+    "failover_association,server_association_type"
 
 static void networks_listed(struct ft_call *call)
 {
@@ -305,7 +306,8 @@ void wapi_networks(struct ft_call *call, void (*listed)(struct ft_call *call))
     struct dhcp *st = host->state(call);
 
     st->wapi.networks = listed;
-    wapi_list(call, host->printf(call, "network?_return_fields=network,network_view,comment,extattrs%s%s", network_query(call), wapi_view(call)), networks_listed);
+    wapi_list(call, host->printf(call, "network?_return_fields=network,network_view,comment,extattrs%s%s", network_query(call), wapi_view(call)),
+        networks_listed);
 }
 
 /* ---- Replies in Kea's shape ---- */
@@ -476,7 +478,8 @@ static void lease_remove(struct ft_call *call, const json_t *arguments)
     if (ref)
         wapi_send(call, "DELETE", ref, NULL, true, deleted);
     else
-        reply_refused(call, &(struct kea_reply){ .result = -1, .class = FT_INVALID, .text = "Infoblox gave no reference of this lease, so it cannot be cleared" });
+        reply_refused(call, &(struct kea_reply){ .result = -1, .class = FT_INVALID, .text = "Infoblox gave no reference of this lease, so it cannot "
+             "be cleared" });
 }
 
 void wapi_command(struct ft_call *call, const char *command, json_t *arguments, bool write, kea_answered *answered_cb)
@@ -509,7 +512,8 @@ void wapi_command(struct ft_call *call, const char *command, json_t *arguments, 
         reply_refused(call, &(struct kea_reply){ .result = -1, .class = FT_INVALID,
                       .text = "Infoblox has no way to add a lease, so a lease that was cleared cannot be put back: its client gets one when it asks again" });
     else
-        reply_refused(call, &(struct kea_reply){ .result = -1, .class = FT_INVALID, .text = host->printf(call, "Infoblox has nothing like Kea's '%s'", command) });
+        reply_refused(call, &(struct kea_reply){ .result = -1, .class = FT_INVALID, .text = host->printf(call, "Infoblox has nothing like Kea's "
+             "'%s'", command) });
 }
 
 json_t *wapi_render(struct ft_call *call, const char *command, json_t *arguments)

@@ -295,7 +295,8 @@ static const char *range_query(struct ft_call *call)
 
     if (!range_parse(ft_str(host->params(call), "pool"), &wanted))
         return NULL;
-    return host->printf(call, "range?_return_fields=start_addr,end_addr,network&start_addr=%s&end_addr=%s%s", ft_str(receipt, "start") ?: ip_text(call, wanted.first),
+    return host->printf(call, "range?_return_fields=start_addr,end_addr,network&start_addr=%s&end_addr=%s%s", ft_str(receipt,
+        "start") ?: ip_text(call, wanted.first),
                         ft_str(receipt, "end") ?: ip_text(call, wanted.last), wapi_view(call));
 }
 
@@ -333,7 +334,8 @@ static void reservation_found(struct ft_call *call)
     const struct dhcp *st = host->state(call);
     const json_t *fixed = json_array_get(st->rows, 0);
 
-    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:o, s:s?, s:b, s:s?}", "found", fixed != NULL, "ip", ft_str(fixed, "ipv4addr"), "mac", ft_str(fixed, "mac"),
+    dhcp_done(call, json_pack("{s:b, s:s?, s:s?, s:s?, s:o, s:s?, s:b, s:s?}", "found", fixed != NULL, "ip", ft_str(fixed, "ipv4addr"), "mac",
+        ft_str(fixed, "mac"),
                               "hostname", ft_str(fixed, "name"), "subnet_id", wapi_network_id(ft_str(fixed, "network")), "subnet", ft_str(fixed, "network"),
                               "complete", 1, "store", fixed ? "grid" : NULL));
 }
@@ -373,7 +375,8 @@ const struct ft_action dhcp_services_restart = {
     .size = sizeof(dhcp_services_restart), .name = "services_restart", .summary = "Infoblox: serve what was changed",
     .effects = FT_EFFECT_DISRUPTIVE | FT_EFFECT_IDEMPOTENT, .params_schema = restart_params, .result_schema = restart_result, .state_size = sizeof(struct dhcp),
     .run = { restart_run, dhcp_cancel }, .plan = { restart_plan, dhcp_cancel },
-    .about = "Ranges and fixed addresses are served after this. The grid restarts the DHCP service of the members that need it (RESTART_IF_NEEDED), one after the other; a "
+    .about = "Ranges and fixed addresses are served after this. The grid restarts the DHCP service of the members that need it (RESTART_IF_NEEDED), "
+             "one after the other; a "
              "member answers no client for some seconds. There is nothing to undo. For Kea it is refused: it needs no restart.",
     .example = "run: dhcp.services_restart\nwith: {server: grid}\nundo: none\n",
 };

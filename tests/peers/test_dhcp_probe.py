@@ -6,6 +6,7 @@ import glob
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -135,8 +136,8 @@ class World:
         with open(f"{folder}/fettle.yaml", "w", encoding="utf-8") as f:
             json.dump({"fettle": 1, "store": f"{folder}/fettle.db", "plugins": {"dhcp": {"socket": f"{folder}/kea.sock"}}}, f)
 
-    def run(self, action, params, without=None, dry=False):
-        """One step in the client's network; gives (result or None, the event that ended it, all events)."""
+    def write(self, action, params):
+        """A playbook of one step; gives its path."""
         self.number += 1
         step = {"id": "it", "run": f"dhcp.{action}", "with": params, "then": "fine"}
         if action not in ("offers",):
@@ -146,6 +147,11 @@ class World:
         path = f"{self.folder}/p{self.number}.yaml"
         with open(path, "w", encoding="utf-8") as f:
             json.dump(playbook, f)
+        return path
+
+    def run(self, action, params, without=None, dry=False):
+        """One step in the client's network; gives (result or None, the event that ended it, all events)."""
+        path = self.write(action, params)
         argv = inside(self.client, *(["setpriv", f"--bounding-set=-{without}", "--"] if without else []), FETTLE, "run", path, "--json", "--yes",
                       *(["--dry-run"] if dry else []))
         out = subprocess.run(argv, env=dict(os.environ, FETTLE_CONFIG=f"{self.folder}/fettle.yaml"), capture_output=True, text=True, timeout=60)
@@ -216,10 +222,34 @@ def nothing_to_have(world, folder):
         ask(folder, "lease4-add", {"ip-address": f"10.99.0.{100 + n}", "hw-address": f"02:00:00:00:01:{n:02x}"})
     r, end, _ = world.run("probe", {"interface": "c0", "window_s": 0.3, "tries": 1})
     check("an empty pool offers nothing", r and not r["offered"] and not r["leased"] and r["discovers"] == 1 and r["offers"] == [], end)
+    for n in range(4):
+        ask(folder, "lease4-del", {"ip-address": f"10.99.0.{100 + n}"})
+    r, end, _ = world.run("disable", {"max_period_s": 60})
+    r, end, _ = world.run("offers", {"interface": "c0", "window_s": 0.3, "tries": 1})
+    check("a server that is disabled offers nothing", r and not r["offered"], end)
+    r, end, _ = world.run("enable", {})
+    r, end, _ = world.run("offers", {"interface": "c0", "window_s": 0.3, "tries": 1})
+    check("and enabled it does", r and r["offered"], end)
     r, end, _ = world.run("offers", {"interface": "alone", "window_s": 0.2, "tries": 2})
     check("no server, no offer", r and not r["offered"] and r["discovers"] == 2 and r["discover_ms"] is None, end)
     r, end, _ = world.run("offers", {"interface": "alone", "window_s": 0.2, "expected_servers": [KEA]})
     check("and the expected one is silent", r and r["silent_servers"] == [KEA], end)
+
+
+def cancelled(world, folder):
+    """Ctrl-C, twice (the first one would wait for the step), in the middle of a long wait for offers."""
+    path = world.write("offers", {"interface": "c0", "window_s": 25})
+    started = time.monotonic()
+    fettle = start(inside(world.client, FETTLE, "run", path, "--json", "--yes"), env=dict(os.environ, FETTLE_CONFIG=f"{folder}/fettle.yaml"))
+    for line in fettle.stdout:
+        if "step.started" in line:
+            fettle.send_signal(signal.SIGINT)
+        elif "run.cancelling" in line:
+            break
+    fettle.send_signal(signal.SIGINT)
+    rest = fettle.stdout.read()
+    fettle.wait()
+    check("a cancelled probe ends soon", time.monotonic() - started < 10 and "cancel" in rest, (time.monotonic() - started, rest))
 
 
 def refusals(world):
@@ -264,6 +294,7 @@ def main():
         own_address(world, folder, client)
         stop(bad)
         nothing_to_have(world, folder)
+        cancelled(world, folder)
         refusals(world)
     finally:
         for child in children:
