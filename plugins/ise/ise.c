@@ -139,6 +139,8 @@ static const char config_schema[] = JSON({
             "description": "the monitoring (MnT) node, such as https://ise-1.example; ERS is asked there as well unless ers_url is given"},
         "ers_url": {"type": "string", "pattern": "^https?://[^/?#]+/*$",
             "description": "the node that answers ERS (the primary administration node), such as https://ise-1.example:9060"},
+        "api_url": {"type": "string", "pattern": "^https?://[^/?#]+/*$",
+            "description": "the node that answers the OpenAPI (the primary administration node), such as https://ise-1.example; url when left out"},
         "user": {"type": "string", "minLength": 1, "description": "administrator with the roles that the plugin's README names"},
         "password": {"type": "string", "x-secret": true, "minLength": 1, "description": "password of that administrator"},
         "ca_file": {"type": "string", "description": "PEM file of the certificate authority; the system's when left out"},
@@ -175,6 +177,7 @@ static void ise_close(void *instance)
     json_decref(ise->reasons);
     free(ise->mnt);
     free(ise->ers);
+    free(ise->open);
     free(ise->user);
     free(ise->password);
     free(ise->ca_file);
@@ -198,6 +201,7 @@ static int ise_open(const struct ft_host *ft, const json_t *config, void **ret_i
         return ft_err_set(reterr, -ENOMEM, "out of memory");
     ise->mnt = base(config, "url", "/admin/API/mnt");
     ise->ers = base(config, json_object_get(config, "ers_url") ? "ers_url" : "url", "/ers/config");
+    ise->open = base(config, json_object_get(config, "api_url") ? "api_url" : "url", "/api/v1");
     ise->user = text_of(config, "user");
     ise->password = text_of(config, "password");
     ise->ca_file = text_of(config, "ca_file");
@@ -207,7 +211,7 @@ static int ise_open(const struct ft_host *ft, const json_t *config, void **ret_i
     ise->anc_endpoint_body = anc && strcmp(anc, "endpoint") == 0;
     if (asprintf(&ise->budget, "ise/%s", json_string_value(json_object_get(config, "url"))) < 0)
         ise->budget = NULL;
-    if (!ise->mnt || !ise->ers || !ise->user || !ise->password || !ise->budget) {
+    if (!ise->mnt || !ise->ers || !ise->open || !ise->user || !ise->password || !ise->budget) {
         ise_close(ise);
         return ft_err_set(reterr, -ENOMEM, "out of memory");
     }
@@ -218,10 +222,14 @@ static int ise_open(const struct ft_host *ft, const json_t *config, void **ret_i
 }
 
 static const struct ft_action *const actions[] = {
-    &ise_session, &ise_auth_status, &ise_failure_reason, &ise_active_count, &ise_coa_reauth, &ise_coa_disconnect,
-    &ise_endpoint, &ise_endpoint_groups, &ise_endpoint_update, &ise_endpoint_move_group,
-    &ise_anc_status, &ise_anc_apply, &ise_anc_clear,
-    &ise_node_status, &ise_internal_user,
+    &ise_session, &ise_sessions, &ise_auth_status, &ise_auth_attempts, &ise_failure_reason, &ise_failure_reasons, &ise_active_count, &ise_session_counts,
+    &ise_session_delete, &ise_coa_reauth, &ise_coa_disconnect,
+    &ise_endpoint, &ise_endpoints, &ise_endpoint_create, &ise_endpoint_update, &ise_endpoint_move_group, &ise_endpoint_delete,
+    &ise_rejected_endpoints, &ise_endpoint_release, &ise_endpoint_groups, &ise_endpoint_group_create, &ise_endpoint_group_delete,
+    &ise_anc_status, &ise_anc_apply, &ise_anc_clear, &ise_anc_policies, &ise_anc_endpoints,
+    &ise_network_devices, &ise_network_device, &ise_network_device_create, &ise_network_device_update, &ise_network_device_delete, &ise_network_device_groups,
+    &ise_internal_user, &ise_internal_users, &ise_internal_user_enable, &ise_internal_user_disable, &ise_internal_user_password, &ise_identity_groups,
+    &ise_certificates, &ise_node_status, &ise_nodes,
     NULL,
 };
 

@@ -21,13 +21,6 @@ static void find_endpoint(struct ft_call *call, ise_then *then)
     ise_get(call, ISE_ERS, true, ise_url(call, ISE_ERS, "/endpoint/name/%s", ise_escape(call, ise_state(call)->mac)), endpoint_here);
 }
 
-static json_t *bool_or_null(const json_t *value, const char *key)
-{
-    const json_t *member = json_object_get(value, key);
-
-    return member ? json_boolean(ise_true(value, key)) : json_null();
-}
-
 static void endpoint_done(struct ft_call *call, json_t *answer)
 {
     const json_t *e = ise_state(call)->own, *custom = json_object_get(json_object_get(e, "customAttributes"), "customAttributes");
@@ -35,8 +28,8 @@ static void endpoint_done(struct ft_call *call, json_t *answer)
     ise_done(call, json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:O}",
         "found", e != NULL, "id", ise_str_or_null(e, "id"), "name", ise_str_or_null(e, "name"), "description", ise_str_or_null(e, "description"),
         "group_id", ise_str_or_null(e, "groupId"), "group", ise_str_or_null(json_object_get(answer, "EndPointGroup"), "name"),
-        "static_group", bool_or_null(e, "staticGroupAssignment"), "profile_id", ise_str_or_null(e, "profileId"),
-        "static_profile", bool_or_null(e, "staticProfileAssignment"), "portal_user", ise_str_or_null(e, "portalUser"),
+        "static_group", ise_bool_or_null(e, "staticGroupAssignment"), "profile_id", ise_str_or_null(e, "profileId"),
+        "static_profile", ise_bool_or_null(e, "staticProfileAssignment"), "portal_user", ise_str_or_null(e, "portalUser"),
         "identity_store", ise_str_or_null(e, "identityStore"), "custom_attributes", json_is_object(custom) ? custom : ise_hold(call, json_object())));
 }
 
@@ -193,11 +186,6 @@ static void edit_ready(struct ft_call *call, json_t *endpoint)
     ise_write_ready(call);
 }
 
-static bool is_uuid(const char *text)
-{
-    return strlen(text) == 36 && text[8] == '-' && text[13] == '-' && strspn(text, "0123456789abcdefABCDEF-") == 36;
-}
-
 static void group_found(struct ft_call *call, json_t *answer)
 {
     struct edit *edit = ise_state(call)->own;
@@ -216,9 +204,9 @@ static void find_group(struct ft_call *call)
     struct edit *edit = ise_state(call)->own;
     const char *group = ise_text(call, "group");
 
-    if (group && is_uuid(group))
+    if (group && ise_is_id(group))
         json_object_set_new(edit->wanted, "groupId", json_string(group));
-    if (group && !is_uuid(group))
+    if (group && !ise_is_id(group))
         ise_get(call, ISE_ERS, true, ise_url(call, ISE_ERS, "/endpointgroup/name/%s", ise_escape(call, group)), group_found);
     else
         find_endpoint(call, edit_ready);
@@ -338,8 +326,8 @@ static void user_here(struct ft_call *call, json_t *answer)
     const json_t *user = json_object_get(answer, "InternalUser");
 
     ise_done(call, json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "found", user != NULL, "id", ise_str_or_null(user, "id"),
-        "name", ise_str_or_null(user, "name"), "enabled", bool_or_null(user, "enabled"), "change_password", bool_or_null(user, "changePassword"),
-        "expires", bool_or_null(user, "expiryDateEnabled"), "expiry_date", ise_str_or_null(user, "expiryDate"),
+        "name", ise_str_or_null(user, "name"), "enabled", ise_bool_or_null(user, "enabled"), "change_password", ise_bool_or_null(user, "changePassword"),
+        "expires", ise_bool_or_null(user, "expiryDateEnabled"), "expiry_date", ise_str_or_null(user, "expiryDate"),
         "identity_groups", ise_str_or_null(user, "identityGroups"), "password_store", ise_str_or_null(user, "passwordIDStore")));
 }
 
@@ -388,7 +376,7 @@ static void node_done(struct ft_call *call, json_t *answer)
     ise_done(call, json_pack("{s:b, s:b, s:o, s:s?, s:o, s:o, s:o, s:o, s:o}", "up", true, "known", known,
         "version", ise_str_or_null(own->product, "version"), "kind", kind >= 0 && kind < (json_int_t)ARRAY_LEN(kinds) ? kinds[kind] : NULL,
         "nodes", names, "name", ise_str_or_null(node, "name"), "ip", ise_str_or_null(node, "ipAddress"),
-        "services", ise_str_or_null(node, "nodeServiceTypes"), "primary_admin", bool_or_null(node, "primaryPapNode")));
+        "services", ise_str_or_null(node, "nodeServiceTypes"), "primary_admin", ise_bool_or_null(node, "primaryPapNode")));
 }
 
 static void nodes_here(struct ft_call *call, json_t *items)

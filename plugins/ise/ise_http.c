@@ -4,10 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <fettle/kit.h>
 #include "ise.h"
 
 #define PAGE_ITEMS 100        /* the most that ERS gives */
 #define MAX_PAGES 50
+#define MAX_BYTES (32u << 20) /* the list of active sessions of a large deployment comes in one piece */
+#define MAX_AGAIN 2u
+#define AGAIN_MS 2000u
 
 struct ft_http_req ise_request(struct ft_call *call, enum ise_api api, const char *method, const char *url, const json_t *body, unsigned flags)
 {
@@ -17,7 +21,7 @@ struct ft_http_req ise_request(struct ft_call *call, enum ise_api api, const cha
     size_t n = 0;
 
     /* ERS answers 415 to a request without Accept */
-    headers[n++] = (struct ft_http_header){ "Accept", api == ISE_ERS ? "application/json" : "application/xml" };
+    headers[n++] = (struct ft_http_header){ "Accept", api == ISE_MNT ? "application/xml" : "application/json" };
     if (st->ask.token)
         headers[n++] = (struct ft_http_header){ "X-CSRF-Token", st->ask.token };
     if (st->ask.cookie)
@@ -26,7 +30,8 @@ struct ft_http_req ise_request(struct ft_call *call, enum ise_api api, const cha
     return (struct ft_http_req){
         .size = sizeof(struct ft_http_req), .method = method, .url = url, .headers = headers, .json = body,
         .user = ise->user, .password = ise->password, .ca_file = ise->ca_file,
-        .flags = flags | (api == ISE_ERS ? FT_HTTP_JSON : 0) | (ise->no_verify ? FT_HTTP_NO_VERIFY : 0),
+        .max_bytes = MAX_BYTES,
+        .flags = flags | (api == ISE_MNT ? 0 : FT_HTTP_JSON) | (ise->no_verify ? FT_HTTP_NO_VERIFY : 0),
     };
 }
 
@@ -40,7 +45,7 @@ const char *ise_url(struct ft_call *call, enum ise_api api, const char *fmt, ...
     if (vasprintf(&path, fmt, ap) < 0)
         abort();
     va_end(ap);
-    url = host->printf(call, "%s%s", api == ISE_MNT ? ise_of(call)->mnt : ise_of(call)->ers, path);
+    url = host->printf(call, "%s%s", api == ISE_MNT ? ise_of(call)->mnt : api == ISE_ERS ? ise_of(call)->ers : ise_of(call)->open, path);
     free(path);
     return url;
 }
@@ -74,6 +79,8 @@ static const char *said(struct ft_call *call, const struct ft_http_res *res)
     const json_t *response = json_object_get(res->json, "ERSResponse"), *mnt;
     const char *title = ise_str(json_array_get(json_object_get(response, "messages"), 0), "title");
 
+    if (!title)                       /* the OpenAPI: {"message"} or {"response": {"message"}} */
+        title = ise_str(res->json, "message") ? ise_str(res->json, "message") : ise_str(json_object_get(res->json, "response"), "message");
     if (title)
         return host->printf(call, " (ISE says: %.300s)", title);
     mnt = ise_state(call)->ask.api == ISE_MNT ? mnt_result(call, res) : NULL;
@@ -83,8 +90,13 @@ static const char *said(struct ft_call *call, const struct ft_http_res *res)
 
 static const char *hint(struct ft_call *call, const struct ft_http_res *res)
 {
-    bool ers = ise_state(call)->ask.api == ISE_ERS;
+    bool ers = ise_state(call)->ask.api == ISE_ERS, open = ise_state(call)->ask.api == ISE_OPEN;
 
+    if (open && res->status != 401 && (is_page(res) || res->class == FT_UNREACHABLE || res->class == FT_TIMEOUT || res->status == 403))
+        return "; the OpenAPI is off on a new ISE: switch it on (Administration, System, Settings, API Settings, API Service Settings), is plugins.ise.api_url the administration node's, "
+               "and does the user have the role ERS Admin or Super Admin?";
+    if (res->status == 405 && ft_same(ise_state(call)->ask.method, "PATCH"))
+        return "; ISE knows PATCH from release 3.2 on";
     if (res->status == 401)
         return "; check plugins.ise.user and plugins.ise.password";
     if (res->status == 403)
@@ -110,8 +122,8 @@ static bool is_absent(struct ft_call *call, const struct ft_http_res *res)
     const json_t *mnt;
     const char *info;
 
-    if (ise_state(call)->ask.api == ISE_ERS)
-        return res->status == 404;
+    if (ise_state(call)->ask.api != ISE_MNT)
+        return res->status == 404 && !is_page(res);
     if (res->status != 404 && res->status != 500)
         return false;
     if (!res->body_len)
@@ -138,13 +150,26 @@ static void xml_answered(struct ft_call *call, const struct ft_http_res *res)
         st->ask.then(call, ise_hold(call, xml));
 }
 
+static void ask_again(struct ft_call *call);
+
+/* A gateway or a node that starts: a read is worth another try, a write never is. */
+static bool is_passing(struct ft_call *call, const struct ft_http_res *res)
+{
+    const struct ise_call *st = ise_state(call);
+
+    return (res->status == 502 || res->status == 503 || res->status == 504) && !(st->ask.flags & FT_HTTP_WRITE) && st->ask.again < MAX_AGAIN
+        && host->remaining_ms(call) > 3 * (AGAIN_MS << st->ask.again);
+}
+
 static void answered(struct ft_call *call, const struct ft_http_res *res, void *arg)
 {
     struct ise_call *st = ise_state(call);
     enum ft_class class = res->class ? res->class : FT_INVALID;
     (void)arg;
 
-    if (st->ask.absent_ok && is_absent(call, res)) {
+    if (is_passing(call, res) && host->timer(call, AGAIN_MS << st->ask.again, ask_again)) {
+        st->ask.again++;
+    } else if (st->ask.absent_ok && is_absent(call, res)) {
         st->ask.then(call, NULL);
     } else if (res->error) {
         /* accepted in words nobody understands: it may have happened, or not */
@@ -188,6 +213,11 @@ static void ask(struct ft_call *call, ise_next *go)
         http_failed(call, &err);
 }
 
+static void ask_again(struct ft_call *call)
+{
+    ask(call, budget_is_there);
+}
+
 void ise_get(struct ft_call *call, enum ise_api api, bool absent_ok, const char *url, ise_then *then)
 {
     struct ise_call *st = ise_state(call);
@@ -198,6 +228,7 @@ void ise_get(struct ft_call *call, enum ise_api api, bool absent_ok, const char 
     st->ask.body = NULL;
     st->ask.flags = 0;
     st->ask.absent_ok = absent_ok;
+    st->ask.again = 0;
     st->ask.then = then;
     ask(call, budget_is_there);
 }
@@ -257,29 +288,46 @@ void ise_send(struct ft_call *call, enum ise_api api, const char *method, const 
     ask(call, api == ISE_ERS && ise_of(call)->csrf ? fetch_token : budget_is_there);
 }
 
-/* ---- lists: GET /ers/config/{resource}?size=100&page=n. nextPage tells that there is more; its href is not followed, the page number is. */
+/* ---- lists: GET …?size=100&page=n: {"SearchResult": {"resources", "nextPage"}} of ERS, counted from 1; {"response": [], "nextPage"} of the OpenAPI, counted
+ * from 0. nextPage tells that there is more; its href is not followed, only the page number in it is. */
 
 static void ask_page(struct ft_call *call);
+
+static unsigned page_of(const json_t *next, unsigned otherwise)
+{
+    const char *href = ise_str(next, "href"), *at = href ? strstr(href, "page=") : NULL;
+    unsigned long page = at ? strtoul(at + 5, NULL, 10) : 0;
+
+    return page > otherwise - 1 && page < UINT32_MAX ? (unsigned)page : otherwise;       /* never back: that would go round and round */
+}
 
 static void page_here(struct ft_call *call, json_t *answer)
 {
     struct ise_call *st = ise_state(call);
-    json_t *result = json_object_get(answer, "SearchResult"), *resources = json_object_get(result, "resources"), *item;
+    json_t *result = st->list.api == ISE_ERS ? json_object_get(answer, "SearchResult") : answer, *item;
+    json_t *resources = json_object_get(result, st->list.api == ISE_ERS ? "resources" : "response");
+    const json_t *next = json_object_get(result, "nextPage");
     ise_then *then = st->list.then;
+    bool full = false;
     size_t i;
 
     if (!json_is_object(result) || (resources && !json_is_array(resources))) {
-        ise_fail(call, FT_INVALID, "GET %s: the answer is not the list that ERS promises", st->ask.url);
+        ise_fail(call, FT_INVALID, "GET %s: the answer is not the list that %s promises", st->ask.url, st->list.api == ISE_ERS ? "ERS" : "the OpenAPI");
         return;
     }
-    json_array_foreach(resources, i, item)
+    json_array_foreach(resources, i, item) {
+        full = st->list.limit && json_array_size(st->list.items) >= st->list.limit;
+        if (full)
+            break;
         json_array_append(st->list.items, item);
-    st->list.complete = !json_object_get(result, "nextPage");
-    if (st->list.complete || !json_array_size(resources) || st->list.page >= MAX_PAGES) {
+    }
+    st->list.complete = !full && !json_is_object(next);
+    full = full || (st->list.limit && json_array_size(st->list.items) >= st->list.limit);
+    if (st->list.complete || full || !json_array_size(resources) || ++st->list.pages >= MAX_PAGES) {
         then(call, st->list.items);
         return;
     }
-    st->list.page++;
+    st->list.page = page_of(next, st->list.page + 1);
     ask_page(call);
 }
 
@@ -287,16 +335,29 @@ static void ask_page(struct ft_call *call)
 {
     struct ise_call *st = ise_state(call);
 
-    ise_get(call, ISE_ERS, false, ise_url(call, ISE_ERS, "%s?size=%d&page=%u", st->list.path, PAGE_ITEMS, st->list.page), page_here);
+    ise_get(call, st->list.api, false, ise_url(call, st->list.api, "%s%csize=%d&page=%u", st->list.path, strchr(st->list.path, '?') ? '&' : '?', PAGE_ITEMS, st->list.page),
+            page_here);
+}
+
+void ise_list_some(struct ft_call *call, enum ise_api api, const char *path, size_t limit, ise_then *then)
+{
+    struct ise_call *st = ise_state(call);
+    json_t *filters = api == ISE_ERS ? json_object_get(host->params(call), "filter") : NULL, *filter;
+    size_t i;
+
+    json_array_foreach(filters, i, filter)
+        path = host->printf(call, "%s%cfilter=%s", path, strchr(path, '?') ? '&' : '?', ise_escape(call, json_string_value(filter)));
+    st->list.api = api;
+    st->list.path = path;
+    st->list.items = ise_hold(call, json_array());
+    st->list.page = api == ISE_ERS ? 1 : 0;
+    st->list.pages = 0;
+    st->list.limit = limit;
+    st->list.then = then;
+    ask_page(call);
 }
 
 void ise_list(struct ft_call *call, const char *resource, ise_then *then)
 {
-    struct ise_call *st = ise_state(call);
-
-    st->list.path = host->printf(call, "/%s", resource);
-    st->list.items = ise_hold(call, json_array());
-    st->list.page = 1;
-    st->list.then = then;
-    ask_page(call);
+    ise_list_some(call, ISE_ERS, host->printf(call, "/%s", resource), 0, then);
 }

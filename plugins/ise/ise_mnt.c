@@ -59,14 +59,14 @@ static const char *own_resolution(const char *code)
 }
 
 /* "22040 Wrong password" → "22040"; NULL: no number in front. */
-static const char *code_of(struct ft_call *call, const char *text)
+const char *ise_code_of(struct ft_call *call, const char *text)
 {
     size_t n = text ? strspn(text, "0123456789") : 0;
 
     return n && n <= 10 ? host->printf(call, "%.*s", (int)n, text) : NULL;
 }
 
-static const char *words_of(const char *text)
+const char *ise_words_of(const char *text)
 {
     size_t n = text ? strspn(text, "0123456789") : 0;
 
@@ -84,10 +84,10 @@ static void reasons_here(struct ft_call *call, json_t *answer)
     ise->reasons = json_object();
     ise->reasons_at = host->wall_ms(call);
     json_array_foreach(list, i, item) {
-        const char *text = ise_str(item, "code"), *code = code_of(call, text ? text : ise_str(item, "@id"));
+        const char *text = ise_str(item, "code"), *code = ise_code_of(call, text ? text : ise_str(item, "@id"));
         json_t *entry = json_object();
 
-        set_text(entry, "text", words_of(text));
+        set_text(entry, "text", ise_words_of(text));
         set_str(entry, "cause", item, "cause");
         set_str(entry, "resolution", item, "resolution");
         json_object_set_new(ise->reasons, code ? code : "", entry);
@@ -109,7 +109,7 @@ void ise_reasons(struct ft_call *call, ise_then *then)
         ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/FailureReasons"), reasons_here);
 }
 
-static void set_reason(json_t *out, const json_t *reasons, const char *code, const char *text)
+void ise_set_reason(json_t *out, const json_t *reasons, const char *code, const char *text)
 {
     const json_t *entry = code ? json_object_get(reasons, code) : NULL;
 
@@ -120,19 +120,12 @@ static void set_reason(json_t *out, const json_t *reasons, const char *code, con
     json_object_set_new(out, "kind", code ? json_string(kind_of(code)) : json_null());
 }
 
-#define REASON_PROPERTIES \
-    ISE_P_STR("failure_reason_code", "number of the failure reason, such as 22040") "," \
-    ISE_P_STR("failure_reason", "the failure reason in words") "," \
-    ISE_P_STR("cause", "what ISE's catalogue says about its cause") "," \
-    ISE_P_STR("resolution", "what to do about it") "," \
-    ISE_P_STR("kind", "wrong_password, unknown_user, account_disabled, certificate, policy, supplicant, radius, or other; nil without a failure")
-
 static void reason_shown(struct ft_call *call, json_t *reasons)
 {
     const char *code = ise_state(call)->own;
     json_t *out = json_object();
 
-    set_reason(out, reasons, code, NULL);
+    ise_set_reason(out, reasons, code, NULL);
     json_object_set_new(out, "found", json_boolean(json_object_get(reasons, code)));
     ise_done(call, out);
 }
@@ -144,7 +137,7 @@ static void reason_begin(struct ft_call *call)
     if (json_is_integer(code))
         ise_state(call)->own = host->printf(call, "%" JSON_INTEGER_FORMAT, json_integer_value(code));
     else
-        ise_state(call)->own = (void *)code_of(call, json_string_value(code));
+        ise_state(call)->own = (void *)ise_code_of(call, json_string_value(code));
     if (ise_state(call)->own)
         ise_reasons(call, reason_shown);
     else
@@ -156,14 +149,14 @@ const struct ft_action ise_failure_reason = {
     ISE_READ(reason_start),
     .name = "failure_reason", .summary = "what a failure reason of ISE means, and what to do about it",
     .params_schema = ISE_PARAMS("\"code\"", JSON("code": {"type": ["integer", "string"], "description": "number of the reason; words behind it are ignored"})),
-    .result_schema = ISE_OBJ(ISE_P_BOOL("found", "the catalogue of ISE has this number") "," REASON_PROPERTIES),
+    .result_schema = ISE_OBJ(ISE_P_BOOL("found", "the catalogue of ISE has this number") "," ISE_REASON_PROPERTIES),
     .about = "`GET /admin/API/mnt/FailureReasons`, asked for once a day.",
     .example = "- id: reason\n  run: ise.failure_reason\n  with: {code: \"${auth.failure_reason_code}\"}\n",
 };
 
 /* ---- what sessions and attempts have in common */
 
-static double record_time(const json_t *record)
+double ise_record_time(const json_t *record)
 {
     static const char *const names[] = { "acs_timestamp", "auth_acs_timestamp", "acsview_timestamp", "auth_acsview_timestamp" };
     double time = 0;
@@ -173,21 +166,9 @@ static double record_time(const json_t *record)
     return time;
 }
 
-#define AUTH_PROPERTIES \
-    ISE_P_STR("user_name", "identity that was presented") "," \
-    ISE_P_STR("auth_protocol", "protocol, such as EAP-TLS or PEAP") "," ISE_P_STR("auth_method", "dot1x, mab, PAP_ASCII …") "," \
-    ISE_P_STR("identity_store", "where the identity was looked up") "," ISE_P_STR("identity_group", "group of the identity") "," \
-    ISE_P_STR("policy_set", "policy set that matched") "," ISE_P_STR("authorization_rule", "authorization rule that matched") "," \
-    ISE_P_STR("authorization_profile", "authorization profile that was given") "," \
-    ISE_P_STR("nas_ip", "address of the network device") "," ISE_P_STR("nas_port", "port of the network device") "," \
-    ISE_P_STR("nas_name", "name of the network device in ISE") "," ISE_P_STR("called_station", "BSSID or MAC address, and SSID, of the access point") "," \
-    ISE_P_STR("server", "ISE node that answered") "," ISE_P_TIME("timestamp", "when it was") "," \
-    ISE_P_NUM("age_s", "how long ago, s") "," ISE_P_STR("message_code", "5200 passed, 5400 failed") "," \
-    ISE_P_STR("response", "what ISE answered to the network device")
-
-static void set_auth(struct ft_call *call, json_t *out, const json_t *record)
+void ise_set_auth(struct ft_call *call, json_t *out, const json_t *record)
 {
-    double time = record_time(record), now = (double)host->wall_ms(call) / 1000;
+    double time = ise_record_time(record), now = (double)host->wall_ms(call) / 1000;
     const char *port = ise_str(record, "nas_port_id");
 
     set_str(out, "user_name", record, "user_name");
@@ -210,7 +191,7 @@ static void set_auth(struct ft_call *call, json_t *out, const json_t *record)
 }
 
 /* Either of the two elements says it: <passed> true or 1, else <failed> false or 0. */
-static bool has_passed(const json_t *record)
+bool ise_passed(const json_t *record)
 {
     if (json_object_get(record, "passed"))
         return ise_true(record, "passed");
@@ -228,12 +209,12 @@ static void status_over(struct ft_call *call, json_t *reasons)
 {
     struct auth_look *look = ise_state(call)->own;
     const char *text = ise_str(look->newest, "failure_reason");
-    bool passed = has_passed(look->newest);
+    bool passed = ise_passed(look->newest);
     json_t *out = json_pack("{s:b, s:b, s:i, s:i}", "found", look->newest != NULL, "passed", look->newest && passed,
                             "attempts_in_window", look->attempts, "failures_in_window", look->failures);
 
-    set_reason(out, reasons, passed ? NULL : code_of(call, text), passed ? NULL : words_of(text));
-    set_auth(call, out, look->newest);
+    ise_set_reason(out, reasons, passed ? NULL : ise_code_of(call, text), passed ? NULL : ise_words_of(text));
+    ise_set_auth(call, out, look->newest);
     ise_done(call, out);
 }
 
@@ -251,8 +232,8 @@ static void weigh_attempts(struct auth_look *look, const json_t *answer)
             if (!json_is_object(element))
                 continue;
             look->attempts++;
-            look->failures += !has_passed(element);
-            if (!look->newest || record_time(element) > record_time(look->newest))
+            look->failures += !ise_passed(element);
+            if (!look->newest || ise_record_time(element) > ise_record_time(look->newest))
                 look->newest = element;
         }
         json_decref(elements);
@@ -269,13 +250,13 @@ static void status_here(struct ft_call *call, json_t *answer)
         return;
     }
     weigh_attempts(look, answer);
-    if (look->newest && !has_passed(look->newest))
+    if (look->newest && !ise_passed(look->newest))
         ise_reasons(call, status_over);
     else
         status_over(call, NULL);
 }
 
-static unsigned long window_s(struct ft_call *call)
+unsigned long ise_window_s(struct ft_call *call)
 {
     static const struct { char unit; unsigned long s; } units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
     const json_t *window = json_object_get(host->params(call), "window");
@@ -297,7 +278,7 @@ static void status_begin(struct ft_call *call)
     if (!ise_find_mac(call))
         return;
     ise_state(call)->own = host->alloc(call, sizeof(struct auth_look));
-    ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/AuthStatus/MACAddress/%s/%lu/%d/All", ise_state(call)->mac, window_s(call), MAX_ATTEMPTS),
+    ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/AuthStatus/MACAddress/%s/%lu/%d/All", ise_state(call)->mac, ise_window_s(call), MAX_ATTEMPTS),
             status_here);
 }
 ISE_BEGIN(ISE_LOOK, status_begin, status_start)
@@ -309,81 +290,11 @@ const struct ft_action ise_auth_status = {
     .result_schema = ISE_OBJ(
         ISE_P_BOOL("found", "ISE saw an attempt within the window") "," ISE_P_BOOL("passed", "the newest attempt passed") ","
         ISE_P("attempts_in_window", "\"integer\"", "attempts within the window, at most 100") ","
-        ISE_P("failures_in_window", "\"integer\"", "those that failed") "," REASON_PROPERTIES "," AUTH_PROPERTIES),
+        ISE_P("failures_in_window", "\"integer\"", "those that failed") "," ISE_REASON_PROPERTIES "," ISE_AUTH_PROPERTIES),
     .about = "`GET /admin/API/mnt/AuthStatus/MACAddress/{mac}/{seconds}/100/All`. The newest attempt is chosen by its time. The number of the failure\n"
              "is explained by ISE's own catalogue, by fettle's where that has no advice.",
     .example = "- id: auth\n  run: ise.auth_status\n  with: {mac: \"${client}\", window: 1h}\n  branch:\n    - if: result.found and not result.passed\n"
                "      then: auth_failed\n    - else: dhcp\n",
-};
-
-/* ---- session: GET /Session/MACAddress/{MAC} */
-
-static void session_here(struct ft_call *call, json_t *answer)
-{
-    json_t *session = json_object_get(answer, "sessionParameters");
-
-    if (answer && !json_is_object(session))
-        ise_fail(call, FT_INVALID, "GET %s: the answer holds no sessionParameters", ise_state(call)->ask.url);
-    else
-        ise_state(call)->found(call, session);
-}
-
-void ise_session_of(struct ft_call *call, ise_then *then)
-{
-    ise_state(call)->found = then;
-    ise_get(call, ISE_MNT, true, ise_url(call, ISE_MNT, "/Session/MACAddress/%s", ise_state(call)->mac), session_here);
-}
-
-/* Accounting tells of the end; without accounting a passed authentication is all there is to go by. */
-static bool is_active(const json_t *session)
-{
-    const char *acct = ise_str(session, "acct_status_type");
-
-    return session && has_passed(session) && !(acct && strcasecmp(acct, "Stop") == 0) && !ise_true(session, "stopped");
-}
-
-static void session_shown(struct ft_call *call, json_t *session)
-{
-    const char *text = ise_str(session, "failure_reason");
-    bool passed = has_passed(session);
-    json_t *out = json_pack("{s:b, s:b, s:b}", "found", session != NULL, "active", is_active(session), "passed", session && passed);
-
-    set_text(out, "failure_reason_code", passed ? NULL : code_of(call, text));
-    set_text(out, "failure_reason", passed ? NULL : words_of(text));
-    set_auth(call, out, session);
-    set_str(out, "ip", session, "framed_ip_address");
-    set_str(out, "session_id", session, "audit_session_id");
-    set_str(out, "acct_session_id", session, "acct_session_id");
-    set_str(out, "acct_status", session, "acct_status_type");
-    json_object_set_new(out, "session_s", ise_int_or_null(session, "acct_session_time"));
-    set_str(out, "terminate_cause", session, "acct_terminate_cause");
-    set_str(out, "endpoint_profile", session, "endpoint_policy");
-    set_str(out, "posture", session, "posture_status");
-    set_str(out, "vlan", session, "vlan");
-    ise_done(call, out);
-}
-
-static void session_begin(struct ft_call *call)
-{
-    if (ise_find_mac(call))
-        ise_session_of(call, session_shown);
-}
-ISE_BEGIN(ISE_LOOK, session_begin, session_start)
-
-const struct ft_action ise_session = {
-    ISE_READ(session_start),
-    .name = "session", .summary = "the newest session of an endpoint",
-    .params_schema = ISE_PARAMS("\"mac\"", ISE_MAC),
-    .result_schema = ISE_OBJ(
-        ISE_P_BOOL("found", "ISE knows a session") "," ISE_P_BOOL("active", "it passed and has not ended, as far as accounting tells") ","
-        ISE_P_BOOL("passed", "its authentication passed") ","
-        ISE_P_STR("failure_reason_code", "number of the failure reason") "," ISE_P_STR("failure_reason", "the failure reason in words") ","
-        AUTH_PROPERTIES "," ISE_P_STR("ip", "address of the endpoint") "," ISE_P_STR("session_id", "audit session id") ","
-        ISE_P_STR("acct_session_id", "accounting session id") "," ISE_P_STR("acct_status", "Start, Interim-Update or Stop") ","
-        ISE_P_INT("session_s", "length of the session, s") "," ISE_P_STR("terminate_cause", "why it ended") ","
-        ISE_P_STR("endpoint_profile", "what profiling thinks it is") "," ISE_P_STR("posture", "posture") "," ISE_P_STR("vlan", "VLAN that was given")),
-    .about = "`GET /admin/API/mnt/Session/MACAddress/{mac}`.",
-    .example = "- id: session\n  run: ise.session\n  with: {mac: \"${client}\"}\n",
 };
 
 /* ---- active_count: GET /Session/ActiveCount */

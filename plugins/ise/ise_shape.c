@@ -145,3 +145,15 @@ json_t *ise_each(const json_t *parent, const char *name)
         return json_incref(found);
     return found ? json_pack("[O]", found) : json_array();
 }
+
+json_t *ise_bool_or_null(const json_t *value, const char *key)
+{
+    const json_t *member = json_object_get(value, key);
+
+    return member && !json_is_null(member) ? json_boolean(ise_true(value, key)) : json_null();
+}
+
+bool ise_is_id(const char *text)
+{
+    return strlen(text) == 36 && text[8] == '-' && text[13] == '-' && strspn(text, "0123456789abcdefABCDEF-") == 36;
+}

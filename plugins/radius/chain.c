@@ -52,8 +52,8 @@ static json_t *names_of(const X509 *cert)
     if (!json_array_size(names)) {
         char cn[256];
 
-        if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn)) > 0 && json_string(cn))
-            json_array_append_new(names, json_string(cn));
+        if (X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, cn, sizeof(cn)) > 0)
+            json_array_append_new(names, json_string(cn));        /* no UTF-8: nothing is appended */
     }
     return names;
 }
