@@ -172,7 +172,7 @@ double ise_certificate_time(const char *text);                            /* s s
     ISE_P_STR("failure_reason", "the failure reason in words") "," \
     ISE_P_STR("cause", "what ISE's catalogue says about its cause") "," \
     ISE_P_STR("resolution", "what to do about it") "," \
-    ISE_P_STR("kind", "wrong_password, unknown_user, account_disabled, certificate, policy, supplicant, radius, or other; nil without a failure")
+    ISE_P_STR("kind", "wrong_password, unknown_user, account_disabled, certificate, policy, supplicant, radius, directory, or other; nil without a failure")
 #define ISE_AUTH_PROPERTIES \
     ISE_P_STR("user_name", "identity that was presented") "," \
     ISE_P_STR("auth_protocol", "protocol, such as EAP-TLS or PEAP") "," ISE_P_STR("auth_method", "dot1x, mab, PAP_ASCII …") "," \

@@ -24,38 +24,63 @@ static void set_time(json_t *out, const char *name, double time)
 
 /* ---- failure reasons: GET /FailureReasons, several hundred entries, asked for once a day */
 
-/* Groups of reasons that a playbook can branch on. Codes: 22040, 22056, 15039 and 5411, 5440, 12514 to 12520 are in wide use. */
-static const struct { const char *code, *kind, *resolution; } known_reasons[] = {
-    { "22040", "wrong_password", "the user typed a wrong password: reset it, or remove the saved network from the device" },
-    { "22056", "unknown_user", "no identity store holds this user: create it, or correct the identity source sequence" },
+/* Groups of reasons that a playbook can branch on; the numbers and their meanings are those of ISE's message catalogue. */
+#define RESET "reset it, or remove the saved network from the device"
+static const struct { const char *codes, *kind, *resolution; } known_reasons[] = {
+    { "22040 22004 22063 11813 11815 11823 24020 86010", "wrong_password", "the user typed a wrong password: " RESET },
+    { "24403 24406 24408 24344 24485 24491", "wrong_password", "Active Directory refused the password: " RESET },
+    { "22056 22041 24216 24217 24412 24437 24008 24322 24702 24633 86009", "unknown_user", "no identity store holds this user: create it, or correct the identity source sequence" },
     { "22057", "unknown_user", "the password check failed in the identity store: check its state and the user there" },
-    { "22061", "account_disabled", "the account is disabled: enable it" },
-    { "24408", "wrong_password", "Active Directory refused the password: reset it, or remove the saved network from the device" },
-    { "15039", "policy", "an authorization rule answers with a profile that rejects: look at the rule and at what put the endpoint into it" },
+    { "24206 24207 24347 24409 24486", "account_disabled", "the account is disabled: enable it" },
+    { "22091 24219 24348 24415 24490 24057", "account_disabled", "the account is locked after too many wrong passwords: find the device that sends the old one, then unlock it" },
+    { "24349 24414 24489", "account_disabled", "the account has expired: extend it" },
+    { "24203 24350 24407 24484 24056", "account_disabled", "the password has expired or must be changed: change it" },
+    { "24410 24487", "account_disabled", "the account may not log in at this hour" },
+    { "15039 22017 24496 22089 22097 22098", "policy", "an authorization rule answers with a profile that rejects: look at the rule and at what put the endpoint into it" },
+    { "11509 11510 11512 12003 12103 12303 12503 12525 12750 12752 12980 15024 15045 15047", "policy",
+      "the policy set does not allow this protocol: look at its Allowed Protocols" },
+    { "5434 5449", "policy", "ISE rejects the endpoint for a while because it failed too often: mend the cause, then ise.endpoint_release" },
     { "12514", "certificate", "the client's certificate comes from an authority that ISE does not trust: import it, or give the client another one" },
-    { "12516", "certificate", "the client's certificate has expired: renew it" },
-    { "12520", "certificate", "the client does not trust ISE's certificate: give it the authority's certificate, or renew ISE's" },
-    { "12321", "certificate", "the client does not trust ISE's certificate: give it the authority's certificate, or renew ISE's" },
-    { "5411", "supplicant", "the client stopped answering in the middle: look at its signal and at its 802.1X settings" },
-    { "5440", "supplicant", "the client gave up and began anew: look at its signal and at its 802.1X settings" },
+    { "12516 12530", "certificate", "the client's certificate has expired or is not good yet: renew it, and look at the client's clock" },
+    { "12517 12555", "certificate", "the client's certificate was revoked: give it another one" },
+    { "12515 12831 12557 12993 12954", "certificate", "ISE cannot tell whether the client's certificate was revoked: look at the CRL or OCSP server of its authority" },
+    { "12518 12519 12857 11594 22047 22049 22055", "certificate", "the client's certificate cannot be used: look at its fields and its purpose" },
+    { "12520 12321 12153 12972 11601 11514 12511", "certificate", "the client does not trust ISE's certificate: give it the authority's certificate, or renew ISE's" },
+    { "12508 12309 12322 12521 12974 12986 12968 11633", "certificate",
+      "the client and ISE do not agree on TLS: look at versions, ciphers, and whether the client trusts ISE's certificate" },
+    { "61074 33505 33507", "certificate", "ISE's own certificate is bad or has expired: ise.certificates" },
+    { "5411 12930 12931 12934 12935 12937 12940 12943 12981", "supplicant", "the client stopped answering in the middle: look at its signal and at its 802.1X settings" },
+    { "5440 5441 12918", "supplicant", "the client gave up and began anew: look at its signal and at its 802.1X settings" },
     { "5405", "radius", "ISE dropped the request: check the shared secret and whether the AP is a network device of ISE" },
-    { "11007", "radius", "the AP is no network device of ISE: add it" },
+    { "11007 11205", "radius", "the AP is no network device of ISE: add it" },
+    { "11036 11038 11021", "radius", "the shared secrets of the AP and of ISE differ: set both anew" },
+    { "11213 5417", "radius", "the device did not answer ISE's CoA: does it accept CoA from this node (port 1700 or 3799, shared secret)?" },
+    { "5442 5443", "radius", "ISE is overloaded: look at the number of sessions and the load of the node" },
+    { "24300 24302 24401 24405 24427 24428 24429 24446 24454 24494 24495 25046 25047", "directory",
+      "the domain controllers do not answer ISE: look at its external identity sources, Active Directory" },
+    { "24447 24465 24493 25058", "directory", "ISE's own account in Active Directory is gone or bad: join it anew" },
+    { "24001 24002 24019 24030", "directory", "ISE does not reach the LDAP server, or may not log in there" },
 };
+
+static ssize_t known(const char *code)
+{
+    size_t len = code ? strlen(code) : 0;
+
+    for (size_t i = 0; len && i < ARRAY_LEN(known_reasons); i++)
+        for (const char *at = known_reasons[i].codes; *at; at += strcspn(at, " "), at += *at == ' ')
+            if (strcspn(at, " ") == len && strncmp(at, code, len) == 0)
+                return (ssize_t)i;
+    return -1;
+}
 
 static const char *kind_of(const char *code)
 {
-    for (size_t i = 0; code && i < ARRAY_LEN(known_reasons); i++)
-        if (strcmp(known_reasons[i].code, code) == 0)
-            return known_reasons[i].kind;
-    return "other";
+    return known(code) >= 0 ? known_reasons[known(code)].kind : "other";
 }
 
 static const char *own_resolution(const char *code)
 {
-    for (size_t i = 0; code && i < ARRAY_LEN(known_reasons); i++)
-        if (strcmp(known_reasons[i].code, code) == 0)
-            return known_reasons[i].resolution;
-    return NULL;
+    return known(code) >= 0 ? known_reasons[known(code)].resolution : NULL;
 }
 
 /* "22040 Wrong password" → "22040"; NULL: no number in front. */

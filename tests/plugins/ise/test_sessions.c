@@ -191,3 +191,30 @@ Test(failure_reasons, the_catalogue)
     free(text);
     fake_host_free(f);
 }
+
+/* What a playbook branches on, where ISE's catalogue gives no advice. Numbers as in ISE's message catalogue. */
+Test(failure_reason, kinds)
+{
+    static const struct { int code; const char *kind, *says; } cases[] = {
+        { 22040, "wrong_password", "reset it" }, { 24408, "wrong_password", "Active Directory" }, { 22056, "unknown_user", "identity store" }, { 24409, "account_disabled", "enable it" },
+        { 24415, "account_disabled", "locked" }, { 24206, "account_disabled", "enable it" }, { 15039, "policy", "rejects" }, { 12303, "policy", "Allowed Protocols" },
+        { 5449, "policy", "endpoint_release" }, { 12514, "certificate", "authority" }, { 12516, "certificate", "renew" }, { 12517, "certificate", "revoked" },
+        { 12321, "certificate", "does not trust ISE" }, { 5411, "supplicant", "stopped answering" }, { 12935, "supplicant", "stopped answering" }, { 5440, "supplicant", "gave up" },
+        { 11007, "radius", "network device" }, { 11036, "radius", "shared secret" }, { 11213, "radius", "CoA" }, { 24429, "directory", "domain controllers" },
+        { 24465, "directory", "join it anew" }, { 24001, "directory", "LDAP" }, { 1151, "other", NULL }, { 99999, "other", NULL },
+    };
+    struct fake_host *f = ise_host();
+
+    FAKE_HTTP(f, .url = "/FailureReasons", .status = 404);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char params[40];
+        const struct fake_result *r;
+
+        snprintf(params, sizeof(params), "{'code': %d}", cases[i].code);
+        r = fake_run(f, "failure_reason", "run", params, NULL);
+        GOOD(r);
+        cr_expect_str_eq(fake_str(r->result, "kind"), cases[i].kind, "%d", cases[i].code);
+        cr_expect(cases[i].says ? strstr(fake_str(r->result, "resolution"), cases[i].says) != NULL : is_null_at(r->result, "resolution"), "%d", cases[i].code);
+    }
+    fake_host_free(f);
+}
