@@ -13,6 +13,8 @@ static const struct { const char *code, *text, *cause, *resolution; } reasons[] 
       "The client does not trust the certificate that ISE shows.", "Install the issuer of the ISE certificate on the client." },
     { "15039", "Rejected per authorization profile", "The matched authorization rule ends in a profile that denies access.",
       "Check the authorization rule that matched and the endpoint's identity group." },
+    { "11007", "Could not locate Network Device or AAA Client", "The device that asked is none of ISE's network devices.", "Add the device in Network Resources." },
+    { "24206", "User disabled", "The account is disabled.", "Enable the account." },
     { "22040", "Wrong password or invalid shared secret", "The user gave an incorrect password.", "Check the credentials." },
     { "22056", "Subject not found in the applicable identity store(s)", "The name is in none of the identity stores of the matched rule.",
       "Check the spelling of the name and the identity source sequence." },
@@ -84,6 +86,7 @@ void lab_ise_init(struct lab *lab)
         json_array_append_new(lab->groups, json_pack("{s:s, s:s, s:s, s:b}", "id", id, "name", group_names[i], "description", group_names[i],
                                                      "systemDefined", 1));
     }
+    lab_ise_config_init(lab);
     for (int i = 0; i < lab->n_clients; i++)
         if (lab->wlans[lab->clients[i].wlan].dot1x)
             add_endpoint(lab, &lab->clients[i]);
@@ -110,6 +113,10 @@ static struct verdict judge(struct lab *lab, const struct lab_client *c, const c
     if (c->old_certificate)
         return (struct verdict){ "12516 EAP-TLS failed SSL/TLS handshake because of an expired certificate in the client certificates chain", "",
                                  "", "11001,11017,15049,15008,11507,12500,12625,11006,11001,11018,12502,12800,12805,12806,12801,12516,12507,61025,12506,11504,11003" };
+    if (c->ap >= 0 && !lab_ise_knows_device(lab, lab->aps[c->ap].ip))
+        return (struct verdict){ "11007 Could not locate Network Device or AAA Client", "", "", "11001,11017,11007,5405" };
+    if (!lab_ise_user_enabled(lab, c->user))
+        return (struct verdict){ "24206 User disabled", "", "", "11001,11017,15049,15008,15048,15041,15013,24210,24206,22057,11003" };
     if (c->unlisted)
         return (struct verdict){ "22056 Subject not found in the applicable identity store(s)", "", "",
                                  "11001,11017,15049,15008,15048,15041,15013,24430,24412,24209,24217,22056,22058,22061,11003" };
@@ -268,32 +275,74 @@ static void session_what(struct ft_buf *out, const json_t *a, const char *dashes
             text_of(a, "session"), text_of(a, "rule"), dashes, text_of(a, "ap"));
 }
 
-static void session_by_mac(struct lab_req *req, struct lab_res *res)
+static void session_of(struct lab_req *req, struct lab_res *res, json_t *a)
 {
     struct lab *lab = req->lab;
-    json_t *a = mnt_mac(req->arg[0]) ? last_auth(lab, req->arg[0]) : NULL;
-    int client = lab_find_client(lab, req->arg[0]);
+    const char *mac = a ? text_of(a, "mac") : "";
+    int client = lab_find_client(lab, mac);
     struct ft_buf out = FT_BUF_INIT(0);
     bool passed;
     char ip[16], dashes[18];
 
     if (!a) {
-        mnt_error(res, 404, "No session found for the MAC address", "Get By MAC Address");
+        mnt_error(res, 404, "No session found", "Get By MAC Address");
         return;
     }
     passed = json_is_true(json_object_get(a, "passed"));
-    snprintf(dashes, sizeof(dashes), "%s", req->arg[0]);
+    snprintf(dashes, sizeof(dashes), "%s", mac);
     for (char *p = dashes; *p; p++)
         *p = *p == ':' ? '-' : *p;
     ft_buf_addf(&out, "%s<sessionParameters>", xml_head);
     truth(&out, "passed", passed, false);
     truth(&out, "failed", !passed, false);
-    session_who(lab, &out, a, req->arg[0], dashes, passed);
+    session_who(lab, &out, a, mac, dashes, passed);
     if (passed && client >= 0 && lab->clients[client].ip)
         element(&out, "framed_ip_address", "%s", lab_ip(lab->clients[client].ip, ip));
     session_what(&out, a, dashes, passed);
     ft_buf_adds(&out, "</sessionParameters>");
     xml_done(res, &out);
+}
+
+static void session_by_mac(struct lab_req *req, struct lab_res *res)
+{
+    session_of(req, res, mnt_mac(req->arg[0]) ? last_auth(req->lab, req->arg[0]) : NULL);
+}
+
+/* The newest authentication in which `key` is what the route names. */
+static json_t *last_with(struct lab_req *req, const char *key)
+{
+    for (size_t i = json_array_size(req->lab->auths); i-- > 0;) {
+        json_t *a = json_array_get(req->lab->auths, i);
+
+        if (strcasecmp(text_of(a, key), req->arg[0]) == 0)
+            return a;
+    }
+    return NULL;
+}
+
+static void session_by_user(struct lab_req *req, struct lab_res *res)
+{
+    session_of(req, res, last_with(req, "user"));
+}
+
+static void session_by_nas(struct lab_req *req, struct lab_res *res)
+{
+    session_of(req, res, last_with(req, "nas"));
+}
+
+static void session_by_ip(struct lab_req *req, struct lab_res *res)
+{
+    struct lab *lab = req->lab;
+    uint32_t ip;
+    char mac[18];
+
+    for (int i = 0; lab_ip_parse(req->arg[0], &ip) && i < lab->n_clients; i++)
+        if (lab->clients[i].ip == ip) {
+            lab_colons(lab->clients[i].mac, ':', true, mac);
+            session_of(req, res, last_auth(lab, mac));
+            return;
+        }
+    session_of(req, res, NULL);
 }
 
 static void auth_element(struct ft_buf *out, const json_t *a, bool as_string)
@@ -382,10 +431,12 @@ static void active_count(struct lab_req *req, struct lab_res *res)
     xml_done(res, &out);
 }
 
+/* arg[0]: an audit session id, or nothing. Those whose client asked for something else are left out. */
 static void active_list(struct lab_req *req, struct lab_res *res)
 {
     struct lab *lab = req->lab;
     struct ft_buf list = FT_BUF_INIT(0), out = FT_BUF_INIT(0);
+    const char *session;
     char mac[18], ip[16];
     int n = 0;
 
@@ -394,19 +445,32 @@ static void active_list(struct lab_req *req, struct lab_res *res)
 
         if (!in_session(lab, c))
             continue;
-        n++;
         lab_colons(c->mac, ':', true, mac);
+        session = text_of(last_auth(lab, mac), "session");
+        if (req->arg[0] && req->arg[0][0] && strstr(req->path, "/SessionID/") && strcmp(session, req->arg[0]) != 0)
+            continue;
+        n++;
         ft_buf_adds(&list, "<activeSession>");
         element(&list, "user_name", "%s", c->user);
         element(&list, "calling_station_id", "%s", mac);
         element(&list, "nas_ip_address", "%s", lab->aps[c->ap].ip);
         if (c->ip)
             element(&list, "framed_ip_address", "%s", lab_ip(c->ip, ip));
+        element(&list, "audit_session_id", "%s", session);
         element(&list, "server", "ise-1");
         ft_buf_adds(&list, "</activeSession>");
     }
     ft_buf_addf(&out, "%s<activeList noOfActiveSession=\"%d\">%s</activeList>", xml_head, n, ft_buf_str(&list));
     ft_buf_done(&list);
+    xml_done(res, &out);
+}
+
+static void no_count(struct lab_req *req, struct lab_res *res)
+{
+    struct ft_buf out = FT_BUF_INIT(0);
+
+    (void)req;
+    ft_buf_addf(&out, "%s<sessionCount><count>0</count></sessionCount>", xml_head);
     xml_done(res, &out);
 }
 
@@ -465,7 +529,7 @@ static void session_delete(struct lab_req *req, struct lab_res *res)
 
 /* ---- ERS ---- */
 
-static void ers_error(struct lab_res *res, int status, const char *operation, const char *title, const char *code)
+void lab_ers_error(struct lab_res *res, int status, const char *operation, const char *title, const char *code)
 {
     res->status = status;
     res->json = json_pack("{s:{s:s, s:[{s:s, s:s, s:s}], s:{s:s, s:s, s:s}}}", "ERSResponse", "operation", operation, "messages", "title", title,
@@ -496,7 +560,7 @@ static bool ers_filtered(struct lab_req *req, const json_t *item)
     return strcasestr(have, value) == NULL;
 }
 
-static void ers_list(struct lab_req *req, struct lab_res *res, const char *resource, json_t *items)
+void lab_ers_list(struct lab_req *req, struct lab_res *res, const char *resource, json_t *items)
 {
     const char *size_text = lab_query(req, "size"), *page_text = lab_query(req, "page");
     size_t size = size_text ? (size_t)atol(size_text) : 20, page = page_text ? (size_t)atol(page_text) : 1, n = 0, i;
@@ -504,7 +568,7 @@ static void ers_list(struct lab_req *req, struct lab_res *res, const char *resou
 
     if (size < 1 || size > 100 || page < 1) {
         json_decref(resources);
-        ers_error(res, 400, "GET", "size must be between 1 and 100, page from 1", "QUERY_VALIDATION exception");
+        lab_ers_error(res, 400, "GET", "size must be between 1 and 100, page from 1", "QUERY_VALIDATION exception");
         return;
     }
     json_array_foreach(items, i, item) {
@@ -522,7 +586,7 @@ static void ers_list(struct lab_req *req, struct lab_res *res, const char *resou
     res->json = json_pack("{s:o}", "SearchResult", search);
 }
 
-static void ers_one(struct lab_req *req, struct lab_res *res, const char *resource, const char *wrapper, json_t *items, const char *key)
+void lab_ers_one(struct lab_req *req, struct lab_res *res, const char *resource, const char *wrapper, json_t *items, const char *key)
 {
     size_t i;
     json_t *item, *copy;
@@ -534,22 +598,22 @@ static void ers_one(struct lab_req *req, struct lab_res *res, const char *resour
             res->json = json_pack("{s:o}", wrapper, copy);
             return;
         }
-    ers_error(res, 404, "GET-by-id", "Resource not found", "CRUD operation exception");
+    lab_ers_error(res, 404, "GET-by-id", "Resource not found", "CRUD operation exception");
 }
 
 static void endpoint_list(struct lab_req *req, struct lab_res *res)
 {
-    ers_list(req, res, "endpoint", req->lab->endpoints);
+    lab_ers_list(req, res, "endpoint", req->lab->endpoints);
 }
 
 static void endpoint_get(struct lab_req *req, struct lab_res *res)
 {
-    ers_one(req, res, "endpoint", "ERSEndPoint", req->lab->endpoints, "id");
+    lab_ers_one(req, res, "endpoint", "ERSEndPoint", req->lab->endpoints, "id");
 }
 
 static void endpoint_by_name(struct lab_req *req, struct lab_res *res)
 {
-    ers_one(req, res, "endpoint", "ERSEndPoint", req->lab->endpoints, "name");
+    lab_ers_one(req, res, "endpoint", "ERSEndPoint", req->lab->endpoints, "name");
 }
 
 static void endpoint_put(struct lab_req *req, struct lab_res *res)
@@ -563,7 +627,7 @@ static void endpoint_put(struct lab_req *req, struct lab_res *res)
             continue;
         if (!json_is_object(change)) {
             json_decref(fields);
-            ers_error(res, 400, "PUT-update-endpoint", "ERSEndPoint is missing", "SCHEMA_VALIDATION exception");
+            lab_ers_error(res, 400, "PUT-update-endpoint", "ERSEndPoint is missing", "SCHEMA_VALIDATION exception");
             return;
         }
         json_object_foreach(change, key, value) {
@@ -578,7 +642,7 @@ static void endpoint_put(struct lab_req *req, struct lab_res *res)
         return;
     }
     json_decref(fields);
-    ers_error(res, 404, "PUT-update-endpoint", "Resource not found", "CRUD operation exception");
+    lab_ers_error(res, 404, "PUT-update-endpoint", "Resource not found", "CRUD operation exception");
 }
 
 static void endpoint_post(struct lab_req *req, struct lab_res *res)
@@ -587,11 +651,11 @@ static void endpoint_post(struct lab_req *req, struct lab_res *res)
     char id[37];
 
     if (!text_of(new, "mac")[0]) {
-        ers_error(res, 400, "POST-create-endpoint", "mac is mandatory", "APPLICATION_RESOURCE_VALIDATION exception");
+        lab_ers_error(res, 400, "POST-create-endpoint", "mac is mandatory", "APPLICATION_RESOURCE_VALIDATION exception");
         return;
     }
     if (endpoint_of(req->lab, text_of(new, "mac"))) {
-        ers_error(res, 500, "POST-create-endpoint", "endpoint already exists", "CRUD operation exception");
+        lab_ers_error(res, 500, "POST-create-endpoint", "endpoint already exists", "CRUD operation exception");
         return;
     }
     new = json_deep_copy(new);
@@ -616,32 +680,32 @@ static void endpoint_delete(struct lab_req *req, struct lab_res *res)
             req->done = true;
             return;
         }
-    ers_error(res, 404, "DELETE-delete-endpoint", "Resource not found", "CRUD operation exception");
+    lab_ers_error(res, 404, "DELETE-delete-endpoint", "Resource not found", "CRUD operation exception");
 }
 
 static void group_list(struct lab_req *req, struct lab_res *res)
 {
-    ers_list(req, res, "endpointgroup", req->lab->groups);
+    lab_ers_list(req, res, "endpointgroup", req->lab->groups);
 }
 
 static void group_get(struct lab_req *req, struct lab_res *res)
 {
-    ers_one(req, res, "endpointgroup", "EndPointGroup", req->lab->groups, "id");
+    lab_ers_one(req, res, "endpointgroup", "EndPointGroup", req->lab->groups, "id");
 }
 
 static void group_by_name(struct lab_req *req, struct lab_res *res)
 {
-    ers_one(req, res, "endpointgroup", "EndPointGroup", req->lab->groups, "name");
+    lab_ers_one(req, res, "endpointgroup", "EndPointGroup", req->lab->groups, "name");
 }
 
 static void anc_list(struct lab_req *req, struct lab_res *res)
 {
-    ers_list(req, res, "ancendpoint", req->lab->anc);
+    lab_ers_list(req, res, "ancendpoint", req->lab->anc);
 }
 
 static void anc_get(struct lab_req *req, struct lab_res *res)
 {
-    ers_one(req, res, "ancendpoint", "ErsAncEndpoint", req->lab->anc, "id");
+    lab_ers_one(req, res, "ancendpoint", "ErsAncEndpoint", req->lab->anc, "id");
 }
 
 /* Either body that the documents show. */
@@ -670,7 +734,7 @@ static void anc_change(struct lab_req *req, struct lab_res *res, bool apply)
 
     anc_body(req->json, &mac, &policy);
     if (!mac || !mnt_mac(mac) || !policy) {
-        ers_error(res, 400, apply ? "PUT-apply-ancendpoint" : "PUT-clear-ancendpoint", "macAddress and policyName are mandatory",
+        lab_ers_error(res, 400, apply ? "PUT-apply-ancendpoint" : "PUT-clear-ancendpoint", "macAddress and policyName are mandatory",
                   "Application resource validation exception");
         return;
     }
@@ -705,7 +769,7 @@ static void node_list(struct lab_req *req, struct lab_res *res)
 {
     json_t *nodes = json_pack("[{s:s, s:s, s:s}]", "id", "d6c2ed6d-16f6-4d43-9d57-0f2b0c1f9a01", "name", "ise-1", "description", "");
 
-    ers_list(req, res, "node", nodes);
+    lab_ers_list(req, res, "node", nodes);
     json_decref(nodes);
 }
 
@@ -715,66 +779,8 @@ static void node_get(struct lab_req *req, struct lab_res *res)
         "displayName", "ise-1", "ipAddress", "10.10.0.21", "papNode", 1, "primaryPapNode", 1, "pxGridNode", 0, "nodeServiceTypes",
         "Session, Profiler", "fqdn", "ise-1.corp.example");
 
-    ers_one(req, res, "node", "Node", nodes, strcmp(req->arg[0], "ise-1") == 0 ? "name" : "id");
+    lab_ers_one(req, res, "node", "Node", nodes, strcmp(req->arg[0], "ise-1") == 0 ? "name" : "id");
     json_decref(nodes);
-}
-
-static void network_devices(struct lab_req *req, struct lab_res *res)
-{
-    json_t *list = json_array();
-    char id[37];
-
-    for (int i = 0; i < req->lab->n_aps; i++) {
-        lab_uuid(req->lab, req->lab->aps[i].name, id);
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "id", id, "name", req->lab->aps[i].name, "description", ""));
-    }
-    ers_list(req, res, "networkdevice", list);
-    json_decref(list);
-}
-
-/* A user that is created is in the directory from then on. */
-static void internal_user_post(struct lab_req *req, struct lab_res *res)
-{
-    const char *name = text_of(json_object_get(req->json, "InternalUser"), "name");
-
-    if (!name[0]) {
-        ers_error(res, 400, "POST-create-internaluser", "name is mandatory", "APPLICATION_RESOURCE_VALIDATION exception");
-        return;
-    }
-    for (int i = 0; i < req->lab->n_clients; i++)
-        if (strcmp(req->lab->clients[i].user, name) == 0)
-            req->lab->clients[i].unlisted = false;
-    res->status = 201;
-    req->done = true;
-}
-
-static void internal_user_get(struct lab_req *req, struct lab_res *res)
-{
-    for (int i = 0; i < req->lab->n_clients; i++) {
-        const struct lab_client *c = &req->lab->clients[i];
-        char id[37];
-
-        if (strcasecmp(c->user, req->arg[0]) != 0 || c->unlisted)
-            continue;
-        lab_uuid(req->lab, c->user, id);
-        res->json = json_pack("{s:{s:s, s:s, s:b, s:b, s:s, s:s, s:o}}", "InternalUser", "id", id, "name", c->user, "enabled", 1, "changePassword", 0,
-            "identityGroups", group_id(req->lab, "Employee"), "passwordIDStore", "corp.example", "link", ers_link(req->lab, "internaluser", id));
-        return;
-    }
-    ers_error(res, 404, "GET-by-name", "Resource not found", "CRUD operation exception");
-}
-
-static void certificates(struct lab_req *req, struct lab_res *res)
-{
-    if (strcmp(req->arg[0], "ise-1") != 0) {
-        res->status = 404;
-        res->json = json_pack("{s:{s:s}, s:s}", "response", "message", "Host not found", "version", "1.0.1");
-        return;
-    }
-    res->json = json_pack("{s:[{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i, s:s}], s:s}", "response", "id", "5b5d28e4-2d51-495c-8413-610190e1070b",
-        "friendlyName", "EAP Server", "issuedTo", "ise-1.corp.example", "issuedBy", "corp.example Issuing CA", "validFrom",
-        "Tue Jun 14 09:15:27 UTC 2025", "expirationDate", "Tue Jun 14 09:15:27 UTC 2033", "usedBy", "EAP Authentication, Admin, Portal",
-        "selfSigned", 0, "keySize", 4096, "signatureAlgorithm", "SHA256withRSA", "version", "1.0.1");
 }
 
 /* ---- */
@@ -783,7 +789,14 @@ static const struct lab_route routes[] = {
     { "GET", "/admin/API/mnt/Version", version },
     { "GET", "/admin/API/mnt/Session/ActiveCount", active_count },
     { "GET", "/admin/API/mnt/Session/ActiveList", active_list },
+    { "GET", "/admin/API/mnt/Session/AuthList/{}/{}", active_list },
+    { "GET", "/admin/API/mnt/Session/PostureCount", no_count },
+    { "GET", "/admin/API/mnt/Session/ProfilerCount", active_count },
     { "GET", "/admin/API/mnt/Session/MACAddress/{}", session_by_mac },
+    { "GET", "/admin/API/mnt/Session/UserName/{}", session_by_user },
+    { "GET", "/admin/API/mnt/Session/IPAddress/{}", session_by_nas },
+    { "GET", "/admin/API/mnt/Session/EndPointIPAddress/{}", session_by_ip },
+    { "GET", "/admin/API/mnt/Session/Active/SessionID/{}/0", active_list },
     { "GET", "/admin/API/mnt/AuthStatus/MACAddress/{}/{}/{}/All", auth_status },
     { "GET", "/admin/API/mnt/FailureReasons", failure_reasons },
     { "GET", "/admin/API/mnt/CoA/Reauth/{}/{}/{}", coa_reauth },
@@ -807,18 +820,19 @@ static const struct lab_route routes[] = {
     { "GET", "/ers/config/node/name/{}", node_get },
     { "GET", "/ers/config/node/{}", node_get },
     { "GET", "/ers/config/sessionservicenode", node_list },
-    { "GET", "/ers/config/networkdevice", network_devices },
-    { "POST", "/ers/config/internaluser", internal_user_post },
-    { "GET", "/ers/config/internaluser/name/{}", internal_user_get },
-    { "GET", "/api/v1/certs/system-certificate/{}", certificates },
     { 0 },
 };
 
 void lab_ise(struct lab_req *req, struct lab_res *res)
 {
     const char *accept = lab_header(req, "Accept");
-    bool other_method;
-    lab_handler *handle = lab_route(req, routes, &other_method);
+    bool other_method, other = false;
+    lab_handler *handle = lab_route(req, lab_ise_config_routes, &other_method);
+
+    if (!handle) {
+        handle = lab_route(req, routes, &other);
+        other_method = other_method || other;
+    }
 
     if (!lab_basic_auth(req, "fettle", req->lab->ise_password)) {
         res->status = 401;
@@ -826,14 +840,14 @@ void lab_ise(struct lab_req *req, struct lab_res *res)
         return;
     }
     if (strncmp(req->path, "/ers/", 5) == 0 && (!accept || !strstr(accept, "application/json"))) {
-        ers_error(res, 415, req->method, "Accept header is missing or its media type is not supported", "UNSUPPORTED_RESOURCE exception");
+        lab_ers_error(res, 415, req->method, "Accept header is missing or its media type is not supported", "UNSUPPORTED_RESOURCE exception");
         return;
     }
     if (!handle) {
         if (strncmp(req->path, "/admin/", 7) == 0)
             mnt_error(res, 404, "No such resource", req->method);
         else
-            ers_error(res, other_method ? 405 : 404, req->method, "No such resource", "UNSUPPORTED_RESOURCE exception");
+            lab_ers_error(res, other_method ? 405 : 404, req->method, "No such resource", "UNSUPPORTED_RESOURCE exception");
         return;
     }
     handle(req, res);

@@ -196,6 +196,7 @@ struct lab {
     json_t *client_events, *device_events, *rrm_events, *sessions, *alarms, *audit;   /* own; oldest first */
     json_t *auths;                /* owns; ISE's record of authentications, oldest first */
     json_t *endpoints, *groups, *anc;        /* own; ISE's ERS objects */
+    json_t *ise;                  /* owns; the others: resource → list, and what was set of users by name */
     json_t *tables;               /* owns; ServiceNow: name → records */
     json_t *kea_config, *kea_reservations;   /* own */
     json_t *kea_stats;            /* owns; counters of the DHCP server */
@@ -432,6 +433,16 @@ bool lab_mist_range(const struct lab_req *req, double *ret_start, double *ret_en
 json_t *lab_mist_in_range(struct lab_req *req, const json_t *events, int site, bool (*keep)(struct lab_req *, const json_t *));
 bool lab_mist_matches(struct lab_req *req, const json_t *item, const char *const *keys);   /* the query's filters of these names */
 void lab_mist_audit(struct lab *lab, int site, const char *message);
+
+/* ---- ise.c: shared by its parts; ise_config.c has the resources that the lab only keeps ---- */
+extern const struct lab_route lab_ise_config_routes[];
+void lab_ise_config_init(struct lab *lab);
+bool lab_ise_knows_device(struct lab *lab, const char *ip);
+bool lab_ise_user_enabled(struct lab *lab, const char *name);
+void lab_ers_error(struct lab_res *res, int status, const char *operation, const char *title, const char *code);
+void lab_ers_list(struct lab_req *req, struct lab_res *res, const char *resource, json_t *items);
+/* The item whose `key` is the route's first argument. */
+void lab_ers_one(struct lab_req *req, struct lab_res *res, const char *resource, const char *wrapper, json_t *items, const char *key);
 
 /* ---- record.c ---- */
 int lab_record_open(struct lab *lab, struct ft_err *reterr);

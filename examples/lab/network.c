@@ -444,7 +444,7 @@ void lab_network_build(struct lab *lab)
 void lab_network_free(struct lab *lab)
 {
     json_t *all[] = { lab->client_events, lab->device_events, lab->rrm_events, lab->sessions, lab->alarms, lab->audit, lab->auths,
-        lab->endpoints, lab->groups, lab->anc, lab->tables, lab->kea_config, lab->kea_reservations, lab->kea_stats, lab->wapi_ranges, lab->wapi_pages,
+        lab->endpoints, lab->groups, lab->anc, lab->ise, lab->tables, lab->kea_config, lab->kea_reservations, lab->kea_stats, lab->wapi_ranges, lab->wapi_pages,
         lab->synthetic, lab->mist, lab->hooks, lab->faults, lab->writes };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
