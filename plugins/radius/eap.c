@@ -348,7 +348,7 @@ static int begin(struct ft_call *call, struct eap *eap, struct ft_err *reterr)
     r = make_files(call, eap, reterr);
     if (r < 0)
         return r;
-    eap->relay = rad_relay_new(eap->x.peers, &extra, (eap->timeout_s + 5) * 1000, reterr);
+    eap->relay = rad_relay_new(eap->x.peers, &extra, (eap->timeout_s + 1) * 1000, reterr);
     if (!eap->relay)
         return -EINVAL;
     const char *const argv[] = { "eapol_test", "-c", path_of(call, eap->config_fd), "-a", "127.0.0.1", "-p", host->printf(call, "%u", rad_relay_port(eap->relay)),

@@ -426,22 +426,18 @@ Test(eap, refusals)
     }
 }
 
+/* The fake host runs a worker in place, so this one waits its two seconds out; the program that is missing is in tests/peers/test_eapol.py. */
 Test(eap, nothing_secret_on_the_command_line)
 {
     struct fake_host *f = fake_host_new("radius");
 
     fake_config(f, "{'servers': {'one': {'host': '127.0.0.1', 'secret': 'sesame-one', 'auth_port': 1}}}");
     FAKE_EXEC(f, .command = "eapol_test", .exit_status = 252, .out = "EAPOL test timed out\nMPPE keys OK: 0  mismatch: 1\nFAILURE\n");
-    const struct fake_result *r = fake_run(f, "eap", "run", "{'method': 'peap', 'user': 'bob', 'password': 'hello-hello', 'ca_file': '/ca.pem'}", NULL);
+    const struct fake_result *r = fake_run(f, "eap", "run", "{'method': 'peap', 'user': 'bob', 'password': 'hello-hello', 'ca_file': '/ca.pem', 'within_s': 1}", NULL);
     char *argv = json_dumps(r->execs, 0);
 
     cr_expect(strstr(argv, "eapol_test") && !strstr(argv, "sesame") && !strstr(argv, "hello-hello"), "%s", argv);
     cr_expect(!r->ok && r->class == FT_INVALID, "nothing came from eapol_test: %s", r->error);
     free(argv);
-    fake_host_free(f);
-    f = world();
-    FAKE_EXEC(f, .command = "eapol_test", .fault = FT_NOT_FOUND, .why = "eapol_test: no such program in PATH");
-    r = fake_run(f, "eap", "run", "{'method': 'peap', 'user': 'bob', 'password': 'hello-hello', 'ca_file': '/ca.pem'}", NULL);
-    cr_expect(!r->ok && strstr(r->error, "eapol_test"), "%s", r->error);
     fake_host_free(f);
 }
