@@ -124,9 +124,11 @@ static void mtu_after(struct ft_call *call, void *arg)
         host->fail(call, FT_DENIED, "this machine lets no ICMP socket be opened (net.ipv4.ping_group_range): use method udp");
         return;
     }
-    host->done(call, json_pack("{s:b, s:b, s:o, s:b, s:s?, s:o, s:s?, s:s, s:o, s:s?}", "reachable", job->reachable, "complete", job->complete, "mtu", job->mtu ? json_integer(job->mtu) : json_null(),
-        "blackhole", job->complete && job->silent_above, "told_by", *job->told_by ? job->told_by : NULL, "local_mtu", job->local_mtu ? json_integer(job->local_mtu) : json_null(),
-        "address", *job->to.text ? job->to.text : NULL, "method", job->method == PROBE_UDP ? "udp" : "icmp", "steps", steps_json(job), "error", *job->error ? job->error : NULL));
+    host->done(call, json_pack("{s:b, s:b, s:o, s:b, s:s?, s:o, s:s?, s:s, s:o, s:s?}", "reachable", job->reachable, "complete", job->complete,
+        "mtu", job->mtu ? json_integer(job->mtu) : json_null(), "blackhole", job->complete && job->silent_above,
+        "told_by", *job->told_by ? job->told_by : NULL, "local_mtu", job->local_mtu ? json_integer(job->local_mtu) : json_null(),
+        "address", *job->to.text ? job->to.text : NULL, "method", job->method == PROBE_UDP ? "udp" : "icmp", "steps", steps_json(job),
+        "error", *job->error ? job->error : NULL));
 }
 
 static void mtu_release(void *arg)

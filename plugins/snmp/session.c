@@ -50,6 +50,7 @@ static void no_files(void)
     for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
         netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, off[i], 1);
     netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_MIB_ERRORS, 0);
+    set_persistent_directory("/dev/null/none");       /* else it makes a folder for certificates there; this one cannot be made */
 }
 
 static int load_mibs(const json_t *config, struct ft_err *reterr)
@@ -192,14 +193,19 @@ static void fill_identity(const struct snmp_user *user, netsnmp_session *sess)
     sess->securityAuthKeyLen = sess->securityPrivKeyLen = 0;
 }
 
-/* Each password is hashed over a megabyte (RFC 3414): some milliseconds. */
+/* The password is hashed over a megabyte (RFC 3414): some milliseconds. */
+static int make_key(const struct snmp_user *user, const char *password, u_char *ret, size_t *ret_len)
+{
+    return generate_Ku(user->auth, (u_int)user->auth_len, (const u_char *)password, strlen(password), ret, ret_len);
+}
+
 static int fill_keys(const struct snmp_user *user, netsnmp_session *sess)
 {
     size_t auth_len = USM_AUTH_KU_LEN, priv_len = USM_PRIV_KU_LEN;
 
-    if (user->auth && generate_Ku(user->auth, (u_int)user->auth_len, (const u_char *)user->auth_password, strlen(user->auth_password), sess->securityAuthKey, &auth_len) != SNMPERR_SUCCESS)
+    if (user->auth && make_key(user, user->auth_password, sess->securityAuthKey, &auth_len) != SNMPERR_SUCCESS)
         return -EINVAL;
-    if (user->priv && generate_Ku(user->auth, (u_int)user->auth_len, (const u_char *)user->priv_password, strlen(user->priv_password), sess->securityPrivKey, &priv_len) != SNMPERR_SUCCESS)
+    if (user->priv && make_key(user, user->priv_password, sess->securityPrivKey, &priv_len) != SNMPERR_SUCCESS)
         return -EINVAL;
     sess->securityAuthKeyLen = user->auth ? auth_len : 0;
     sess->securityPrivKeyLen = user->priv ? priv_len : 0;
@@ -357,13 +363,17 @@ static int report_error(const struct snmp_talk *s, int report, struct ft_err *re
     case SNMPERR_UNKNOWN_USER_NAME:
         return ft_fault(reterr, FT_DENIED, "%s (%s) knows no SNMPv3 user '%s'", a->name, a->host, a->user.name);
     case SNMPERR_AUTHENTICATION_FAILURE:
-        return ft_fault(reterr, FT_DENIED, "%s (%s) does not accept the digest of SNMPv3 user '%s': the authentication password or protocol is wrong", a->name, a->host, a->user.name);
+        return ft_fault(reterr, FT_DENIED, "%s (%s) does not accept the digest of SNMPv3 user '%s': the authentication password or protocol is wrong",
+                        a->name, a->host, a->user.name);
     case SNMPERR_UNSUPPORTED_SEC_LEVEL:
-        return ft_fault(reterr, FT_DENIED, "%s (%s) does not know SNMPv3 user '%s' at this security level: are `auth` and `priv` set as on the device", a->name, a->host, a->user.name);
+        return ft_fault(reterr, FT_DENIED, "%s (%s) does not know SNMPv3 user '%s' at this security level: are `auth` and `priv` set as on the device",
+                        a->name, a->host, a->user.name);
     case SNMPERR_DECRYPTION_ERR:
-        return ft_fault(reterr, FT_DENIED, "%s (%s) cannot decrypt what SNMPv3 user '%s' sent: the privacy password or protocol is wrong", a->name, a->host, a->user.name);
+        return ft_fault(reterr, FT_DENIED, "%s (%s) cannot decrypt what SNMPv3 user '%s' sent: the privacy password or protocol is wrong",
+                        a->name, a->host, a->user.name);
     case SNMPERR_NOT_IN_TIME_WINDOW:
-        return ft_fault(reterr, FT_REFUSED, "%s (%s) says twice that our messages are not from its time: does its clock of SNMPv3 (engine boots, engine time) stand still", a->name, a->host);
+        return ft_fault(reterr, FT_REFUSED, "%s (%s) says twice that our messages are not from its time: does its SNMPv3 clock (engine boots and time) stand still",
+                        a->name, a->host);
     default:
         return ft_fault(reterr, FT_REFUSED, "%s (%s) refused the SNMPv3 message: %s", a->name, a->host, snmp_api_errstring(report));
     }

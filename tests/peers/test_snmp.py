@@ -70,6 +70,7 @@ class Agent:
 class World:
     def __init__(self, folder, port, trap_port, silent_port):
         self.folder, self.number = folder, 0
+        self.env = {**os.environ, "FETTLE_CONFIG": f"{folder}/fettle.yaml", "HOME": f"{folder}/home", "SNMP_PERSISTENT_DIR": f"{folder}/state", "SNMPCONFPATH": f"{folder}/state"}
         for name, text in SECRETS.items():
             with open(f"{folder}/{name}", "w", encoding="utf-8") as f:
                 f.write(text + "\n")
@@ -110,7 +111,7 @@ class World:
             json.dump({"fettle": 1, "name": f"snmp-{self.number}", "title": "one step", "category": "check", "severity": "P4", "steps": [step],
                        "outcomes": {"back": {"title": "taken back", "rollback": True}} if rollback else {"fine": {"title": "done"}}}, f)
         argv = [FETTLE, "run", path, "--json", "--yes"] + (["--dry-run"] if dry else [])
-        out = subprocess.run(argv, env={**os.environ, "FETTLE_CONFIG": f"{self.folder}/fettle.yaml", "HOME": f"{self.folder}/home"}, capture_output=True, text=True, timeout=60)
+        out = subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=60)
         said = out.stdout + out.stderr
         check(f"{action}: no secret in the output", not any(secret in said for secret in SECRETS.values()), said)
         check(f"{action}: nothing on standard error", out.stderr == "", out.stderr)
@@ -131,7 +132,7 @@ class World:
                        "steps": [{"id": f"s{i}", "run": f"snmp.{action}", "with": params, **({"then": "fine"} if i == len(steps) - 1 else {})}
                                  for i, (action, params) in enumerate(steps)],
                        "outcomes": {"fine": {"title": "done"}}}, f)
-        out = subprocess.run([FETTLE, "run", path, "--json"], env={**os.environ, "FETTLE_CONFIG": f"{self.folder}/fettle.yaml", "HOME": f"{self.folder}/home"},
+        out = subprocess.run([FETTLE, "run", path, "--json"], env=self.env,
                              capture_output=True, text=True, timeout=60)
         said = out.stdout + out.stderr
         check("no secret in the output of many", not any(secret in said for secret in SECRETS.values()), said)
@@ -309,6 +310,7 @@ def main():
         for part in (reads, tables, refusals, together, sets, traps):
             part(world)
         check("nothing was written to the home folder", os.listdir(f"{folder}/home") in ([], [".local"], [".cache"]), os.listdir(f"{folder}/home"))
+        check("nor to a folder of net-snmp's", not os.path.exists(f"{folder}/state"))
         agent.stop()
         end = world.run("get", agent="v3", oid="sysName.0")
         check("the agent is gone", end.get("class") == "unreachable", end)
