@@ -142,6 +142,8 @@ static const char config_schema[] = JSON({
             "description": "share of the token's hourly budget that fettle may use, requests an hour"},
         "watch_usage": {"type": "boolean", "default": true,
             "description": "ask Mist at first, once an hour and after a 429 how much of the token's budget others have used, and keep to what is left"},
+        "stream_url": {"type": "string", "pattern": "^wss?://[^/?#]+/",
+            "description": "websocket that brings the output of device commands; when left out, /api-ws/v1/stream at the cloud's api-ws host (or at the host of url where that is no api. one)"},
         "ca_file": {"type": "string", "description": "PEM file of the certificate authority; the system's when left out"}
     }
 });
@@ -233,6 +235,8 @@ static const struct ft_action *const actions[] = {
     &mist_pcap_stop, &mist_pcaps, &mist_pcap_download,
     &mist_wlan_list, &mist_wlan, &mist_wlan_update, &mist_site_setting_update, &mist_wlan_enable, &mist_wlan_disable, &mist_wlan_psk,
     &mist_wlan_create, &mist_templates, &mist_template, &mist_template_update, &mist_config_export, &mist_config_restore,
+    &mist_device_ping, &mist_device_traceroute, &mist_device_arp, &mist_switch_mac_table, &mist_switch_dot1x, &mist_device_dhcp_leases, &mist_cable_test,
+    &mist_port_clear_dot1x, &mist_mac_table_clear,
     NULL,
 };
 
@@ -240,7 +244,7 @@ FT_EXPORT const struct ft_plugin ft_plugin = {
     FT_PLUGIN_HEADER,
     .name = "mist", .version = "0.1.0",
     .summary = "Juniper Mist: wireless clients, access points, switches, RF, service levels, alarms",
-    .capabilities = "http file",
+    .capabilities = "http file websocket",
     .config_schema = config_schema,
     .open = mist_open, .close = mist_close,
     .actions = actions,

@@ -142,6 +142,7 @@ void mist_list(struct ft_call *call, size_t max, mist_then *then, const char *fm
 __attribute__((format(printf, 4, 5)))
 void mist_list_if_there(struct ft_call *call, size_t max, mist_then *then, const char *fmt, ...);     /* 404: NULL */
 void mist_send(struct ft_call *call, const char *method, const char *url, json_t *body, mist_then *then);   /* a write; body borrowed */
+void mist_post(struct ft_call *call, const char *url, json_t *body, mist_then *then);     /* a POST that changes nothing; an object, or the call fails */
 const char *mist_escape(struct ft_call *call, const char *text);
 
 /* ---- mist_find.c */
@@ -347,3 +348,5 @@ extern const struct ft_action mist_switch_port, mist_port_bounce;
 extern const struct ft_action mist_templates, mist_template, mist_template_update;
 extern const struct ft_action mist_wired_clients, mist_nac_clients, mist_nac_events;
 extern const struct ft_action mist_wlan_enable, mist_wlan_disable, mist_wlan_psk, mist_wlan_create;
+extern const struct ft_action mist_device_ping, mist_device_traceroute, mist_device_arp, mist_switch_mac_table, mist_switch_dot1x, mist_device_dhcp_leases,
+    mist_cable_test, mist_port_clear_dot1x, mist_mac_table_clear;

@@ -287,6 +287,18 @@ void mist_send(struct ft_call *call, const char *method, const char *url, json_t
     ask(call, method, url);
 }
 
+void mist_post(struct ft_call *call, const char *url, json_t *body, mist_then *then)
+{
+    struct mist_call *st = mist_state(call);
+
+    st->ask.body = body;
+    st->ask.flags = 0;
+    st->ask.want = JSON_OBJECT;
+    st->ask.absent_ok = false;
+    st->ask.then = then;
+    ask(call, "POST", url);
+}
+
 /* ---- lists. Style "page": a bare array, `page` counts from 1, X-Page-Total tells the end. Style "cursor": an object with
  * `results` and `next`, a path to follow as it is. Some objects have `results` and `total` and are paged by `page`. */
 

@@ -1,6 +1,7 @@
 /* mist_switch.c: ports of switches: how one is, and bouncing it. */
 #include <string.h>
 #include "mist.h"
+#include "mist_command.h"
 
 #define LOOK_AGAIN_MS 10000u
 #define STATS_ARE_NEW_S 90          /* a switch reports its ports about once a minute */
@@ -110,6 +111,21 @@ static const char *switch_name(const struct mist_call *st)
     return st->device.name ? st->device.name : st->device.mac ? st->device.mac : st->device.id;
 }
 
+/* The switch's own word, where it comes: the port is bounced without it as well. */
+static void bounce_over(struct ft_call *call, const struct mist_output *output)
+{
+    json_t *out = json_copy(mist_state(call)->write.result);
+
+    json_object_set_new(out, "changed", json_true());
+    json_object_set_new(out, "confirmed", json_boolean(output->how == MIST_ENDED));
+    json_object_set_new(out, "lines", mist_lines(output->text));
+    mist_done(call, out);
+}
+
+static const struct mist_command bounce_command = {
+    .what = "port_bounce", .ended = mist_bounce_ended, .first_ms = 15000, .quiet_ms = 5000, .total_ms = 30000, .sent_is_done = true, .claims = "bounce", .over = bounce_over,
+};
+
 static void bounce_ready(struct ft_call *call, json_t *item)
 {
     /* what moves by itself (counters, times) is nothing that a write rests on */
@@ -135,7 +151,11 @@ static void bounce_ready(struct ft_call *call, json_t *item)
     w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:s, s:f, s:f}", "site_id", st->site_id, "device_id", st->device.id, "mac", st->device.mac,
                                            "at", (double)host->wall_ms(call) / 1000, "last_flapped", mist_num(item, "last_flapped", 0)));
     w->result = mist_hold(call, json_pack("{s:s, s:s, s:s}", "site_id", st->site_id, "device_id", st->device.id, "port", port));
-    mist_write_ready(call);
+    w->sent = mist_command_sent;
+    if (st->mode == MIST_RUN)
+        mist_command_listen(call, &bounce_command, mist_write_ready);
+    else
+        mist_write_ready(call);
 }
 
 static void bounce_look(struct ft_call *call)
@@ -195,9 +215,11 @@ const struct ft_action mist_port_bounce = {
     .effects = FT_EFFECT_DISRUPTIVE, .timeout_ms = 150000,
     .params_schema = MIST_PARAMS("\"device\",\"port\"", MIST_SITE "," MIST_DEVICE "," PORT_PARAM),
     .result_schema = MIST_OBJ(MIST_CHANGED "," MIST_P_STR("site_id", "site of the switch") "," MIST_P_STR("device_id", "id of the switch") ","
-        MIST_P_STR("port", "name of the port")),
+        MIST_P_STR("port", "name of the port") "," MIST_P("confirmed", "\"boolean\"", "the switch said that it is complete; false: it was told to, and said nothing") ","
+        MIST_P_LIST("lines", "{\"type\":\"string\"}", "what the switch said, line by line")),
     .about = "`POST /sites/{site_id}/devices/{device_id}/bounce_port`. Whether the power is cut as well is not documented: to make an AP start anew,\n"
              "use `mist.port_poe_cycle`. The plan counts the MAC addresses behind the port. There is nothing to take back.\n"
+             "The switch's own word (`confirmed`) comes over Mist's websocket; where that is shut, the port is bounced all the same.\n"
              "After a crash the probe compares the time of the port's last change with the one from before.",
     .example = "- id: bounce\n  run: mist.port_bounce\n  with: {device: \"${ap.lldp_switch}\", port: \"${ap.lldp_port}\", site: \"${ap.site_id}\"}\n  undo: none\n",
 };

@@ -43,7 +43,7 @@ struct ft_stream {
     const struct fake_dialogue *dialogue;     /* NULL: nothing was scripted */
     char *why;
     size_t line, sent;                        /* of the dialogue; bytes of its text delivered */
-    bool matched, opened, over, closed, pumping;
+    bool matched, waited, opened, over, closed, pumping;
     struct ft_buf heard;                      /* written by the plugin since the last match */
     struct ft_buf all;
     json_t *seen;                             /* its entry in result.streams, borrowed */
@@ -625,7 +625,7 @@ static void deliver(struct ft_stream *stream, const struct fake_line *line)
     if (n == left) {
         stream->line++;
         stream->sent = 0;
-        stream->matched = false;
+        stream->matched = stream->waited = false;
     }
     pump(stream);
     if (n && stream->events.data)
@@ -655,8 +655,14 @@ static void fire_stream(struct ft_call *call, struct event *event)
     }
     line = d->lines ? &d->lines[stream->line] : NULL;
     if (line && (line->expect || line->send)) {
-        if (heard(stream, line->expect))
+        if (!heard(stream, line->expect))
+            return;
+        if (line->after_ms && !stream->waited) {
+            stream->waited = stream->pumping = true;
+            event_add(call, line->after_ms, fire_stream)->stream = stream;
+        } else {
             deliver(stream, line);
+        }
     } else if (!d->stays_open && !d->answer) {
         stream_over(stream, d->close_class, d->close_class ? -1 : d->exit_status, d->why ? d->why : "closed by the other side");
     }

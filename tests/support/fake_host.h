@@ -65,7 +65,7 @@ void fake_http(struct fake_host *f, const struct fake_answer *answer);      /* c
  * An answer that must be computed (from a request's authenticator, or its id) comes from `answer`: it is given each write of the plugin as it
  * is, puts its reply into `reply` and returns its length, 0 for none, or FAKE_CLOSES to close as after the last line; the stream stays open until then. */
 #define FAKE_CLOSES ((size_t)-1)
-struct fake_line { const char *expect, *send; bool is_stderr; size_t send_len; };  /* a list ends with {NULL, NULL}; send_len 0: strlen */
+struct fake_line { const char *expect, *send; bool is_stderr; size_t send_len; uint64_t after_ms; };  /* a list ends with {NULL, NULL}; send_len 0: strlen; after_ms: waits so long first */
 struct fake_dialogue {
     const char *kind;                        /* "ssh", "tcp" (also with TLS), "udp" or "websocket"; of the last two each `send` and reply is one message */
     const char *host;                        /* NULL: any; of a websocket its URL */
