@@ -255,6 +255,7 @@ struct socket_job {
     char *path, *request, *reply;
     size_t len, size;
     int timeout_ms;
+    int64_t deadline_ms;           /* by the monotonic clock */
     enum ft_class class;           /* FT_CLASS_NONE: the reply is there */
     char why[300];
 };
@@ -265,18 +266,28 @@ static void socket_failed(struct socket_job *job, enum ft_class class, const cha
     snprintf(job->why, sizeof(job->why), "%s of Kea's control socket %s failed: %s", what, job->path, strerror(error));
 }
 
+static int64_t mono_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static bool socket_connect(struct socket_job *job, int fd)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
+    struct timeval most = { .tv_sec = job->timeout_ms / 1000, .tv_usec = job->timeout_ms % 1000 * 1000 + 1 };
 
     if (strlen(job->path) >= sizeof(address.sun_path)) {
         socket_failed(job, FT_INVALID, "connect", ENAMETOOLONG);
         return false;
     }
     strcpy(address.sun_path, job->path);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most));        /* a server that hangs takes neither a connection nor a request */
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
         return true;
-    socket_failed(job, errno == EACCES ? FT_DENIED : FT_UNREACHABLE, "connect", errno);
+    socket_failed(job, errno == EACCES ? FT_DENIED : errno == EAGAIN ? FT_TIMEOUT : FT_UNREACHABLE, "connect", errno);
     return false;
 }
 
@@ -288,7 +299,7 @@ static bool socket_write(struct socket_job *job, int fd)
         ssize_t n = send(fd, job->request + sent, len - sent, MSG_NOSIGNAL);
 
         if (n < 0) {
-            socket_failed(job, FT_UNREACHABLE, "write", errno);
+            socket_failed(job, errno == EAGAIN ? FT_TIMEOUT : FT_UNREACHABLE, "write", errno);
             return false;
         }
         sent += (size_t)n;
@@ -319,11 +330,13 @@ static void socket_read(struct socket_job *job, int fd)
     ssize_t n = 1;
 
     while (n > 0) {
+        int64_t left = job->deadline_ms - mono_ms();
+
         if (!room_for_more(job)) {
             socket_failed(job, FT_INVALID, "read", EMSGSIZE);
             return;
         }
-        if (poll(&ready, 1, job->timeout_ms) != 1) {
+        if (left <= 0 || poll(&ready, 1, (int)left) != 1) {
             socket_failed(job, FT_TIMEOUT, "read", ETIMEDOUT);
             return;
         }
@@ -338,7 +351,10 @@ static void socket_read(struct socket_job *job, int fd)
 static void socket_blocking(void *arg)
 {
     struct socket_job *job = arg;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int fd;
+
+    job->deadline_ms = mono_ms() + job->timeout_ms;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0) {
         socket_failed(job, FT_UNREACHABLE, "opening", errno);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "fake_host.h"
 
@@ -893,6 +894,58 @@ Test(dhcp, control_socket)
         unlink(address.sun_path);
         rmdir(dir);
         fake_host_free(f);
+    }
+}
+
+/* A server that takes the command and never answers, or a byte now and then: it ends in time, and a write may have happened. */
+static void *serve_slowly(void *arg)
+{
+    int fd = accept(server.fd, NULL, NULL);
+
+    char asked[500];
+
+    for (int i = 0; i < 60 && recv(fd, asked, sizeof(asked), MSG_DONTWAIT) != 0 && send(fd, "{", *(bool *)arg, MSG_NOSIGNAL) >= 0; i++)
+        usleep(50000);
+    close(fd);
+    return NULL;
+}
+
+static const struct { const char *name; bool drips, write; enum ft_class class; } slow_cases[] = {
+    { "silent", false, false, FT_TIMEOUT }, { "silent to a write", false, true, FT_AMBIGUOUS },
+    { "in drops", true, false, FT_TIMEOUT }, { "in drops to a write", true, true, FT_AMBIGUOUS },
+};
+
+Test(dhcp, control_socket_that_is_slow)
+{
+    for (size_t i = 0; i < sizeof(slow_cases) / sizeof(slow_cases[0]); i++) {
+        struct fake_host *f = fake_host_new("dhcp");
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        char dir[] = "/tmp/fettle-kea-XXXXXX", config[200];
+        struct timespec began, ended;
+        bool drips = slow_cases[i].drips;
+        const struct fake_result *r;
+        pthread_t thread;
+
+        cr_assert(mkdtemp(dir));
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", dir);
+        server.fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        cr_assert_eq(bind(server.fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        cr_assert_eq(listen(server.fd, 1), 0);
+        pthread_create(&thread, NULL, serve_slowly, &drips);
+        snprintf(config, sizeof(config), "{'socket': '%s'}", address.sun_path);
+        fake_config(f, config);
+        fake_timeout(f, 200);
+        clock_gettime(CLOCK_MONOTONIC, &began);
+        r = slow_cases[i].write ? fake_run(f, "leases_reclaim", "run", NULL, NULL) : fake_run(f, "lease", "run", "{'ip': '10.11.0.1'}", NULL);
+        clock_gettime(CLOCK_MONOTONIC, &ended);
+        cr_expect_not(r->ok, "%s", slow_cases[i].name);
+        cr_expect_eq(r->class, slow_cases[i].class, "%s: %s: %s", slow_cases[i].name, ft_class_name(r->class), r->error);
+        cr_expect_lt(ended.tv_sec - began.tv_sec, 3, "%s", slow_cases[i].name);
+        fake_host_free(f);
+        pthread_join(thread, NULL);
+        close(server.fd);
+        unlink(address.sun_path);
+        rmdir(dir);
     }
 }
 
