@@ -202,7 +202,7 @@ struct lab {
     json_t *kea_stats;            /* owns; counters of the DHCP server */
     json_t *wapi_ranges, *wapi_pages;        /* own; Infoblox: ranges that were added, the rest of lists by page id */
     json_t *synthetic;            /* owns; device mac → last test */
-    json_t *mist;                 /* owns; mist_config.c and mist_tools.c: templates, upgrades, captures … by name */
+    json_t *mist;                 /* owns; mist_config.c, mist_tools.c and mist_firmware.c: templates, upgrades, captures … by name */
     json_t *hooks;                /* owns; what the webhook sink got */
     json_t *faults;               /* owns; names of what was injected */
     unsigned long serial;         /* for identifiers */
@@ -411,7 +411,8 @@ void lab_jira(struct lab_req *req, struct lab_res *res);
 void lab_control(struct lab_req *req, struct lab_res *res);
 
 /* ---- mist.c: shared by its parts ---- */
-extern const struct lab_route lab_mist_client_routes[], lab_mist_device_routes[], lab_mist_rf_routes[], lab_mist_config_routes[], lab_mist_tool_routes[];
+extern const struct lab_route lab_mist_client_routes[], lab_mist_device_routes[], lab_mist_rf_routes[], lab_mist_config_routes[], lab_mist_tool_routes[],
+    lab_mist_firmware_routes[];
 void lab_mist_store(struct lab_req *req, struct lab_res *res);                       /* /store/: what lies in the cloud's object store, without a token */
 void lab_mist_config_init(struct lab *lab);
 void lab_mist_tools_init(struct lab *lab);

@@ -145,8 +145,12 @@ void mist_send(struct ft_call *call, const char *method, const char *url, json_t
 void mist_post(struct ft_call *call, const char *url, json_t *body, mist_then *then);     /* a POST that changes nothing; an object, or the call fails */
 const char *mist_escape(struct ft_call *call, const char *text);
 
-/* ---- mist_find.c */
+/* ---- mist_macs.c */
 bool mist_mac(const char *text, char mac[static MIST_MAC_LEN + 1]);      /* any notation */
+/* A list as a store gives it: a JSON list, {"macs": […]}, or a text with one address a line. New; NULL: none of them, or one that is no address. */
+json_t *mist_macs_in(const char *body, size_t len);
+
+/* ---- mist_find.c */
 bool mist_is_id(const char *text);                                       /* a UUID */
 const char *mist_device_id(struct ft_call *call, const char *mac);
 void mist_find_site(struct ft_call *call, mist_next *found);             /* parameter `site`; none: site_id stays NULL */

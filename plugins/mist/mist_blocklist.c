@@ -2,7 +2,6 @@
  *
  * POST …/setting/blacklist replaces the whole list, so every write is: read it, add or take away one, write it. It is read from an address in an object
  * store that the settings name; the store may lag behind, so what this process wrote lately is remembered. */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include "mist.h"
@@ -22,40 +21,6 @@ static const char *scope_path(struct ft_call *call)
     const char *site = mist_state(call)->site_id;
 
     return site ? host->printf(call, "/sites/%s/setting", mist_escape(call, site)) : host->printf(call, "/orgs/%s/setting", mist_escape(call, mist_of(call)->org));
-}
-
-/* Any form: a list, {"macs": […]}, or a text with one address a line. NULL: none of them. */
-static json_t *macs_in(const char *body, size_t len)
-{
-    json_t *value = json_loadb(body, len, JSON_DECODE_ANY, NULL), *list = json_is_object(value) ? json_object_get(value, "macs") : value, *macs = json_array(), *item;
-    char mac[MIST_MAC_LEN + 1];
-    bool sound = true;
-    size_t i;
-
-    json_array_foreach(list, i, item) {
-        if (json_is_string(item) && mist_mac(json_string_value(item), mac))
-            json_array_append_new(macs, json_string(mac));
-        else
-            sound = false;
-    }
-    if (!value) {
-        char *copy = strndup(body, len), *save = NULL;
-
-        for (char *word = copy ? strtok_r(copy, " \t\r\n,;", &save) : NULL; word; word = strtok_r(NULL, " \t\r\n,;", &save)) {
-            if (mist_mac(word, mac))
-                json_array_append_new(macs, json_string(mac));
-            else
-                sound = false;
-        }
-        free(copy);
-    } else if (!json_is_array(list)) {
-        sound = false;
-    }
-    json_decref(value);
-    if (sound)
-        return macs;
-    json_decref(macs);
-    return NULL;
 }
 
 static bool is_among(const json_t *lists, const json_t *macs)
@@ -93,7 +58,7 @@ static void fetched(struct ft_call *call, const struct ft_http_res *res, void *a
         return;
     }
     if (res->status == 200)
-        macs = macs_in(res->body ? res->body : "", res->body_len);
+        macs = mist_macs_in(res->body ? res->body : "", res->body_len);
     else if (res->status == 404)
         macs = json_array();
     if (!macs)

@@ -14,21 +14,6 @@
 
 /* ---- notations */
 
-bool mist_mac(const char *text, char mac[static MIST_MAC_LEN + 1])
-{
-    size_t n = 0;
-
-    for (const char *p = text; *p; p++) {
-        if (strchr(":-.", *p) && n > 0 && n < MIST_MAC_LEN)
-            continue;
-        if (!isxdigit((unsigned char)*p) || n == MIST_MAC_LEN)
-            return false;
-        mac[n++] = (char)tolower((unsigned char)*p);
-    }
-    mac[n] = '\0';
-    return n == MIST_MAC_LEN;
-}
-
 bool mist_is_id(const char *text)
 {
     size_t i = 0;
