@@ -310,7 +310,7 @@ bool ticket_needed(struct ft_call *call, struct ticket *st)
         return true;
     if (st->phase == PHASE_PLAN && by == BY_CORRELATION) {
         st->stand_in = true;
-        st->record = ticket_hold(call, json_pack("{s:s, s:s, s:b, s:{}}", "id", "(of the ticket that this run opens)", "number", "the run's ticket", "active", 1, "_native"));
+        st->record = ticket_hold(call, json_pack("{s:s, s:s, s:b, s:{}}", "id", "ticket-of-this-run", "number", "the run's ticket", "active", 1, "_native"));
         return true;
     }
     ticket_fail(call, FT_NOT_FOUND, "%s has no %s %s%s", st->system->label, st->change ? "change request" : "ticket",

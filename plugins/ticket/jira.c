@@ -275,7 +275,7 @@ static unsigned jira_needs(struct ft_call *call, struct ticket *st)
     (void)call;
     if (st->stand_in || want->verb == VERB_OPEN || want->verb == VERB_ATTACH)
         return 0;
-    return (ft_true(st->record, "_meant") ? 0 : LOOK_BIT(LOOK_ONE)) | (moves ? LOOK_BIT(LOOK_MOVES) : 0);
+    return (ft_true(st->record, "_meant") ? 0 : LOOK_BIT(LOOK_ONE)) | (moves ? LOOK_BIT(LOOK_MOVES) : 0) | (want->verb == VERB_FINISH ? LOOK_BIT(LOOK_NOTES) : 0);
 }
 
 /* ---- Transitions ---- */
@@ -496,14 +496,34 @@ static int build_move(struct ft_call *call, struct ticket *st, const char *wante
     return 0;
 }
 
+static bool has_note(const struct ticket *st, const char *mark)
+{
+    json_t *note;
+    size_t i;
+
+    json_array_foreach(st->seen[LOOK_NOTES], i, note) {
+        if (strstr(ft_str(note, "text") ?: "", mark))
+            return true;
+    }
+    return false;
+}
+
+/* The comment of an end goes before the transition, since a closed issue may take none: a run that is resumed between the two does not write it again. */
+static void add_last_words(struct ft_call *call, struct ticket *st)
+{
+    const struct intent *want = &st->want;
+
+    if (has_note(st, ticket_mark(call, want->reason)))
+        return;
+    add_comment(call, st, want->note ? host->printf(call, "%s\n\n%s %s", want->reason, want->note, ticket_mark(call, want->reason)) : ticket_marked(call, want->reason));
+}
+
 static int build_change(struct ft_call *call, struct ticket *st, struct ft_err *reterr)
 {
     const struct intent *want = &st->want;
     const char *is = ft_str(ft_get(native_fields(st), "priority"), "name"), *before_status = want->verb == VERB_RESTORE ? ft_str(want->before, "status") : NULL;
     const char *priority = want->verb == VERB_RESTORE ? ft_str(want->before, "priority") : priority_name(st, want->severity);
-    const char *text = want->reason && want->note ? host->printf(call, "%s\n\n%s", want->reason, want->note) : want->reason ?: want->note;
     json_t *put = ticket_hold(call, want->fields ? json_deep_copy(want->fields) : json_object()), *move = NULL;
-    bool note_first = want->verb == VERB_FINISH;         /* a closed issue may take no comments */
 
     if (priority && !ft_same(priority, is)) {
         json_object_set_new(put, "priority", json_pack("{s:s}", "name", priority));
@@ -513,12 +533,12 @@ static int build_change(struct ft_call *call, struct ticket *st, struct ft_err *
         return -EINVAL;
     if (json_object_size(put))
         add(call, st, "PUT", issue_url(call, st, ""), json_pack("{s:O}", "fields", put));
-    if (text && note_first && move)
-        add_comment(call, st, text);
+    if (want->verb == VERB_FINISH && move)
+        add_last_words(call, st);
     if (move)
         add(call, st, "POST", issue_url(call, st, "/transitions"), move);
-    if (text && !note_first)
-        add_comment(call, st, text);
+    if (want->verb != VERB_FINISH && want->note)
+        add_comment(call, st, want->note);
     return 0;
 }
 

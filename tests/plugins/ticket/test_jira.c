@@ -228,8 +228,8 @@ Test(jira, transitions_are_chosen_by_where_they_lead)
         size_t k;
 
         snprintf(body, sizeof(body), "{\"transitions\":[%s]}", moves[i].moves);
-        gets(f, "/issue/10002/transitions", body);
         gets(f, "/issue/10002/transitions?expand=transitions.fields", body);
+        gets(f, "/issue/10002/comment?orderBy=-created&maxResults=100", "{'comments': []}");
         gets(f, "/issue/NOC-1?fields=summary,status,priority,labels,issuelinks,assignee,created,updated", issue("Open", "new", "x"));
         r = fake_run(f, moves[i].action, "plan", moves[i].params, NULL);
         cr_expect_eq(r->class, moves[i].class, "%s: %s", moves[i].name, r->error);
@@ -385,6 +385,7 @@ Test(jira, half_of_a_write_is_in_doubt_and_says_how_far_it_came)
     const struct fake_result *r;
 
     gets(f, "/issue/10002/transitions?expand=transitions.fields", "{\"transitions\":[" MOVE("5", "Fix", "Resolved", "done", "") "]}");
+    gets(f, "/issue/10002/comment?orderBy=-created&maxResults=100", "{'comments': []}");
     gets(f, NULL, issue("Open", "new", "x"));
     FAKE_HTTP(f, .method = "POST", .url = "/comment", .status = 201, .body = "{'id': '1'}");
     FAKE_HTTP(f, .method = "POST", .url = "/transitions", .fault = FT_UNREACHABLE, .why = "connection refused");
@@ -394,12 +395,35 @@ Test(jira, half_of_a_write_is_in_doubt_and_says_how_far_it_came)
     fake_host_free(f);
 }
 
+/* Resumed between the comment and the transition: the comment is there, and is not written again. */
+Test(jira, last_words_are_written_once)
+{
+    struct fake_host *f = jira(false);
+    const struct fake_result *r;
+    char comments[600];
+
+    gets(f, "/issue/10002/transitions?expand=transitions.fields", "{\"transitions\":[" MOVE("5", "Fix", "Resolved", "done", "") "]}");
+    gets(f, "/issue/10002/comment?orderBy=-created&maxResults=100", "{'comments': []}");
+    gets(f, "/issue/NOC-1?fields=summary,status,priority,labels,issuelinks,assignee,created,updated", issue("Open", "new", "x"));
+    r = fake_run(f, "resolve", "plan", "{'number': 'NOC-1', 'notes': 'leases freed', 'note': 'and told'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_eq(json_array_size(fake_at(r->result, "requests")), 2);
+    snprintf(comments, sizeof(comments), "{\"comments\":[{\"body\":\"%s\"}]}", strstr(fake_str(r->result, "requests.0.body.body"), "(fettle run"));
+    gets(f, "/issue/10002/comment?orderBy=-created&maxResults=100", comments);
+    r = fake_run(f, "resolve", "plan", "{'number': 'NOC-1', 'notes': 'leases freed', 'note': 'and told'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_eq(json_array_size(fake_at(r->result, "requests")), 1);
+    cr_expect_str_eq(fake_str(r->result, "requests.0.body.transition.id"), "5");
+    fake_host_free(f);
+}
+
 Test(jira, a_transition_that_leads_elsewhere_is_noticed)
 {
     struct fake_host *f = jira(false);
     const struct fake_result *r;
 
     gets(f, "/issue/10002/transitions?expand=transitions.fields", "{\"transitions\":[" MOVE("5", "Fix", "Resolved", "done", "") "]}");
+    gets(f, "/issue/10002/comment?orderBy=-created&maxResults=100", "{'comments': []}");
     gets(f, NULL, issue("Open", "new", "x"));
     FAKE_HTTP(f, .method = "POST", .status = 204);
     r = fake_run(f, "resolve", "run", "{'number': 'NOC-1', 'notes': 'x'}", NULL);
