@@ -79,7 +79,8 @@ static bool text_ok(struct lab_req *req, struct lab_res *res, const json_t *valu
 
     if (!value || (is_cloud(req) ? rich : json_is_string(value)))
         return true;
-    failure(res, 400, NULL, field, is_cloud(req) ? "Operation value must be an Atlassian Document (see the Atlassian Document Format)" : "Operation value must be a string");
+    failure(res, 400, NULL, field,
+            is_cloud(req) ? "Operation value must be an Atlassian Document (see the Atlassian Document Format)" : "Operation value must be a string");
     return false;
 }
 
@@ -131,13 +132,15 @@ static void issue_post(struct lab_req *req, struct lab_res *res)
     if (!fields_ok(req, res, fields, true))
         return;
     mine = json_deep_copy(fields);
-    json_object_update_new(mine, json_pack("{s:o, s:o, s:o, s:[], s:[], s:n}", "status", status_of("Open"), "created", stamp(req->lab), "updated", stamp(req->lab),
-                                           "issuelinks", "attachment", "assignee"));
-    issue = json_pack("{s:o, s:o, s:o, s:[], s:i}", "id", json_sprintf("%d", 10000 + n), "key", json_sprintf("NOC-%d", n), "fields", mine, "comments", "hidden", is_cloud(req));
+    json_object_update_new(mine, json_pack("{s:o, s:o, s:o, s:[], s:[], s:n}", "status", status_of("Open"), "created", stamp(req->lab), "updated",
+                                           stamp(req->lab), "issuelinks", "attachment", "assignee"));
+    issue = json_pack("{s:o, s:o, s:o, s:[], s:i}", "id", json_sprintf("%d", 10000 + n), "key", json_sprintf("NOC-%d", n), "fields", mine, "comments",
+                      "hidden", is_cloud(req));
     json_array_append_new(issues(req->lab), issue);
     req->done = true;
     res->status = 201;
-    res->json = json_pack("{s:s, s:s, s:o}", "id", str(issue, "id"), "key", str(issue, "key"), "self", json_sprintf("%s/rest/api/2/issue/%s", req->lab->url, str(issue, "id")));
+    res->json = json_pack("{s:s, s:s, s:o}", "id", str(issue, "id"), "key", str(issue, "key"), "self",
+                          json_sprintf("%s/rest/api/2/issue/%s", req->lab->url, str(issue, "id")));
 }
 
 static void issue_get(struct lab_req *req, struct lab_res *res)
@@ -199,7 +202,8 @@ static bool matches(json_t *issue, const char *jql)
         words[len - 1] = '\0';
         memmove(words, words + 1, len - 1);
     }
-    return words[0] && strcasestr(str(fields, "summary"), words) && strcmp(str(json_object_get(json_object_get(fields, "status"), "statusCategory"), "key"), "done") != 0;
+    return words[0] && strcasestr(str(fields, "summary"), words)
+           && strcmp(str(json_object_get(json_object_get(fields, "status"), "statusCategory"), "key"), "done") != 0;
 }
 
 static void search(struct lab_req *req, struct lab_res *res)
@@ -279,8 +283,8 @@ static json_t *move_of(size_t i)
 
     if (moves[i].resolution)
         json_object_set_new(json_object_get(move, "fields"), "resolution",
-                            json_pack("{s:b, s:b, s:s, s:[{s:s}, {s:s}, {s:s}]}", "required", 1, "hasDefaultValue", 0, "name", "Resolution", "allowedValues", "name", "Fixed",
-                                      "name", "Won't Do", "name", "Cannot Reproduce"));
+                            json_pack("{s:b, s:b, s:s, s:[{s:s}, {s:s}, {s:s}]}", "required", 1, "hasDefaultValue", 0, "name", "Resolution", "allowedValues",
+                                      "name", "Fixed", "name", "Won't Do", "name", "Cannot Reproduce"));
     return move;
 }
 
@@ -378,7 +382,8 @@ static void link_delete(struct lab_req *req, struct lab_res *res) { remove_membe
 static void link_post(struct lab_req *req, struct lab_res *res)
 {
     const char *type = str(json_object_get(req->json, "type"), "name");
-    json_t *in = issue_of(req, res, str(json_object_get(req->json, "inwardIssue"), "key")), *out = in ? issue_of(req, res, str(json_object_get(req->json, "outwardIssue"), "key")) : NULL;
+    json_t *in = issue_of(req, res, str(json_object_get(req->json, "inwardIssue"), "key")),
+           *out = in ? issue_of(req, res, str(json_object_get(req->json, "outwardIssue"), "key")) : NULL;
     unsigned long id = ++req->lab->serial;
 
     if (!in || !out)

@@ -62,7 +62,8 @@ static const char *text_at(const json_t *object, const char *outer, const char *
 
 static json_t *alert_of(const json_t *alert)
 {
-    json_t *labels = json_object_get(alert, "labels"), *annotations = json_object_get(alert, "annotations"), *silenced = json_object_get(ft_get(alert, "status"), "silencedBy");
+    json_t *labels = json_object_get(alert, "labels"), *annotations = json_object_get(alert, "annotations"),
+           *silenced = json_object_get(ft_get(alert, "status"), "silencedBy");
 
     return json_pack("{s:s?, s:s?, s:O, s:O, s:s?, s:s?, s:O}", "name", text_at(alert, "labels", "alertname"), "state", text_at(alert, "status", "state"),
                      "labels", labels ?: json_null(), "annotations", annotations ?: json_null(), "starts_at", ft_str(alert, "startsAt"), "fingerprint", ft_str(alert, "fingerprint"),
@@ -111,8 +112,8 @@ static int alerts_run(struct ft_call *call, struct ft_err *reterr)
     const char *path = "alerts?", *name;
     json_t *value;
 
-    json_object_foreach((json_t *)ft_get(host->params(call), "labels"), name, value)
-        path = host->printf(call, "%sfilter=%s&", path, host->url_escape(call, host->printf(call, "%s=\"%s\"", name, in_quotes(call, json_string_value(value)))));
+    json_object_foreach((json_t *)ft_get(host->params(call), "labels"), name, value) path = host->printf(
+        call, "%sfilter=%s&", path, host->url_escape(call, host->printf(call, "%s=\"%s\"", name, in_quotes(call, json_string_value(value)))));
     return read_list(call, path, alerts_seen, reterr);
 }
 
@@ -183,7 +184,8 @@ static const char *mark(struct ft_call *call)
 {
     json_t *matchers = matchers_of(call);
     char *text = json_dumps(matchers, JSON_COMPACT);
-    const char *mark = host->printf(call, "(fettle run %s, silence %08x)", host->run_id(call), (unsigned)notify_hash((const char *const[]){ text, notify_param(call, "comment") }, 2));
+    const char *mark = host->printf(call, "(fettle run %s, silence %08x)", host->run_id(call),
+                                    (unsigned)notify_hash((const char *const[]){ text, notify_param(call, "comment") }, 2));
 
     free(text);
     json_decref(matchers);

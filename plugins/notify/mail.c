@@ -156,8 +156,9 @@ static int letter_end(struct ft_call *call, struct ft_err *reterr)
     mail_date(host->wall_ms(call), date);
     r = letter_build(call, st->planning ? WHEN_SENT : date, reterr);
     if (r == 0 && st->planning)
-        host->done(call, json_pack("{s:o, s:[o]}", "summary", json_sprintf("mail '%s' to %s%s", notify_param(call, "subject"), st->all[0], st->all[1] ? " and others" : ""),
-                                   "requests", host->http_render(call, &st->req)));
+        host->done(call, json_pack("{s:o, s:[o]}", "summary",
+                                   json_sprintf("mail '%s' to %s%s", notify_param(call, "subject"), st->all[0], st->all[1] ? " and others" : ""), "requests",
+                                   host->http_render(call, &st->req)));
     else if (r == 0)
         r = host->http(call, &st->req, mail_answered, NULL, reterr);
     letter_free(call);
@@ -206,12 +207,16 @@ static int next_part(struct ft_call *call, struct ft_err *reterr)
     const json_t *from;
 
     for (; (from = attachment(call, st->n_parts)); st->n_parts++) {
-        const char *path = ft_str(from, "path"), *text = ft_str(from, "text"), *slash = path ? strrchr(path, '/') : NULL, *name = ft_str(from, "name") ?: (slash ? slash + 1 : path);
+        const char *path = ft_str(from, "path"), *text = ft_str(from, "text"), *slash = path ? strrchr(path, '/') : NULL,
+                   *name = ft_str(from, "name") ?: (slash ? slash + 1 : path);
         struct mail_part *part = &st->parts[st->n_parts];
 
         if (!mail_file_name_ok(name))
             return ft_fault(reterr, FT_INVALID, "'%.100s' is no name for an attachment: give a name of letters, digits, '.', '_' and '-'", name ?: "");
-        *part = (struct mail_part){ .name = name, .type = ft_str(from, "content_type") ?: (text ? "text/plain; charset=utf-8" : "application/octet-stream"), .bytes = text, .len = text ? strlen(text) : 0 };
+        *part = (struct mail_part){ .name = name,
+                                    .type = ft_str(from, "content_type") ?: (text ? "text/plain; charset=utf-8" : "application/octet-stream"),
+                                    .bytes = text,
+                                    .len = text ? strlen(text) : 0 };
         if (text)
             continue;
         if (host->abi_minor < 1 || !host->file_read)

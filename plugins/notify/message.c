@@ -61,7 +61,8 @@ static void base64(struct out *o, const char *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i += 3) {
         unsigned a = (unsigned char)bytes[i], b = i + 1 < len ? (unsigned char)bytes[i + 1] : 0, c = i + 2 < len ? (unsigned char)bytes[i + 2] : 0;
-        char four[4] = { digits[a >> 2], digits[(a & 3) << 4 | b >> 4], i + 1 < len ? digits[(b & 15) << 2 | c >> 6] : '=', i + 2 < len ? digits[c & 63] : '=' };
+        char four[4] = { digits[a >> 2], digits[(a & 3) << 4 | b >> 4], i + 1 < len ? digits[(b & 15) << 2 | c >> 6] : '=',
+                         i + 2 < len ? digits[c & 63] : '=' };
 
         put(o, four, 4);
     }

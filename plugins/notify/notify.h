@@ -1,4 +1,5 @@
-/* notify.h: what the plugin's parts share. A part is one way of telling: webhook.c, slack.c, teams.c, pagerduty.c, mail.c, syslog.c, alertmanager.c; p1.c makes texts. */
+/* notify.h: what the plugin's parts share. A part is one way of telling: webhook.c, slack.c, teams.c, pagerduty.c, mail.c, syslog.c, alertmanager.c; p1.c
+ * makes texts. */
 #pragma once
 #include <fettle/kit.h>
 

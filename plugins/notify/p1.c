@@ -96,7 +96,8 @@ static int resolved_run(struct ft_call *call, struct ft_err *reterr)
     text = line(call, text, "RESOLUTION", param(call, "resolution"));
     text = line(call, text, "NEXT STEPS", param(call, "next_steps"));
     text = line(call, text, "TICKET", param(call, "ticket"));
-    text = host->printf(call, "%s\nThe review of this incident takes place within 48 hours, before %s.\n", text, clock_text(call, host->wall_ms(call) + 48 * 3600 * 1000ull));
+    text = host->printf(call, "%s\nThe review of this incident takes place within 48 hours, before %s.\n", text,
+                        clock_text(call, host->wall_ms(call) + 48 * 3600 * 1000ull));
     return text_done(call, host->printf(call, "[P1 RESOLVED] Network Outage - %s", param(call, "system")), contact(call, text));
 }
 

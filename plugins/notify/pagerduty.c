@@ -12,7 +12,8 @@ static int build_event(struct ft_call *call, struct post *post, const char *acti
         json_decref(payload);
         return ft_fault(reterr, FT_INVALID, "the configuration names no PagerDuty service: set plugins.notify.pagerduty.routing_key");
     }
-    post->body = json_pack("{s:s, s:s, s:s, s:o*}", "routing_key", ft_str(pager, "routing_key"), "event_action", action, "dedup_key", key(call), "payload", payload);
+    post->body = json_pack("{s:s, s:s, s:s, s:o*}", "routing_key", ft_str(pager, "routing_key"), "event_action", action, "dedup_key", key(call), "payload",
+                           payload);
     if (payload)
         json_object_update_new(post->body, json_pack("{s:s}", "client", "fettle"));
     if (link && payload)
@@ -34,8 +35,11 @@ static int build_trigger(struct ft_call *call, struct post *post, struct ft_err 
         if (ft_same(severities[i].ours, severity))
             as = severities[i].theirs;
     }
-    return build_event(call, post, "trigger", json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:O*}", "summary", notify_param(call, "summary"), "source", notify_param(call, "source"), "severity", as,
-                                                        "component", notify_param(call, "component"), "group", notify_param(call, "group"), "custom_details", details), reterr);
+    return build_event(call, post, "trigger",
+                       json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:O*}", "summary", notify_param(call, "summary"), "source", notify_param(call, "source"),
+                                 "severity", as, "component", notify_param(call, "component"), "group", notify_param(call, "group"), "custom_details",
+                                 details),
+                       reterr);
 }
 
 static int build_acknowledge(struct ft_call *call, struct post *post, struct ft_err *reterr) { return build_event(call, post, "acknowledge", NULL, reterr); }

@@ -1,5 +1,5 @@
-/* slack.c: a message to Slack, by an incoming webhook, or as an app (chat.postMessage): then it has a place (ts), so that later ones can stand in its thread and undo can
- * delete it. Slack answers 200 to what it refuses: {"ok": false, "error": "…"}. */
+/* slack.c: a message to Slack, by an incoming webhook, or as an app (chat.postMessage): then it has a place (ts), so that later ones can stand in its thread
+ * and undo can delete it. Slack answers 200 to what it refuses: {"ok": false, "error": "…"}. */
 #include "notify.h"
 
 #define SECTION 2900            /* bytes; Slack takes 3000 characters a section */
@@ -48,7 +48,8 @@ static json_t *blocks_of(const char *title, const char *text)
     json_t *blocks = json_array();
     size_t n = 0;
 
-    json_array_append_new(blocks, json_pack("{s:s, s:{s:s, s:s%}}", "type", "header", "text", "type", "plain_text", "text", title, strlen(title) > 150 ? (size_t)0 : strlen(title)));
+    json_array_append_new(blocks, json_pack("{s:s, s:{s:s, s:s%}}", "type", "header", "text", "type", "plain_text", "text", title,
+                                            strlen(title) > 150 ? (size_t)0 : strlen(title)));
     while (*text && n++ < MAX_SECTIONS) {
         size_t len = piece(text);
 
@@ -65,10 +66,12 @@ static json_t *blocks_of(const char *title, const char *text)
 static int build(struct ft_call *call, struct post *post, struct ft_err *reterr)
 {
     const json_t *slack = ft_get(host->config(call), "slack"), *params = host->params(call);
-    const char *channel = notify_param(call, "channel"), *hook = notify_param(call, "webhook"), *title = notify_param(call, "title"), *text = escaped(call, notify_param(call, "text"));
+    const char *channel = notify_param(call, "channel"), *hook = notify_param(call, "webhook"), *title = notify_param(call, "title"),
+               *text = escaped(call, notify_param(call, "text"));
     json_t *blocks = json_object_get(params, "blocks");
 
-    post->body = json_pack("{s:s*, s:s, s:s*}", "channel", channel, "text", title ? host->printf(call, "*%s*\n%s", escaped(call, title), text) : text, "thread_ts", notify_param(call, "thread_ts"));
+    post->body = json_pack("{s:s*, s:s, s:s*}", "channel", channel, "text", title ? host->printf(call, "*%s*\n%s", escaped(call, title), text) : text,
+                           "thread_ts", notify_param(call, "thread_ts"));
     blocks = blocks ? json_incref(blocks) : title ? blocks_of(title, text) : NULL;
     if (blocks)
         json_object_set_new(post->body, "blocks", blocks);
@@ -85,7 +88,8 @@ static int build(struct ft_call *call, struct post *post, struct ft_err *reterr)
 
 static enum ft_class class_of(const char *error)
 {
-    static const char *const denied[] = { "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope", "not_in_channel", "no_permission",
+    static const char *const denied[] = { "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope",
+                                          "not_in_channel", "no_permission",
                                           "restricted_action", "org_login_required", "ekm_access_denied", "access_denied", NULL };
     static const char *const invalid[] = { "msg_too_long", "no_text", "invalid_blocks", "invalid_arguments", "too_many_attachments", "invalid_json", NULL };
 
@@ -122,9 +126,11 @@ static void answered(struct ft_call *call, const struct ft_http_res *res, void *
     if (json_is_false(ft_get(json, "ok"))) {
         const char *error = ft_str(json, "error") ?: "it gave no reason";
 
-        host->fail(call, class_of(error), "Slack did not take the message: %s%s%s", error, ft_str(json, "needed") ? ", it needs the scope " : "", ft_str(json, "needed") ?: "");
+        host->fail(call, class_of(error), "Slack did not take the message: %s%s%s", error, ft_str(json, "needed") ? ", it needs the scope " : "",
+                   ft_str(json, "needed") ?: "");
     } else if (!notify_param(call, "webhook") && (!ft_true(json, "ok") || !ft_str(json, "ts"))) {
-        host->fail(call, FT_AMBIGUOUS, "%s answered, but not as Slack does: whether the message was posted is unknown", post->req.url ? "the address of plugins.notify.slack" : "Slack");
+        host->fail(call, FT_AMBIGUOUS, "%s answered, but not as Slack does: whether the message was posted is unknown",
+                   post->req.url ? "the address of plugins.notify.slack" : "Slack");
     } else {
         post->kept[0] = ft_str(json, "ts") ? host->printf(call, "%s", ft_str(json, "ts")) : NULL;
         post->kept[1] = ft_str(json, "channel") ? host->printf(call, "%s", ft_str(json, "channel")) : NULL;

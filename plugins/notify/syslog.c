@@ -18,7 +18,8 @@ struct log {
 
 static const char *const severities[] = { "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug" };
 static const struct { const char *name; unsigned number; } facilities[] = {
-    { "user", 1 }, { "daemon", 3 }, { "auth", 4 }, { "local0", 16 }, { "local1", 17 }, { "local2", 18 }, { "local3", 19 }, { "local4", 20 }, { "local5", 21 }, { "local6", 22 }, { "local7", 23 },
+    { "user", 1 }, { "daemon", 3 }, { "auth", 4 }, { "local0", 16 }, { "local1", 17 },
+    { "local2", 18 }, { "local3", 19 }, { "local4", 20 }, { "local5", 21 }, { "local6", 22 }, { "local7", 23 },
 };
 
 static unsigned priority(struct ft_call *call, const json_t *config)
@@ -88,7 +89,8 @@ static const char *structured(struct ft_call *call, const json_t *config, struct
         size_t len = strlen(name);
 
         if (len == 0 || len > 32 || strpbrk(name, "= ]\"") || json_is_object(value) || json_is_array(value) || json_is_null(value)) {
-            ft_fault(reterr, FT_INVALID, "'%.60s' cannot be structured data: a name of at most 32 printable characters without = ] or \", and a text, number or boolean", name);
+            ft_fault(reterr, FT_INVALID,
+                     "'%.60s' cannot be structured data: a name of at most 32 printable characters without = ] or \", and a text, number or boolean", name);
             return NULL;
         }
         for (const char *p = name; *p; p++) {
@@ -107,8 +109,9 @@ static const char *message(struct ft_call *call, const json_t *config, const cha
 {
     const char *data = structured(call, config, reterr);
 
-    return data ? host->printf(call, "<%u>1 %s %s %s %s %s %s \xef\xbb\xbf%s", priority(call, config), stamp, our_name(call, config), "fettle", host->run_id(call),
-                               notify_param(call, "msgid") ?: "-", data, notify_param(call, "text")) : NULL;
+    return data ? host->printf(call, "<%u>1 %s %s %s %s %s %s \xef\xbb\xbf%s", priority(call, config), stamp, our_name(call, config), "fettle",
+                               host->run_id(call), notify_param(call, "msgid") ?: "-", data, notify_param(call, "text"))
+                : NULL;
 }
 
 static int compose(struct ft_call *call, const char *stamp, const char **ret_text, struct ft_err *reterr)
@@ -215,8 +218,9 @@ static int plan(struct ft_call *call, struct ft_err *reterr)
     int r = compose(call, "(when it is sent)", &text, reterr);
 
     if (r == 0)
-        host->done(call, json_pack("{s:s, s:[{s:o, s:[s]}]}", "summary", host->printf(call, "log a message at %s", ft_str(config, "host")), "requests", "target",
-                                   json_sprintf("syslog %s %s:%u", st->transport, ft_str(config, "host"), port_of(config, st->transport)), "commands", text));
+        host->done(call,
+                   json_pack("{s:s, s:[{s:o, s:[s]}]}", "summary", host->printf(call, "log a message at %s", ft_str(config, "host")), "requests", "target",
+                             json_sprintf("syslog %s %s:%u", st->transport, ft_str(config, "host"), port_of(config, st->transport)), "commands", text));
     return r;
 }
 

@@ -17,8 +17,8 @@ static void add_line(json_t *body, const char *line, size_t len, bool title)
 static int build(struct ft_call *call, struct post *post, struct ft_err *reterr)
 {
     const char *title = notify_param(call, "title"), *text = notify_param(call, "text"), *url = notify_param(call, "url");
-    json_t *body = json_array(), *card = json_pack("{s:s, s:s, s:s, s:{s:s}, s:o}", "$schema", "http://adaptivecards.io/schemas/adaptive-card.json", "type", "AdaptiveCard", "version", "1.4",
-                                                   "msteams", "width", "Full", "body", body);
+    json_t *body = json_array(), *card = json_pack("{s:s, s:s, s:s, s:{s:s}, s:o}", "$schema", "http://adaptivecards.io/schemas/adaptive-card.json", "type",
+                                                   "AdaptiveCard", "version", "1.4", "msteams", "width", "Full", "body", body);
     size_t size;
 
     if (title)
@@ -31,7 +31,8 @@ static int build(struct ft_call *call, struct post *post, struct ft_err *reterr)
     }
     if (url)
         json_object_set_new(card, "actions", json_pack("[{s:s, s:s, s:s}]", "type", "Action.OpenUrl", "title", "Open", "url", url));
-    post->body = json_pack("{s:s, s:[{s:s, s:n, s:o}]}", "type", "message", "attachments", "contentType", "application/vnd.microsoft.card.adaptive", "contentUrl", "content", card);
+    post->body = json_pack("{s:s, s:[{s:s, s:n, s:o}]}", "type", "message", "attachments", "contentType", "application/vnd.microsoft.card.adaptive",
+                           "contentUrl", "content", card);
     size = json_dumpb(post->body, NULL, 0, JSON_COMPACT);
     if (size > MAX_CARD)
         return ft_fault(reterr, FT_INVALID, "the message makes a card of %zu bytes, and Teams takes %u: shorten the text", size, MAX_CARD);

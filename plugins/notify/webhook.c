@@ -53,7 +53,8 @@ static void answered(struct ft_call *call, const struct ft_http_res *res, void *
     /* Chat systems answer 200 to what they refuse: {"ok": false, "error": "channel_not_found"}. */
     json = json_loadb(res->body ?: "", res->body_len, 0, NULL);
     if (json_is_false(ft_get(json, "ok"))) {
-        host->fail(call, FT_REFUSED, "the webhook '%s' answered that it did not take the message: %s", notify_param(call, "webhook"), ft_str(json, "error") ?: "it gave no reason");
+        host->fail(call, FT_REFUSED, "the webhook '%s' answered that it did not take the message: %s", notify_param(call, "webhook"),
+                   ft_str(json, "error") ?: "it gave no reason");
         json_decref(json);
         return;
     }

@@ -28,7 +28,8 @@ static json_t *attach_result(const struct ticket *st, const json_t *file)
 {
     json_t *result = ticket_facts(st->record), *id = json_object_get(file, "id");
 
-    json_object_update_new(result, json_pack("{s:o, s:s, s:I}", "attachment_id", id ? json_incref(id) : json_null(), "file_name", st->want.file_name, "size_bytes", (json_int_t)st->want.len));
+    json_object_update_new(result, json_pack("{s:o, s:s, s:I}", "attachment_id", id ? json_incref(id) : json_null(), "file_name", st->want.file_name,
+                                             "size_bytes", (json_int_t)st->want.len));
     return result;
 }
 
@@ -113,7 +114,8 @@ static int attach_undo(struct ft_call *call, struct ft_err *reterr)
     if (r < 0)
         return r;
     if (!st->system->detach(call, st, id ?: "", &request))
-        return ft_fault(reterr, FT_REFUSED, "%s keeps every attachment: only its administrator can take '%s' off the ticket", st->system->label, ft_str(host->receipt(call), "file_name") ?: "it");
+        return ft_fault(reterr, FT_REFUSED, "%s keeps every attachment: only its administrator can take '%s' off the ticket", st->system->label,
+                        ft_str(host->receipt(call), "file_name") ?: "it");
     if (!id || !*id)
         return ft_fault(reterr, FT_INVALID, "the attachment's id was not learned, so it cannot be deleted: delete it by hand");
     ticket_request(call, &request, FT_HTTP_WRITE, detached);
@@ -130,7 +132,8 @@ static void files_seen(struct ft_call *call, struct ticket *st)
         if (ft_same(ft_str(file, "name"), st->want.file_name))
             ours = file;
     }
-    ticket_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", ours != NULL, "seen", "attachments", (int)json_array_size(st->seen[LOOK_FILES]), "result", attach_result(st, ours)));
+    ticket_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", ours != NULL, "seen", "attachments", (int)json_array_size(st->seen[LOOK_FILES]), "result",
+                                attach_result(st, ours)));
 }
 
 static void files_located(struct ft_call *call, struct ticket *st)
@@ -162,7 +165,8 @@ static void linked(struct ft_call *call, struct ticket *st) { ticket_done(call, 
 
 static void link_probed(struct ft_call *call, struct ticket *st)
 {
-    ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", st->system->linked(call, st), "seen", ticket_facts(st->record), "result", ticket_facts(st->record)));
+    ticket_done(call,
+                json_pack("{s:b, s:o, s:o}", "happened", st->system->linked(call, st), "seen", ticket_facts(st->record), "result", ticket_facts(st->record)));
 }
 
 static void link_located(struct ft_call *call, struct ticket *st)
@@ -207,18 +211,21 @@ static const char attach_params[] = OBJECT(", \"oneOf\": [{\"required\": [\"text
             "content_type": {"type": "string", "pattern": "^[a-z]+/[A-Za-z0-9.+-]+(; charset=[A-Za-z0-9-]+)?$",
                              "description": "its media type; text/plain; charset=utf-8 of a text, application/octet-stream of a file when left out"}) ", " WHICH);
 #define OTHER(name, what) "\"" name "\": {\"type\": \"string\", \"pattern\": \"" NUMBER_PATTERN "\", \"description\": \"" what "\"}"
-static const char link_params[] = OBJECT(", \"oneOf\": [{\"required\": [\"parent\"]}, {\"required\": [\"problem\"]}, {\"required\": [\"change\"]}, {\"required\": [\"related\"]}]",
-    OTHER("parent", "number of the parent incident") ", " OTHER("problem", "number of the problem") ", " OTHER("change", "number of the change that resolves it") ", "
-    OTHER("related", "number of any other ticket (not ServiceNow)") ", " WHICH);
+static const char link_params[] = OBJECT(
+    ", \"oneOf\": [{\"required\": [\"parent\"]}, {\"required\": [\"problem\"]}, {\"required\": [\"change\"]}, {\"required\": [\"related\"]}]",
+    OTHER("parent", "number of the parent incident") ", " OTHER("problem", "number of the problem") ", " OTHER(
+        "change", "number of the change that resolves it") ", " OTHER("related", "number of any other ticket (not ServiceNow)") ", " WHICH);
 
 static const char attach_result_schema[] = RESULT(", " FT_JSON("attachment_id": {"type": ["string", "null"], "description": "id of the attachment; null in RT, which does not tell it"},
     "file_name": {"type": ["string", "null"], "description": "name of the attachment"}, "size_bytes": {"type": "integer", "description": "bytes sent"}));
 static const char link_result[] = RESULT("");
 
 ACTION(ticket_attach, "attach", "attach a text or a file", FT_EFFECT_WRITE, attach_params, attach_result_schema)
-    .run = { attach_run, ticket_cancelled }, .plan = { attach_plan, ticket_cancelled }, .undo = { attach_undo, ticket_cancelled }, .probe = { attach_probe, ticket_cancelled },
+    .run = { attach_run, ticket_cancelled }, .plan = { attach_plan, ticket_cancelled },
+    .undo = { attach_undo, ticket_cancelled }, .probe = { attach_probe, ticket_cancelled },
     .about = "Undo deletes the attachment; RT lets nobody do that, and undo says so.", .example = "run: ticket.attach\nwith: {file_name: evidence.txt, text: \"${evidence}\"}\nundo: auto\n" };
 ACTION(ticket_link, "link", "link a ticket to another one", FT_EFFECT_WRITE | FT_EFFECT_IDEMPOTENT, link_params, link_result)
-    .run = { link_run, ticket_cancelled }, .plan = { link_plan, ticket_cancelled }, .undo = { link_undo, ticket_cancelled }, .probe = { link_probe, ticket_cancelled },
+    .run = { link_run, ticket_cancelled }, .plan = { link_plan, ticket_cancelled },
+    .undo = { link_undo, ticket_cancelled }, .probe = { link_probe, ticket_cancelled },
     .about = "To a parent incident, a problem, a change, or (Jira, RT) just a related ticket. Undo puts back the link that there was, or none.",
     .example = "run: ticket.link\nwith: {number: \"${ticket.number}\", parent: INC0010001}\nundo: auto\n" };

@@ -6,7 +6,9 @@ static int want_open(struct ft_call *call, struct ticket *st, struct ft_err *ret
 {
     if (ticket_param(call, "template") && !ft_same(ticket_param(call, "type"), "standard"))
         return ft_fault(reterr, FT_INVALID, "a template is for changes of type standard");
-    st->want = (struct intent){ .verb = VERB_OPEN, .title = ticket_param(call, "title"), .text = ticket_param(call, "text") ?: "", .fields = ft_get(host->params(call), "fields") };
+    st->want = (struct intent){
+        .verb = VERB_OPEN, .title = ticket_param(call, "title"), .text = ticket_param(call, "text") ?: "", .fields = ft_get(host->params(call), "fields")
+    };
     return 0;
 }
 
@@ -104,10 +106,13 @@ static const char open_params[] = OBJECT(", \"required\": [\"title\"]",
             "category": {"type": "string", "description": "category"}, "assignment_group": {"type": "string", "description": "group that gets it: its sys_id"})
     ", " WINDOW ", " PLANS ", " SYSTEM ", " EXTRA);
 static const char status_params[] = OBJECT("", WHICH);
-static const char update_params[] = OBJECT(", \"anyOf\": [{\"required\": [\"note\"]}, {\"required\": [\"state\"]}, {\"required\": [\"start\"]}, {\"required\": [\"end\"]}, {\"required\": [\"fields\"]}]",
-    NOTE ", " FT_JSON("state": {"enum": ["assess", "authorize", "scheduled", "implement", "review", "canceled"],
-                                "description": "state to put it in; assess asks for the approval of a normal change, authorize for that of an emergency"})
-    ", " WINDOW ", " WHICH ", " EXTRA);
+static const char update_params[] = OBJECT(
+    ", \"anyOf\": [{\"required\": [\"note\"]}, {\"required\": [\"state\"]}, {\"required\": [\"start\"]}, {\"required\": [\"end\"]}, {\"required\": [\"fields\"]}]",
+    NOTE ", " FT_JSON("state"
+                      : {
+                          "enum" : [ "assess", "authorize", "scheduled", "implement", "review", "canceled" ],
+                          "description" : "state to put it in; assess asks for the approval of a normal change, authorize for that of an emergency"
+                      }) ", " WINDOW ", " WHICH ", " EXTRA);
 static const char close_params[] = OBJECT(", \"required\": [\"notes\"]",
     FT_JSON("notes": {"type": "string", "minLength": 1, "maxLength": 4000, "description": "how it went"},
             "close_code": {"enum": ["successful", "successful_issues", "unsuccessful"], "default": "successful", "description": "outcome"}) ", " NOTE ", " WHICH ", " EXTRA);
@@ -128,7 +133,8 @@ static const char status_result[] = RESULT(CHANGE_PROPERTIES ", " FT_JSON("appro
         "state": {"type": ["string", "null"], "description": "requested, approved, rejected, cancelled, not_required"}, "at": {"type": ["string", "null"], "description": "last change, UTC"}}}}));
 
 ACTION(ticket_change_open, "change_open", "open a change request, once", FT_EFFECT_WRITE, open_params, open_result_schema)
-    .run = { open_run, ticket_cancelled }, .plan = { open_plan, ticket_cancelled }, .undo = { open_undo, ticket_cancelled }, .probe = { open_probe, ticket_cancelled },
+    .run = { open_run, ticket_cancelled }, .plan = { open_plan, ticket_cancelled },
+    .undo = { open_undo, ticket_cancelled }, .probe = { open_probe, ticket_cancelled },
     .about = "ServiceNow. It begins in state new; ticket.change_update to assess asks for the approval. Undo cancels a change that this step opened.",
     .example = "run: ticket.change_open\nwith:\n  title: \"Firmware 0.14.29313 on the access points of HQ\"\n  start: \"2026-11-28T22:00:00Z\"\n  end: \"2026-11-29T02:00:00Z\"\n"
                "  backout_plan: The version before is kept on the devices\nundo: auto\n" };
@@ -137,7 +143,8 @@ ACTION(ticket_change_status, "change_status", "approval state and window of a ch
     .about = "ServiceNow. Ask again right before the first write: may_start is true only when the change is approved, scheduled or in implementation, and now lies within its window.",
     .example = "run: ticket.change_status\nwith: {number: \"${change.number}\"}\n" };
 ACTION(ticket_change_update, "change_update", "add a note to a change request, or change its state or window", FT_EFFECT_WRITE, update_params, change_result)
-    .run = { update_run, ticket_cancelled }, .plan = { update_plan, ticket_cancelled }, .undo = { update_undo, ticket_cancelled }, .probe = { update_probe, ticket_cancelled },
+    .run = { update_run, ticket_cancelled }, .plan = { update_plan, ticket_cancelled },
+    .undo = { update_undo, ticket_cancelled }, .probe = { update_probe, ticket_cancelled },
     .about = "ServiceNow. The instance's rules say which state may follow which. Undo puts state and window back where they let it; notes stay.",
     .example = "run: ticket.change_update\nwith: {number: \"${change.number}\", state: implement, note: \"fettle begins\"}\nundo: none\n" };
 ACTION(ticket_change_close, "change_close", "close a change request", FT_EFFECT_WRITE, close_params, change_result)

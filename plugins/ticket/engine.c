@@ -248,7 +248,8 @@ static void seen(struct ft_call *call, const struct ft_http_res *res, void *arg)
         what = st->system->seen(call, st, st->kind, res);
     }
     if (!what) {
-        ticket_fail(call, st->kind == LOOK_ONE && st->n_sent ? FT_AMBIGUOUS : FT_INVALID, "%s answered, but not as %s does: is this its address?", ticket_base(call, st), st->system->label);
+        ticket_fail(call, st->kind == LOOK_ONE && st->n_sent ? FT_AMBIGUOUS : FT_INVALID, "%s answered, but not as %s does: is this its address?",
+                    ticket_base(call, st), st->system->label);
         return;
     }
     st->seen[st->kind] = ticket_hold(call, what);
@@ -369,8 +370,8 @@ static void check_back(struct ft_call *call, struct ticket *st)
     enum ft_class class = st->system->left(call, st, &field);
 
     if (class)
-        ticket_fail(call, class, "%s took the request and left '%s' of %s as it was%s%s", st->system->label, field, number, st->said ? ": " : ": the account may not write that field",
-                    st->said ?: "");
+        ticket_fail(call, class, "%s took the request and left '%s' of %s as it was%s%s", st->system->label, field, number,
+                    st->said ? ": " : ": the account may not write that field", st->said ?: "");
     else
         st->finished(call, st);
 }
@@ -395,7 +396,8 @@ static void all_sent(struct ft_call *call, struct ticket *st, const json_t *answ
         ticket_hold(call, st->back);
         check_back(call, st);
     } else if (st->system->answered) {
-        ticket_fail(call, FT_AMBIGUOUS, "%s answered the %s without the record: whether it was taken is unknown", ticket_base(call, st), st->writes[st->n_writes - 1].method);
+        ticket_fail(call, FT_AMBIGUOUS, "%s answered the %s without the record: whether it was taken is unknown", ticket_base(call, st),
+                    st->writes[st->n_writes - 1].method);
     } else {
         ticket_look(call, LOOK_BIT(LOOK_ONE), read_back);
     }

@@ -104,8 +104,8 @@ static void open_exists(struct ft_call *call, struct ticket *st)
     struct ft_err err = { 0 };
 
     if (st->phase == PHASE_PLAN)
-        ticket_done(call, json_pack("{s:s, s:[], s:b, s:O}", "summary", host->printf(call, "%s is open already", ft_str(st->record, "number")), "requests", "nothing_to_do", 1,
-                                    "receipt", st->receipt));
+        ticket_done(call, json_pack("{s:s, s:[], s:b, s:O}", "summary", host->printf(call, "%s is open already", ft_str(st->record, "number")), "requests",
+                                    "nothing_to_do", 1, "receipt", st->receipt));
     else if (host->keep(call, json_incref(st->receipt), existed, &err) < 0)
         ticket_fail(call, err.class, "%s", err.text);
 }
@@ -121,9 +121,10 @@ void ticket_open_located(struct ft_call *call, struct ticket *st)
                                     "result", st->record ? open_result(call, st, st->record, !was_there) : NULL));
         return;
     }
-    st->receipt = ticket_hold(call, json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "system", st->name, "correlation_id", ticket_correlation(call), "existed", st->record != NULL,
-                                              "id", ft_str(st->record, "id"), "number", ft_str(st->record, "number")));
-    st->summary = host->printf(call, "open a %s%s: %s", st->want.severity ? host->printf(call, "%s ", st->want.severity) : "", st->change ? "change request" : "ticket", st->want.title);
+    st->receipt = ticket_hold(call, json_pack("{s:s, s:s, s:b, s:s?, s:s?}", "system", st->name, "correlation_id", ticket_correlation(call), "existed",
+                                              st->record != NULL, "id", ft_str(st->record, "id"), "number", ft_str(st->record, "number")));
+    st->summary = host->printf(call, "open a %s%s: %s", st->want.severity ? host->printf(call, "%s ", st->want.severity) : "",
+                               st->change ? "change request" : "ticket", st->want.title);
     if (st->record)
         open_exists(call, st);
     else
@@ -183,7 +184,8 @@ static void note_probed(struct ft_call *call, struct ticket *st)
 
     json_array_foreach(st->seen[LOOK_NOTES], i, note)
         there = there || strstr(ft_str(note, "text") ?: "", mark);
-    ticket_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", there, "seen", "notes", (int)json_array_size(st->seen[LOOK_NOTES]), "result", ticket_shown(st, st->record)));
+    ticket_done(call, json_pack("{s:b, s:{s:i}, s:o}", "happened", there, "seen", "notes", (int)json_array_size(st->seen[LOOK_NOTES]), "result",
+                                ticket_shown(st, st->record)));
 }
 
 void ticket_change_probe_located(struct ft_call *call, struct ticket *st)
@@ -248,7 +250,8 @@ void ticket_finish_located(struct ft_call *call, struct ticket *st)
     if (st->phase == PHASE_PROBE)
         ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", done, "seen", ticket_facts(st->record), "result", ticket_shown(st, st->record)));
     else if (done && st->phase == PHASE_PLAN)
-        ticket_done(call, json_pack("{s:s, s:[], s:b}", "summary", host->printf(call, "%s is %s already", ft_str(st->record, "number"), st->want.state), "requests", "nothing_to_do", 1));
+        ticket_done(call, json_pack("{s:s, s:[], s:b}", "summary", host->printf(call, "%s is %s already", ft_str(st->record, "number"), st->want.state),
+                                    "requests", "nothing_to_do", 1));
     else if (done)
         ticket_done(call, ticket_shown(st, st->record));
     else
@@ -280,7 +283,8 @@ static void reopen_located(struct ft_call *call, struct ticket *st)
     if (st->phase == PHASE_PROBE)
         ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", open, "seen", ticket_facts(st->record), "result", ticket_facts(st->record)));
     else if (open && st->phase == PHASE_PLAN)
-        ticket_done(call, json_pack("{s:s, s:[], s:b}", "summary", host->printf(call, "%s is open", ft_str(st->record, "number")), "requests", "nothing_to_do", 1));
+        ticket_done(call,
+                    json_pack("{s:s, s:[], s:b}", "summary", host->printf(call, "%s is open", ft_str(st->record, "number")), "requests", "nothing_to_do", 1));
     else if (open)
         ticket_done(call, ticket_facts(st->record));
     else
@@ -306,9 +310,11 @@ static const char open_params[] = OBJECT(", \"required\": [\"title\"]",
             "assignment_group": {"type": "string", "description": "group that gets it: its sys_id; in Jira and RT the field that field_names.assignment_group names"},
             "severity": {"enum": ["P1", "P2", "P3", "P4"], "default": "P3", "description": "severity of the runbook; becomes impact and urgency, or the priority"})
     ", " SYSTEM ", " EXTRA);
-static const char update_params[] = OBJECT(", \"anyOf\": [{\"required\": [\"note\"]}, {\"required\": [\"state\"]}, {\"required\": [\"severity\"]}, {\"required\": [\"fields\"]}]",
-    NOTE ", " FT_JSON("customer_visible": {"type": "boolean", "default": false, "description": "true: the note is a comment that the reporter sees and is mailed"},
-         "state": {"enum": ["new", "in_progress", "on_hold"], "description": "state to put it in"}) ", " SEVERITY ", " WHICH ", " EXTRA);
+static const char update_params[] = OBJECT(
+    ", \"anyOf\": [{\"required\": [\"note\"]}, {\"required\": [\"state\"]}, {\"required\": [\"severity\"]}, {\"required\": [\"fields\"]}]",
+    NOTE ", " FT_JSON("customer_visible"
+                      : { "type" : "boolean", "default" : false, "description" : "true: the note is a comment that the reporter sees and is mailed" }, "state"
+                      : { "enum" : [ "new", "in_progress", "on_hold" ], "description" : "state to put it in" }) ", " SEVERITY ", " WHICH ", " EXTRA);
 static const char close_params[] = OBJECT(", \"required\": [\"notes\"]",
     FT_JSON("notes": {"type": "string", "minLength": 1, "maxLength": 4000, "description": "what was done"},
             "close_code": {"type": "string", "description": "resolution, by the system's name; the configuration's when left out"}) ", " NOTE ", " WHICH ", " EXTRA);
@@ -334,24 +340,29 @@ ACTION(ticket_get, "get", "read a ticket, and its notes", FT_EFFECT_READ, get_pa
     .about = "A ticket that is not there is an error (not_found): ask with ticket.find where that may be.",
     .example = "run: ticket.get\nwith: {number: \"${ticket.number}\", notes: true}\n" };
 ACTION(ticket_open, "open", "open a ticket, once", FT_EFFECT_WRITE, open_params, open_result_schema)
-    .run = { open_run, ticket_cancelled }, .plan = { open_plan, ticket_cancelled }, .undo = { open_undo, ticket_cancelled }, .probe = { open_probe, ticket_cancelled },
+    .run = { open_run, ticket_cancelled }, .plan = { open_plan, ticket_cancelled },
+    .undo = { open_undo, ticket_cancelled }, .probe = { open_probe, ticket_cancelled },
     .about = "Looks first for an active ticket with the correlation id and gives that one. Undo cancels a ticket that this step opened, with a note; "
              "one that was there before is left alone.",
     .example = "run: ticket.open\nwith:\n  title: \"Client ${client} gets no address\"\n  severity: P3\n  text: \"${evidence}\"\nundo: auto\n" };
 ACTION(ticket_update, "update", "add a note, or change state or severity", FT_EFFECT_WRITE, update_params, ticket_result)
-    .run = { update_run, ticket_cancelled }, .plan = { update_plan, ticket_cancelled }, .undo = { restore_undo, ticket_cancelled }, .probe = { update_probe, ticket_cancelled },
+    .run = { update_run, ticket_cancelled }, .plan = { update_plan, ticket_cancelled },
+    .undo = { restore_undo, ticket_cancelled }, .probe = { update_probe, ticket_cancelled },
     .about = "A note ends with a mark (fettle run …) by which it is found again after a crash. Undo puts state and severity back; a note stays: no ticket system takes notes back.",
     .example = "run: ticket.update\nwith: {number: \"${ticket.number}\", note: \"Pool of VLAN 110 is full\", state: in_progress}\nundo: none\n" };
 ACTION(ticket_resolve, "resolve", "resolve a ticket", FT_EFFECT_WRITE, close_params, ticket_result)
-    .run = { resolve_run, ticket_cancelled }, .plan = { resolve_plan, ticket_cancelled }, .undo = { restore_undo, ticket_cancelled }, .probe = { resolve_probe, ticket_cancelled },
+    .run = { resolve_run, ticket_cancelled }, .plan = { resolve_plan, ticket_cancelled },
+    .undo = { restore_undo, ticket_cancelled }, .probe = { resolve_probe, ticket_cancelled },
     .about = "ServiceNow wants a resolution code and notes; Jira and RT get the notes as a comment. Undo puts back the state that there was, with a note.",
     .example = "run: ticket.resolve\nwith: {number: \"${ticket.number}\", notes: \"38 stale leases freed; the client has an address\"}\nundo: none\n" };
 ACTION(ticket_close, "close", "close a ticket", FT_EFFECT_WRITE, close_params, ticket_result)
-    .run = { close_run, ticket_cancelled }, .plan = { close_plan, ticket_cancelled }, .undo = { restore_undo, ticket_cancelled }, .probe = { close_probe, ticket_cancelled },
+    .run = { close_run, ticket_cancelled }, .plan = { close_plan, ticket_cancelled },
+    .undo = { restore_undo, ticket_cancelled }, .probe = { close_probe, ticket_cancelled },
     .about = "Many ServiceNow instances close resolved incidents by themselves after some days, and forbid it to others: then use ticket.resolve. RT knows no more than resolved. "
              "Undo puts back the state that there was, where the system lets it.",
     .example = "run: ticket.close\nwith: {number: \"${ticket.number}\", notes: \"No fault found\"}\nundo: none\n" };
 ACTION(ticket_reopen, "reopen", "open a resolved ticket again", FT_EFFECT_WRITE, reopen_params, ticket_result)
-    .run = { reopen_run, ticket_cancelled }, .plan = { reopen_plan, ticket_cancelled }, .undo = { restore_undo, ticket_cancelled }, .probe = { reopen_probe, ticket_cancelled },
+    .run = { reopen_run, ticket_cancelled }, .plan = { reopen_plan, ticket_cancelled },
+    .undo = { restore_undo, ticket_cancelled }, .probe = { reopen_probe, ticket_cancelled },
     .about = "One that is open stays as it is. Undo puts back the state that there was.",
     .example = "run: ticket.reopen\nwith: {number: \"${ticket.number}\", note: \"The client lost its address again\"}\nundo: none\n" };

@@ -1,7 +1,7 @@
 /* jira.c: issues of Jira Cloud (REST 3, rich text as ADF) and Jira Data Center (REST 2, plain text).
  *
- * There is no field for a correlation id: a label takes it. Cloud's search lags behind its writes, so a probe that finds nothing asks again for a while. A state
- * is reached by a transition of the project's workflow: which there are is asked each time, and chosen by where they lead. A note is internal
+ * There is no field for a correlation id: a label takes it. Cloud's search lags behind its writes, so a probe that finds nothing asks again for a while. A
+ * state is reached by a transition of the project's workflow: which there are is asked each time, and chosen by where they lead. A note is internal
  * (sd.public.comment) unless the step says otherwise: in a service project the reporter would be mailed. */
 #include <stdlib.h>
 #include "jira.h"
@@ -123,8 +123,10 @@ static const char *priority_name(const struct ticket *st, const char *severity)
 
 static json_t *priority_of(const struct ticket *st, const char *name)
 {
-    static const struct { const char *name; int number; } known[] = {
-        { "blocker", 1 }, { "highest", 1 }, { "critical", 1 }, { "high", 2 }, { "major", 2 }, { "medium", 3 }, { "normal", 3 }, { "low", 4 }, { "minor", 4 }, { "lowest", 5 }, { "trivial", 5 },
+    static const struct { const char *name; int number;
+    } known[] = {
+        { "blocker", 1 }, { "highest", 1 }, { "critical", 1 }, { "high", 2 },   { "major", 2 },   { "medium", 3 },
+        { "normal", 3 },  { "low", 4 },     { "minor", 4 },    { "lowest", 5 }, { "trivial", 5 },
     };
     const char *mapped = ticket_unmapped(st, "severities", name);
 
@@ -155,7 +157,8 @@ static const char *find_url(struct ft_call *call, const struct ticket *st)
     jql = host->printf(call, "%s%s%s%s ORDER BY created DESC", project ? "project = \"" : "", project ?: "", project ? "\" AND " : "", jql);
     if (st->cursor)
         paging = host->printf(call, "&nextPageToken=%s", host->url_escape(call, st->cursor));
-    return api(call, st, "/search%s?jql=%s&fields=" FIELDS "&maxResults=%d%s", is_cloud(st) ? "/jql" : "", host->url_escape(call, jql), TICKET_MAX_FOUND, paging);
+    return api(call, st, "/search%s?jql=%s&fields=" FIELDS "&maxResults=%d%s", is_cloud(st) ? "/jql" : "", host->url_escape(call, jql), TICKET_MAX_FOUND,
+               paging);
 }
 
 static bool jira_look(struct ft_call *call, struct ticket *st, enum look kind, struct request *ret)
@@ -226,8 +229,9 @@ static json_t *note_of(const json_t *comment)
 {
     const json_t *body = ft_get(comment, "body"), *author = ft_get(comment, "author");
     char *text = adf_to_text(body);
-    json_t *note = json_pack("{s:o, s:s?, s:s?, s:b}", "at", ticket_time(ft_str(comment, "created")), "by", ft_str(author, "displayName") ?: ft_str(author, "name"),
-                             "text", text ?: json_string_value(body), "visible", !json_is_false(ft_get(comment, "jsdPublic")));
+    json_t *note = json_pack("{s:o, s:s?, s:s?, s:b}", "at", ticket_time(ft_str(comment, "created")), "by",
+                             ft_str(author, "displayName") ?: ft_str(author, "name"), "text", text ?: json_string_value(body), "visible",
+                             !json_is_false(ft_get(comment, "jsdPublic")));
 
     free(text);
     return note;
@@ -275,7 +279,8 @@ static unsigned jira_needs(struct ft_call *call, struct ticket *st)
     (void)call;
     if (st->stand_in || want->verb == VERB_OPEN || want->verb == VERB_ATTACH)
         return 0;
-    return (ft_true(st->record, "_meant") ? 0 : LOOK_BIT(LOOK_ONE)) | (moves ? LOOK_BIT(LOOK_MOVES) : 0) | (want->verb == VERB_FINISH ? LOOK_BIT(LOOK_NOTES) : 0);
+    return (ft_true(st->record, "_meant") ? 0 : LOOK_BIT(LOOK_ONE)) | (moves ? LOOK_BIT(LOOK_MOVES) : 0)
+           | (want->verb == VERB_FINISH ? LOOK_BIT(LOOK_NOTES) : 0);
 }
 
 /* ---- Transitions ---- */
@@ -392,7 +397,8 @@ static int put_move_fields(struct ft_call *call, struct ticket *st, const json_t
         return -EINVAL;
     json_object_foreach((json_t *)ft_get(move, "fields"), name, field) {
         if (ft_true(field, "required") && !ft_true(field, "hasDefaultValue") && !ft_get(fields, name))
-            return ft_fault(reterr, FT_INVALID, "Jira's transition '%s' wants the field %s (%s): give it in fields", ft_str(move, "name") ?: "?", name, ft_str(field, "name") ?: "?");
+            return ft_fault(reterr, FT_INVALID, "Jira's transition '%s' wants the field %s (%s): give it in fields", ft_str(move, "name") ?: "?", name,
+                            ft_str(field, "name") ?: "?");
     }
     return 0;
 }
@@ -429,7 +435,8 @@ static int put_neutral(struct ft_call *call, struct ticket *st, json_t *fields, 
         const char *value = ticket_param(call, names[i]), *field = ticket_field_for(st, names[i]);
 
         if (value && !field)
-            return ft_fault(reterr, FT_INVALID, "Jira has no field for '%s': name one in field_names.%s of the ticket system '%s', or leave it out", names[i], names[i], st->name);
+            return ft_fault(reterr, FT_INVALID, "Jira has no field for '%s': name one in field_names.%s of the ticket system '%s', or leave it out", names[i],
+                            names[i], st->name);
         if (value)
             json_object_set_new(fields, field, shaped(st, field, value));
     }
@@ -439,8 +446,9 @@ static int put_neutral(struct ft_call *call, struct ticket *st, json_t *fields, 
 static int build_open(struct ft_call *call, struct ticket *st, struct ft_err *reterr)
 {
     const char *priority = priority_name(st, st->want.severity);
-    json_t *fields = json_pack("{s:{s:s}, s:{s:s}, s:s, s:o, s:[s]}", "project", "key", ft_str(st->config, "project"), "issuetype", "name", ft_str(st->config, "issue_type") ?: "Task",
-                               "summary", st->want.title, "description", rich(call, st, st->want.text), "labels", label_of(call));
+    json_t *fields = json_pack("{s:{s:s}, s:{s:s}, s:s, s:o, s:[s]}", "project", "key", ft_str(st->config, "project"), "issuetype", "name",
+                               ft_str(st->config, "issue_type") ?: "Task", "summary", st->want.title, "description", rich(call, st, st->want.text), "labels",
+                               label_of(call));
     json_t *body = ticket_hold(call, json_pack("{s:o}", "fields", fields)), *label;
     size_t i;
 
@@ -483,8 +491,10 @@ static int build_move(struct ft_call *call, struct ticket *st, const char *wante
     if (!move && ft_same(wanted, "closed") && !ft_true(st->record, "active"))
         return 0;                                        /* this workflow knows nothing beyond done */
     if (!move)
-        return ft_fault(reterr, FT_REFUSED, "from '%s' Jira lets this account move %s to %s, and none of that is %s: name the status in the configuration (states.%s), or move it there first",
-                        is ?: "?", ft_str(st->record, "number"), moves_there_are(call, st), wanted ?: status, wanted ?: "…");
+        return ft_fault(
+            reterr, FT_REFUSED,
+            "from '%s' Jira lets this account move %s to %s, and none of that is %s: name the status in the configuration (states.%s), or move it there first",
+            is ?: "?", ft_str(st->record, "number"), moves_there_are(call, st), wanted ?: status, wanted ?: "…");
     fields = ticket_hold(call, json_object());
     if (put_move_fields(call, st, move, fields, rest, reterr) < 0)
         return -EINVAL;
@@ -515,7 +525,9 @@ static void add_last_words(struct ft_call *call, struct ticket *st)
 
     if (has_note(st, ticket_mark(call, want->reason)))
         return;
-    add_comment(call, st, want->note ? host->printf(call, "%s\n\n%s %s", want->reason, want->note, ticket_mark(call, want->reason)) : ticket_marked(call, want->reason));
+    add_comment(call, st,
+                want->note ? host->printf(call, "%s\n\n%s %s", want->reason, want->note, ticket_mark(call, want->reason))
+                           : ticket_marked(call, want->reason));
 }
 
 static int build_change(struct ft_call *call, struct ticket *st, struct ft_err *reterr)
@@ -560,7 +572,8 @@ static int build_attach(struct ft_call *call, struct ticket *st, struct ft_err *
     do
         snprintf(boundary, sizeof(boundary), "fettle-%016llx", (unsigned long long)hash++);
     while (memmem(st->want.bytes, st->want.len, boundary, strlen(boundary)));
-    head = host->printf(call, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\nContent-Type: %s\r\n\r\n", boundary, st->want.file_name, st->want.content_type);
+    head = host->printf(call, "--%s\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\nContent-Type: %s\r\n\r\n", boundary,
+                        st->want.file_name, st->want.content_type);
     tail = host->printf(call, "\r\n--%s--\r\n", boundary);
     st->buffer = malloc(strlen(head) + st->want.len + strlen(tail) + 1);
     if (!st->buffer)
@@ -604,8 +617,9 @@ static int build_link(struct ft_call *call, struct ticket *st)
     if (!st->stand_in && link_id(st, native_fields(st)))
         return 0;
     ticket_before(call, st, link_type(st), NULL, st->want.other);
-    add(call, st, "POST", api(call, st, "/issueLink"), json_pack("{s:{s:s}, s:{s:s}, s:{s:s}}", "type", "name", link_type(st), "inwardIssue", "key", ft_str(st->record, "number"),
-                                                                 "outwardIssue", "key", st->want.other));
+    add(call, st, "POST", api(call, st, "/issueLink"),
+        json_pack("{s:{s:s}, s:{s:s}, s:{s:s}}", "type", "name", link_type(st), "inwardIssue", "key", ft_str(st->record, "number"), "outwardIssue", "key",
+                  st->want.other));
     return 0;
 }
 

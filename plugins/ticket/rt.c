@@ -101,7 +101,8 @@ static const char *find_url(struct ft_call *call, const struct ticket *st)
         query = host->printf(call, "Subject LIKE '%s' AND Status = '__Active__'", in_query(call, text));
         break;
     default:
-        query = field ? host->printf(call, "CF.{%s} = '%s'", in_query(call, field), in_query(call, text)) : host->printf(call, "RefersTo = '%s'", link_uri(call));
+        query = field ? host->printf(call, "CF.{%s} = '%s'", in_query(call, field), in_query(call, text))
+                      : host->printf(call, "RefersTo = '%s'", link_uri(call));
     }
     return host->printf(call, "%s/REST/2.0/tickets?query=%s&fields=" LIST_FIELDS "&per_page=%d&orderby=Created&order=DESC", ticket_base(call, st),
                         host->url_escape(call, query), TICKET_MAX_FOUND);
@@ -141,11 +142,12 @@ static json_t *ticket_of(struct ft_call *call, const struct ticket *st, const js
 {
     const char *id = id_of(call, record), *status = ft_str(record, "Status"), *owner = ft_str(ft_get(record, "Owner"), "id") ?: ft_str(record, "Owner");
 
-    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:o, s:s?, s:o, s:o, s:o, s:b, s:O, s:b, s:b}", "number", id, "id", id, "state", state_name(st, status), "status", status,
-                     "title", ft_str(record, "Subject"), "priority", priority_of(st, ft_str(record, "Priority")), "assignee", ft_same(owner, "Nobody") ? NULL : owner,
-                     "opened_at", ticket_time(ft_str(record, "Created")), "updated_at", ticket_time(ft_str(record, "LastUpdated")),
-                     "url", id ? json_sprintf("%s/Ticket/Display.html?id=%s", ticket_base(call, st), id) : json_null(), "active", is_active(st, status),
-                     "_native", record, "_meant", meant, "_correlated", correlated);
+    return json_pack("{s:s?, s:s?, s:s?, s:s?, s:s?, s:o, s:s?, s:o, s:o, s:o, s:b, s:O, s:b, s:b}", "number", id, "id", id, "state", state_name(st, status),
+                     "status", status, "title", ft_str(record, "Subject"), "priority", priority_of(st, ft_str(record, "Priority")), "assignee",
+                     ft_same(owner, "Nobody") ? NULL : owner, "opened_at", ticket_time(ft_str(record, "Created")), "updated_at",
+                     ticket_time(ft_str(record, "LastUpdated")), "url",
+                     id ? json_sprintf("%s/Ticket/Display.html?id=%s", ticket_base(call, st), id) : json_null(), "active", is_active(st, status), "_native",
+                     record, "_meant", meant, "_correlated", correlated);
 }
 
 static json_t *found_of(struct ft_call *call, struct ticket *st, const json_t *answer)
@@ -176,8 +178,9 @@ static json_t *notes_of(const json_t *items)
 
         if (!ft_same(type, "Comment") && !ft_same(type, "Correspond"))
             continue;
-        json_array_append_new(notes, json_pack("{s:o, s:s?, s:s%, s:b}", "at", ticket_time(ft_str(entry, "Created")), "by", ft_str(ft_get(entry, "Creator"), "id"),
-                                               "text", text, strcspn(text, "\r\n"), "visible", ft_same(type, "Correspond")));
+        json_array_append_new(notes,
+                              json_pack("{s:o, s:s?, s:s%, s:b}", "at", ticket_time(ft_str(entry, "Created")), "by", ft_str(ft_get(entry, "Creator"), "id"),
+                                        "text", text, strcspn(text, "\r\n"), "visible", ft_same(type, "Correspond")));
     }
     return notes;
 }
@@ -222,8 +225,12 @@ static unsigned rt_needs(struct ft_call *call, struct ticket *st)
 
 /* ---- Links ---- */
 
-static const struct { const char *member, *ref; } links[N_LINKS] = {
-    [LINK_PARENT] = { "MemberOf", "parent" }, [LINK_PROBLEM] = { "DependsOn", "depends-on" }, [LINK_CHANGE] = { "DependsOn", "depends-on" }, [LINK_RELATED] = { "RefersTo", "refers-to" },
+static const struct { const char *member, *ref;
+} links[N_LINKS] = {
+    [LINK_PARENT] = { "MemberOf", "parent" },
+    [LINK_PROBLEM] = { "DependsOn", "depends-on" },
+    [LINK_CHANGE] = { "DependsOn", "depends-on" },
+    [LINK_RELATED] = { "RefersTo", "refers-to" },
 };
 
 static const json_t *native(const struct ticket *st) { return ft_get(st->record, "_native"); }
@@ -263,7 +270,8 @@ static const json_t *custom_field(const json_t *record, const char *name)
 
 static bool is_core_field(const char *name)
 {
-    static const char *const core[] = { "Subject", "Queue", "Owner", "Requestor", "Cc", "AdminCc", "Due", "Starts", "Started", "Told", "TimeEstimated", "TimeWorked", "TimeLeft",
+    static const char *const core[] = { "Subject", "Queue", "Owner", "Requestor", "Cc", "AdminCc", "Due", "Starts", "Started", "Told",
+                                        "TimeEstimated", "TimeWorked", "TimeLeft",
                                         "InitialPriority", "FinalPriority", "Priority", "SLA", "CustomFields", "CustomRoles", NULL };
 
     for (size_t i = 0; core[i]; i++) {
@@ -305,7 +313,8 @@ static int put_neutral(struct ft_call *call, struct ticket *st, json_t *body, st
         const char *value = ticket_param(call, names[i]), *field = ticket_field_for(st, names[i]);
 
         if (value && !field)
-            return ft_fault(reterr, FT_INVALID, "RT has no field for '%s': name one in field_names.%s of the ticket system '%s', or leave it out", names[i], names[i], st->name);
+            return ft_fault(reterr, FT_INVALID, "RT has no field for '%s': name one in field_names.%s of the ticket system '%s', or leave it out", names[i],
+                            names[i], st->name);
         if (value && is_core_field(field))
             json_object_set_new(body, field, json_string(value));
         else if (value)
@@ -417,8 +426,8 @@ static int build_attach(struct ft_call *call, struct ticket *st, struct ft_err *
     if (!coded)
         return ft_fault(reterr, FT_INVALID, "no memory for %zu bytes of attachment", st->want.len);
     add(call, st, "POST", url_of(call, st, ft_str(st->record, "id"), "/comment"),
-        json_pack("{s:s, s:s, s:[{s:s, s:s, s:s}]}", "Content", host->printf(call, "%s, attached by fettle run %s", st->want.file_name, host->run_id(call)), "ContentType", "text/plain",
-                  "Attachments", "FileName", st->want.file_name, "FileType", st->want.content_type, "FileContent", coded));
+        json_pack("{s:s, s:s, s:[{s:s, s:s, s:s}]}", "Content", host->printf(call, "%s, attached by fettle run %s", st->want.file_name, host->run_id(call)),
+                  "ContentType", "text/plain", "Attachments", "FileName", st->want.file_name, "FileType", st->want.content_type, "FileContent", coded));
     free(coded);
     return 0;
 }
@@ -473,13 +482,13 @@ static enum ft_class rt_left(struct ft_call *call, struct ticket *st, const char
     const struct intent *want = &st->want;
     const json_t *record = ft_get(st->back, "_native"), *before = want->verb == VERB_RESTORE ? want->before : NULL;
     const char *field = ft_str(st->config, "correlation_field"), *name;
-    const char *status = ft_str(before, "Status") ?: want->state ? state_value(st, want->state) : NULL;
+    const char *status = before ? ft_str(before, "Status") : want->state ? state_value(st, want->state) : NULL;
     json_t *value;
 
-    if (before)
-        status = ft_str(before, "Status");
     *ret_field = NULL;
-    if (want->verb == VERB_OPEN && !(field ? ft_same(json_string_value(custom_field(record, field)), ticket_correlation(call)) : has_link(call, record, "refers-to", NULL, link_uri(call))))
+    if (want->verb == VERB_OPEN
+        && !(field ? ft_same(json_string_value(custom_field(record, field)), ticket_correlation(call))
+                   : has_link(call, record, "refers-to", NULL, link_uri(call))))
         *ret_field = field ?: "RefersTo";
     if (status && !ft_same(status, ft_str(record, "Status")))
         *ret_field = "Status";

@@ -95,8 +95,8 @@ static const char *record_url(struct ft_call *call, const struct ticket *st, con
 
 static const char *list_url(struct ft_call *call, const struct ticket *st, const char *from, const char *query, const char *of, unsigned limit)
 {
-    return host->printf(call, "%s/api/now/table/%s?sysparm_query=%s&sysparm_fields=%s&sysparm_limit=%u&sysparm_exclude_reference_link=true", ticket_base(call, st), from,
-                        host->url_escape(call, query), of, limit);
+    return host->printf(call, "%s/api/now/table/%s?sysparm_query=%s&sysparm_fields=%s&sysparm_limit=%u&sysparm_exclude_reference_link=true",
+                        ticket_base(call, st), from, host->url_escape(call, query), of, limit);
 }
 
 static void snow_sign(struct ft_call *call, struct ticket *st, struct ft_http_req *req)
@@ -145,7 +145,8 @@ static bool snow_look(struct ft_call *call, struct ticket *st, enum look kind, s
         ret->url = record_url(call, st, id);
         return true;
     case LOOK_NOTES:
-        ret->url = list_url(call, st, "sys_journal_field", host->printf(call, "element_id=%s^elementINwork_notes,comments^ORDERBYDESCsys_created_on", in_query(call, id)),
+        ret->url = list_url(call, st, "sys_journal_field",
+                            host->printf(call, "element_id=%s^elementINwork_notes,comments^ORDERBYDESCsys_created_on", in_query(call, id)),
                             "value,element,element_id,sys_created_on,sys_created_by", 100);
         return true;
     case LOOK_FILES:
@@ -156,8 +157,9 @@ static bool snow_look(struct ft_call *call, struct ticket *st, enum look kind, s
         ret->url = list_url(call, st, links[st->want.link].table, host->printf(call, "number=%s", in_query(call, st->want.other)), "number,sys_id", 2);
         return true;
     case LOOK_APPROVERS:
-        ret->url = host->printf(call, "%s&sysparm_display_value=all", list_url(call, st, "sysapproval_approver", host->printf(call, "sysapproval=%s", in_query(call, id)),
-                                                                                "approver,state,sysapproval,sys_updated_on", 100));
+        ret->url = host->printf(call, "%s&sysparm_display_value=all",
+                                list_url(call, st, "sysapproval_approver", host->printf(call, "sysapproval=%s", in_query(call, id)),
+                                         "approver,state,sysapproval,sys_updated_on", 100));
         return true;
     default:
         return false;
@@ -166,7 +168,8 @@ static bool snow_look(struct ft_call *call, struct ticket *st, enum look kind, s
 
 static json_t *ticket_of(struct ft_call *call, const struct ticket *st, const json_t *record)
 {
-    const char *id = value_of(record, "sys_id"), *priority = value_of(record, "priority"), *state = value_of(record, "state"), *who = value_of(record, "assigned_to");
+    const char *id = value_of(record, "sys_id"), *priority = value_of(record, "priority"), *state = value_of(record, "state"),
+               *who = value_of(record, "assigned_to");
     const char *tbl = table(st);
     json_t *ticket;
 
@@ -177,8 +180,9 @@ static json_t *ticket_of(struct ft_call *call, const struct ticket *st, const js
                      "url", id ? json_sprintf("%s/nav_to.do?uri=%s.do?sys_id=%s", ticket_base(call, st), tbl, id) : json_null(), "active", is_active(record),
                      "_native", record, "_correlated", ft_same(value_of(record, "correlation_id"), ticket_correlation(call)));
     if (st->change)
-        json_object_update_new(ticket, json_pack("{s:s?, s:s?, s:s?, s:o, s:o}", "type", value_of(record, "type"), "approval", value_of(record, "approval"), "risk",
-                                                 value_of(record, "risk"), "start", ticket_time(value_of(record, "start_date")), "end", ticket_time(value_of(record, "end_date"))));
+        json_object_update_new(ticket, json_pack("{s:s?, s:s?, s:s?, s:o, s:o}", "type", value_of(record, "type"), "approval", value_of(record, "approval"),
+                                                 "risk", value_of(record, "risk"), "start", ticket_time(value_of(record, "start_date")), "end",
+                                                 ticket_time(value_of(record, "end_date"))));
     return ticket;
 }
 
@@ -190,8 +194,9 @@ static json_t *notes_of(const struct ticket *st, const json_t *list)
     json_array_foreach(list, i, entry) {
         if (value_of(entry, "element_id") && !ft_same(value_of(entry, "element_id"), ft_str(st->record, "id")))
             continue;
-        json_array_append_new(notes, json_pack("{s:o, s:s?, s:s?, s:b}", "at", ticket_time(value_of(entry, "sys_created_on")), "by", value_of(entry, "sys_created_by"),
-                                               "text", value_of(entry, "value"), "visible", ft_same(value_of(entry, "element"), "comments")));
+        json_array_append_new(notes, json_pack("{s:o, s:s?, s:s?, s:b}", "at", ticket_time(value_of(entry, "sys_created_on")), "by",
+                                               value_of(entry, "sys_created_by"), "text", value_of(entry, "value"), "visible",
+                                               ft_same(value_of(entry, "element"), "comments")));
     }
     return notes;
 }
@@ -219,8 +224,8 @@ static json_t *approvers_of(const struct ticket *st, const json_t *list)
 
         if (value_of(entry, "sysapproval") && !ft_same(value_of(entry, "sysapproval"), ft_str(st->record, "id")))
             continue;
-        json_array_append_new(approvers, json_pack("{s:s?, s:s?, s:o}", "who", shown && *shown ? shown : value_of(entry, "approver"), "state", value_of(entry, "state"),
-                                                   "at", ticket_time(value_of(entry, "sys_updated_on"))));
+        json_array_append_new(approvers, json_pack("{s:s?, s:s?, s:o}", "who", shown && *shown ? shown : value_of(entry, "approver"), "state",
+                                                   value_of(entry, "state"), "at", ticket_time(value_of(entry, "sys_updated_on"))));
     }
     return approvers;
 }
@@ -355,8 +360,10 @@ static int build_open(struct ft_call *call, struct ticket *st, struct ft_err *re
         return -EINVAL;
     }
     put_fields(body, want->fields);
-    write_json(call, st, "POST", template ? host->printf(call, "%s/api/sn_chg_rest/v1/change/standard/%s", ticket_base(call, st), host->url_escape(call, template))
-                                          : record_url(call, st, NULL), body);
+    write_json(call, st, "POST",
+               template ? host->printf(call, "%s/api/sn_chg_rest/v1/change/standard/%s", ticket_base(call, st), host->url_escape(call, template))
+                        : record_url(call, st, NULL),
+               body);
     st->writes[0].creates = true;
     return 0;
 }
@@ -546,12 +553,28 @@ static int snow_check(struct ft_call *call, struct ticket *st, struct ft_err *re
 {
     (void)call;
     if (st->want.verb == VERB_LINK && !links[st->want.link].field)
-        return ft_fault(reterr, FT_INVALID, "ServiceNow links an incident to a parent, a problem or a change, not to just any other ticket: say parent, problem or change");
+        return ft_fault(reterr, FT_INVALID,
+                        "ServiceNow links an incident to a parent, a problem or a change, not to just any other ticket: say parent, problem or change");
     return 0;
 }
 
 const struct system ticket_servicenow = {
-    .kind = "servicenow", .label = "ServiceNow", .changes = true, .check = snow_check, .sign = snow_sign, .look = snow_look, .seen = snow_seen, .absent = snow_absent,
-    .needs = snow_needs, .build = snow_build, .created = snow_created, .answered = snow_answered, .left = snow_left, .file_kept = snow_file_kept,
-    .detach = snow_detach, .at = snow_at, .error = snow_error, .linked = snow_linked,
+    .kind = "servicenow",
+    .label = "ServiceNow",
+    .changes = true,
+    .check = snow_check,
+    .sign = snow_sign,
+    .look = snow_look,
+    .seen = snow_seen,
+    .absent = snow_absent,
+    .needs = snow_needs,
+    .build = snow_build,
+    .created = snow_created,
+    .answered = snow_answered,
+    .left = snow_left,
+    .file_kept = snow_file_kept,
+    .detach = snow_detach,
+    .at = snow_at,
+    .error = snow_error,
+    .linked = snow_linked,
 };
