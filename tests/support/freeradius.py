@@ -1,6 +1,7 @@
 """freeradius.py: a real FreeRADIUS with a tree, certificates and ports of its own, for the tests of the radius plugin."""
 import json, os, shutil, socket, subprocess, tempfile
 
+os.environ["PATH"] += ":/usr/sbin"       # where Debian keeps it, also for those whose PATH does not
 SECRET = "correct-horse-battery"
 USERS = """alice Cleartext-Password := "hello"
 \tTunnel-Type := VLAN, Tunnel-Medium-Type := IEEE-802, Tunnel-Private-Group-Id := "120", Filter-Id := "staff", Session-Timeout := 3600, Reply-Message := "welcome", Cisco-AVPair := "profile=staff"
@@ -331,6 +332,8 @@ class Runs:
         env = dict(os.environ, FETTLE_CONFIG=f"{self.folder}/fettle.yaml", **{name.upper(): text for name, text in (passwords or {}).items()})
         out = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120)
         self.output = out.stdout + out.stderr
+        if "Sanitizer" in self.output:
+            raise SystemExit(self.output[-6000:])
         self.events = [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
         ends = {e["path"]: e for e in self.events if e.get("type") in ("step.done", "step.failed")}
         if f"s{len(steps) - 1}" not in ends and not dry and not may_park:

@@ -28,6 +28,7 @@ def play(lab, name, steps, rollback=False, dry=False):
         json.dump(playbook, f)
     status, events, said = lab.fettle("run", path, "--json", "--yes", "secret=env:SECRET", *(["--dry-run"] if dry else []), env={"SECRET": "lab-new-secret"})
     text = json.dumps(events) + said
+    check(f"{name}: no complaint of a sanitizer", "Sanitizer" not in text, said[-3000:])
     check(f"{name}: no secret in the output", "lab-new-secret" not in text and "lab-shared-secret" not in text, text[-500:])
     ends = {e["path"]: e for e in events if e.get("type") in ("step.done", "step.failed")}
     check(f"{name}: it came to its end", dry or steps[-1][0] in ends, text[-1500:])

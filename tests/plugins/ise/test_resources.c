@@ -444,3 +444,37 @@ Test(resources, odd_answers)
             fake_host_free(f);
         }
 }
+
+/* Answers with the members of the real ones and "string" or 0 as values, where the shared samples are there. */
+Test(samples, mock_answers)
+{
+    static const struct { const char *file, *action, *params, *expect; } cases[] = {
+        { "network_device_get_network_device_by_id", "network_device", "{'name': 'x'}", "found" }, { "network_device_get_network_device", "network_devices", "{'limit': 3}", "items" },
+        { "certificates_get_system_certificates", "certificates", "{'node': 'x', 'kind': 'system'}", "certificates" },
+        { "certificates_get_trusted_certificates", "certificates", "{'kind': 'trusted'}", "certificates" },
+        { "endpoint_get_endpoints", "endpoints", "{'limit': 3}", "items" }, { "endpoint_get_rejected_endpoints", "rejected_endpoints", "{}", "endpoints" },
+        { "internal_user_get_internal_user", "internal_users", "{'limit': 3}", "items" }, { "internal_user_get_internal_user_by_id", "internal_user", "{'name': 'x'}", "found" },
+        { "endpoint_get_endpoint_by_name", "endpoint", "{'mac': '" MAC "'}", "found" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char name[120], *text, *body;
+        json_t *sample;
+
+        snprintf(name, sizeof(name), "ise-mock/%s.json", cases[i].file);
+        text = shared_sample(name);
+        if (!text)
+            continue;
+        sample = json_loads(text, 0, NULL);
+        body = json_dumps(json_object_get(sample, "body"), 0);
+        struct fake_host *f = ise_host();
+
+        FAKE_HTTP(f, .status = 200, .body = body);
+        const struct fake_result *r = fake_run(f, cases[i].action, "run", cases[i].params, NULL);
+        cr_expect(r->ok && fake_at(r->result, cases[i].expect), "%s: %s", cases[i].file, r->error);
+        fake_host_free(f);
+        json_decref(sample);
+        free(body);
+        free(text);
+    }
+}
