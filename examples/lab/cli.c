@@ -16,6 +16,8 @@ struct lab_session {
     enum question question;
     bool loading;                         /* load … terminal, until ^D */
     bool relative;
+    bool braces, override;                /* load merge terminal, load override terminal */
+    struct ft_buf text;
     unsigned load_line, load_errors;
     int screen;
     bool no_more;                         /* the last command had | no-more */
@@ -40,6 +42,7 @@ struct lab_session *lab_session_new(struct lab *lab, int sw, int number, const c
     s->sw = sw;
     s->number = number;
     s->screen = -1;
+    s->text = (struct ft_buf)FT_BUF_INIT(0);
     snprintf(s->from, sizeof(s->from), "%s", from);
     return s;
 }
@@ -57,6 +60,7 @@ struct lab_session *lab_session_free(struct lab_session *s)
     if (!s)
         return NULL;
     leave_configuration(s);
+    ft_buf_done(&s->text);
     free(s);
     return NULL;
 }
@@ -245,6 +249,17 @@ static void show_operational(struct lab_session *s, const char *line, const char
     if (path) {
         if (strncmp(path, "| ", 2) == 0)
             path = "";
+        if (p->compare) {
+            struct lab_candidate *now = lab_candidate_open(the_config(s), true), *older = lab_candidate_open(the_config(s), true);
+
+            if (lab_candidate_rollback(older, p->compare_with) < 0)
+                ft_buf_addf(out, "error: rollback %u does not exist\n", p->compare_with);
+            else
+                lab_candidate_differ(older, now, out);
+            lab_candidate_free(now);
+            lab_candidate_free(older);
+            return;
+        }
         lab_config_show(the_config(s), NULL, path, p->set, out);
         return;
     }
@@ -434,10 +449,14 @@ static void exit_configuration(struct lab_session *s, struct ft_buf *out)
 static void load(struct lab_session *s, const char *line, const char *rest, struct ft_buf *out)
 {
     s->relative = strcmp(rest, "set relative terminal") == 0;
-    if (strcmp(rest, "set terminal") != 0 && !s->relative) {
-        mark(s, line, rest, "syntax error. (the lab knows: load set terminal, load set relative terminal)", out);
+    s->override = strcmp(rest, "override terminal") == 0;
+    s->braces = s->override || strcmp(rest, "merge terminal") == 0;
+    if (strcmp(rest, "set terminal") != 0 && !s->relative && !s->braces) {
+        mark(s, line, rest, "syntax error. (the lab knows: load set|merge|override terminal, load set relative terminal)", out);
         return;
     }
+    ft_buf_done(&s->text);
+    s->text = (struct ft_buf)FT_BUF_INIT(1 << 20);
     s->loading = true;
     s->load_line = s->load_errors = 0;
     ft_buf_adds(out, "[Type ^D at a new line to end input]\n");
@@ -450,6 +469,10 @@ static void load_one(struct lab_session *s, const char *line, struct ft_buf *out
     int r = -EINVAL;
 
     s->load_line++;
+    if (s->braces) {
+        ft_buf_addf(&s->text, "%s\n", line);
+        return;
+    }
     if (!*line || *line == '#')
         return;
     if ((rest = word_after(line, "set"))) {
@@ -469,7 +492,14 @@ static void load_one(struct lab_session *s, const char *line, struct ft_buf *out
 
 static void load_end(struct lab_session *s, struct ft_buf *out)
 {
+    struct ft_buf why = FT_BUF_INIT(0);
+
     s->loading = false;
+    if (s->braces && lab_candidate_load(s->candidate, ft_buf_str(&s->text), s->override, &why) < 0) {
+        s->load_errors = 1;
+        ft_buf_addf(out, "terminal:%u:(1) syntax error: %s\n", s->load_line, ft_buf_str(&why));
+    }
+    ft_buf_done(&why);
     if (s->load_errors)
         ft_buf_addf(out, "load complete (%u errors)\n", s->load_errors);
     else

@@ -252,6 +252,12 @@ int lab_cli_main(const char *sw, const char *socket_path)
         return 1;
     }
     setvbuf(c.lab, NULL, _IOFBF, 65536);
+    if (command && strcmp(command, LAB_NETCONF_COMMAND) == 0) {
+        int status = lab_netconf_main(c.lab, sw, from ? from : "");
+
+        fclose(c.lab);
+        return status;
+    }
     if (!command)
         raw_terminal(&c);
     take(&c, ask(&c, json_pack("{s:s, s:s, s:b}", "switch", sw, "from", from ? from : "", "banner", c.tty)));

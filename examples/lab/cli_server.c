@@ -3,6 +3,8 @@
  *   {"switch": "sw-2", "from": "…", "banner": true}   first
  *   {"line": "show version"}                          then; "bare": no empty line behind the output (ssh host "command")
  *   {"out": "…", "prompt": "lab@sw-2> ", "screen": -1, "over": false}
+ *
+ * With "netconf": true in the first, the answer to it is the hello, and what follows are {"rpc": "<rpc …>"}.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -13,7 +15,7 @@
 
 enum { MAX_SESSIONS = 64 };
 
-static struct connection { int fd; struct ft_buf in; struct lab_session *session; int number; } connections[MAX_SESSIONS];
+static struct connection { int fd; struct ft_buf in; struct lab_session *session; struct lab_netconf *netconf; int number; } connections[MAX_SESSIONS];
 static int n_connections, listener = -1, last_number;
 
 int lab_cli_listen(struct lab *lab, struct ft_err *reterr)
@@ -47,6 +49,7 @@ int lab_cli_fds(struct pollfd *fds, int max)
 static void drop(int i)
 {
     lab_session_free(connections[i].session);
+    lab_netconf_free(connections[i].netconf);
     ft_buf_done(&connections[i].in);
     close(connections[i].fd);
     connections[i] = connections[--n_connections];
@@ -59,7 +62,7 @@ static void reply(struct connection *c, struct ft_buf *out, bool over)
     char *text;
     size_t len, at = 0;
 
-    if (!over)
+    if (!over && c->session)
         lab_session_prompt(c->session, &prompt);
     o = json_pack("{s:s, s:s, s:i, s:b}", "out", ft_buf_str(out), "prompt", ft_buf_str(&prompt), "screen",
                   c->session ? lab_session_screen(c->session) : 0, "over", over);
@@ -85,6 +88,11 @@ static bool begin(struct lab *lab, struct connection *c, const json_t *hello, st
 
     if (sw < 0 || lab->switches[sw].down)
         return false;
+    if (json_is_true(json_object_get(hello, "netconf"))) {
+        c->netconf = lab_netconf_new(lab, sw, c->number, from ? from : "");
+        lab_netconf_hello(c->netconf, out);
+        return true;
+    }
     c->session = lab_session_new(lab, sw, c->number, from ? from : "");
     if (json_is_true(json_object_get(hello, "banner")))
         ft_buf_adds(out, "--- JUNOS 22.4R3.25 Kernel 64-bit  JNPR-12.1-20240117.6e8ecd9_buil\n");
@@ -95,12 +103,15 @@ static bool begin(struct lab *lab, struct connection *c, const json_t *hello, st
 static bool handle(struct lab *lab, struct connection *c, const char *text, size_t len)
 {
     json_t *message = json_loadb(text, len, 0, NULL);
-    const char *line = json_string_value(json_object_get(message, "line"));
+    const char *line = json_string_value(json_object_get(message, "line")), *rpc = json_string_value(json_object_get(message, "rpc"));
     struct ft_buf out = FT_BUF_INIT(0);
     bool goes_on;
 
     lab_tick(lab);
-    goes_on = !c->session ? begin(lab, c, message, &out) : line && lab_session_line(c->session, line, &out);
+    if (c->netconf)
+        goes_on = rpc && lab_netconf_rpc(c->netconf, rpc, &out);
+    else
+        goes_on = !c->session ? begin(lab, c, message, &out) : line && lab_session_line(c->session, line, &out);
     if (goes_on && json_is_true(json_object_get(message, "bare")) && out.len >= 1 && out.data[out.len - 1] == '\n')
         out.data[--out.len] = '\0';
     reply(c, &out, !goes_on);
@@ -145,7 +156,7 @@ void lab_cli_ready(struct lab *lab, int fd)
 
         setsockopt(new, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));   /* for a client that does not read */
         if (new >= 0)
-            connections[n_connections++] = (struct connection){ .fd = new, .in = FT_BUF_INIT(1 << 20), .number = ++last_number };
+            connections[n_connections++] = (struct connection){ .fd = new, .in = FT_BUF_INIT(8 << 20), .number = ++last_number };
     } else {
         for (int i = 0; i < n_connections; i++)
             if (connections[i].fd == fd) {
@@ -160,7 +171,8 @@ void lab_cli_close(struct lab *lab, int sw)
 {
     (void)lab;
     for (int i = n_connections; i-- > 0;)
-        if (sw < 0 || (connections[i].session && lab_session_switch(connections[i].session) == sw))
+        if (sw < 0 || (connections[i].session && lab_session_switch(connections[i].session) == sw)
+            || (connections[i].netconf && lab_netconf_switch(connections[i].netconf) == sw))
             drop(i);
     if (sw < 0 && listener >= 0) {
         close(listener);

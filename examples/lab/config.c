@@ -249,6 +249,11 @@ bool lab_config_lock(struct lab_config *config, int owner)
     return true;
 }
 
+int lab_config_lock_owner(const struct lab_config *config)
+{
+    return config->lock_owner;
+}
+
 void lab_config_unlock(struct lab_config *config, int owner)
 {
     if (config->lock_owner == owner)
@@ -462,6 +467,11 @@ int lab_candidate_rollback(struct lab_candidate *cand, unsigned n)
     return 0;
 }
 
+void lab_candidate_clear(struct lab_candidate *cand)
+{
+    lines_clear(&cand->mine);
+}
+
 bool lab_candidate_changed(const struct lab_candidate *cand)
 {
     return !lines_equal(&cand->base, &cand->mine);
@@ -548,6 +558,13 @@ void lab_candidate_compare(const struct lab_candidate *cand, struct ft_buf *out)
             compare_side(cand, &cand->mine, &cand->base, anchor, "+", out);
         }
     lines_clear(&seen);
+}
+
+void lab_candidate_differ(const struct lab_candidate *from, const struct lab_candidate *to, struct ft_buf *out)
+{
+    struct lab_candidate pair = { .config = to->config, .base = from->mine, .mine = to->mine };
+
+    lab_candidate_compare(&pair, out);
 }
 
 /* ---- check and commit ---- */

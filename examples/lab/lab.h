@@ -317,7 +317,9 @@ int lab_candidate_set(struct lab_candidate *cand, const char *words);           
 int lab_candidate_delete(struct lab_candidate *cand, const char *words);             /* -ENOENT: warning: statement not found */
 int lab_candidate_rollback(struct lab_candidate *cand, unsigned n);                  /* -ENOENT */
 bool lab_candidate_changed(const struct lab_candidate *cand);
+void lab_candidate_clear(struct lab_candidate *cand);
 void lab_candidate_compare(const struct lab_candidate *cand, struct ft_buf *out);    /* as show | compare prints it */
+void lab_candidate_differ(const struct lab_candidate *from, const struct lab_candidate *to, struct ft_buf *out);   /* what the two hold */
 json_t *lab_candidate_commands(const struct lab_candidate *cand);                    /* ["delete …", "set …"]: what differs */
 int lab_candidate_check(const struct lab_candidate *cand, struct ft_buf *out);       /* writes Junos' complaint; -EINVAL */
 /* confirm_minutes > 0: rolls back by itself unless committed again. */
@@ -328,8 +330,23 @@ void lab_config_confirm(struct lab *lab, int sw, const char *user, const char *c
 void lab_config_show(const struct lab_config *config, const struct lab_candidate *cand, const char *path, bool as_set, struct ft_buf *out);
 void lab_config_history(const struct lab_config *config, struct ft_buf *out);        /* show system commit */
 bool lab_config_lock(struct lab_config *config, int owner);                          /* exclusive; false: somebody has it */
+int lab_config_lock_owner(const struct lab_config *config);                          /* 0: nobody */
 void lab_config_unlock(struct lab_config *config, int owner);
 json_t *lab_config_json(const struct lab_config *config);                            /* ["set …"] */
+
+/* ---- config_text.c ---- */
+/* The form with braces; override: instead of all there is. -EINVAL: why says where. */
+int lab_candidate_load(struct lab_candidate *cand, const char *text, bool override, struct ft_buf *why);
+
+/* ---- netconf.c: one NETCONF session; netconf_client.c: the process that sshd starts for it ---- */
+struct lab_netconf;
+struct lab_netconf *lab_netconf_new(struct lab *lab, int sw, int number, const char *from);
+struct lab_netconf *lab_netconf_free(struct lab_netconf *session);
+int lab_netconf_switch(const struct lab_netconf *session);
+void lab_netconf_hello(const struct lab_netconf *session, struct ft_buf *out);
+bool lab_netconf_rpc(struct lab_netconf *session, const char *text, struct ft_buf *out);   /* false: the session is over */
+#define LAB_NETCONF_COMMAND "fettle-lab-netconf"                   /* the subsystem's, as its forced command hears of it */
+int lab_netconf_main(FILE *lab, const char *sw, const char *from);
 
 /* ---- cli.c: one session of a switch's CLI; cli_show.c: what it shows ---- */
 struct lab_session;

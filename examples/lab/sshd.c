@@ -108,6 +108,7 @@ static int write_sshd_config(struct lab *lab, int sw, const char *user, struct f
                 lab->dir, lab->switches[sw].name, lab->dir, account_locked(user) ? "yes" : "no");
     /* bash reads ~/.bashrc when sshd starts it, whatever that holds, unless it thinks that it is not the first shell. */
     ft_buf_adds(&text, "SetEnv SHLVL=2\n");
+    ft_buf_adds(&text, "Subsystem netconf " LAB_NETCONF_COMMAND "\n");       /* the forced command is started for it, too */
     ft_buf_addf(&text, "ForceCommand exec '%s' --cli %s --socket '%s/cli.sock'\n", own_program(program, sizeof(program)), lab->switches[sw].name, lab->dir);
     snprintf(path, sizeof(path), "%s/ssh/sshd_%s", lab->dir, lab->switches[sw].name);
     r = lab_write_file(path, ft_buf_str(&text), 0600, reterr);

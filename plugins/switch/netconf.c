@@ -73,7 +73,7 @@ static void replied(struct ft_call *call, const struct nc_message *reply)
         return;
     }
     if (reply->warnings[0])
-        host->log(call, FT_LOG_WARN, "%s says to '%s': %s", st->name, st->sent ? st->sent : "the last request", reply->warnings);
+        host->log(call, FT_LOG_INFO, "%s says to '%s': %s", st->name, st->sent ? st->sent : "the last request", reply->warnings);
     st->nc.answered = NULL;
     answered(call, reply);
 }
