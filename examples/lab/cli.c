@@ -7,6 +7,7 @@
 enum question { ASK_NONE, ASK_DISCARD, ASK_REBOOT };
 
 struct lab_session {
+    struct lab_ios *ios;                  /* not of Junos: all is there */
     struct lab *lab;
     int sw, number;
     char from[64];
@@ -44,6 +45,8 @@ struct lab_session *lab_session_new(struct lab *lab, int sw, int number, const c
     s->screen = -1;
     s->text = (struct ft_buf)FT_BUF_INIT(0);
     snprintf(s->from, sizeof(s->from), "%s", from);
+    if (strcmp(lab->switches[sw].vendor, "junos") != 0)
+        s->ios = lab_ios_new(lab, sw, from);
     return s;
 }
 
@@ -60,6 +63,7 @@ struct lab_session *lab_session_free(struct lab_session *s)
     if (!s)
         return NULL;
     leave_configuration(s);
+    lab_ios_free(s->ios);
     ft_buf_done(&s->text);
     free(s);
     return NULL;
@@ -67,7 +71,19 @@ struct lab_session *lab_session_free(struct lab_session *s)
 
 int lab_session_screen(const struct lab_session *s)
 {
+    if (s->ios)
+        return lab_ios_screen(s->ios);
     return s->no_more ? 0 : s->screen;
+}
+
+bool lab_session_secret(const struct lab_session *s)
+{
+    return s->ios && lab_ios_secret(s->ios);
+}
+
+const char *lab_session_pager(const struct lab_session *s)
+{
+    return s->ios ? " --More-- " : "---(more)---";
 }
 
 int lab_session_switch(const struct lab_session *s)
@@ -79,6 +95,10 @@ void lab_session_prompt(struct lab_session *s, struct ft_buf *out)
 {
     const struct lab_switch *sw = the_switch(s);
 
+    if (s->ios) {
+        lab_ios_prompt(s->ios, out);
+        return;
+    }
     if (s->loading)
         return;
     if (s->question == ASK_DISCARD) {
@@ -637,6 +657,11 @@ bool lab_session_line(struct lab_session *s, const char *typed, struct ft_buf *o
     char *copy = ft_strdup(typed), *line = trim(copy);
     bool goes_on = true, quiet = false;
 
+    if (s->ios) {
+        goes_on = lab_ios_line(s->ios, line, out);
+        free(copy);
+        return goes_on;
+    }
     s->no_more = false;
     if (s->loading && strcmp(line, "\x04") == 0)
         load_end(s, out);

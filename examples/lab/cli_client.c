@@ -16,8 +16,9 @@ struct client {
     bool tty;
     struct termios before;
     int screen;                   /* as the lab says: -1 as the terminal is, 0 no paging */
-    char prompt[600];
+    char prompt[600], pager[32];
     bool over, skipped_lf;
+    bool secret;                  /* what is typed is not echoed */
 };
 
 /* A path in a deep directory is too long for a socket's address: through a descriptor of its directory it is short. */
@@ -103,7 +104,7 @@ static void show(struct client *c, const char *text)
         int key;
 
         if (page && line == page - 1) {
-            puts_out("---(more)---");
+            puts_out(c->pager);
             key = read_byte();
             puts_out("\r            \r");
             if (key == 'q' || key == 'Q' || key < 0)
@@ -127,6 +128,8 @@ static void take(struct client *c, json_t *reply)
         return;
     }
     c->screen = (int)json_integer_value(json_object_get(reply, "screen"));
+    snprintf(c->pager, sizeof(c->pager), "%s", json_string_value(json_object_get(reply, "pager")));
+    c->secret = json_is_true(json_object_get(reply, "secret"));
     show(c, json_string_value(json_object_get(reply, "out")));
     prompt = json_string_value(json_object_get(reply, "prompt"));
     snprintf(c->prompt, sizeof(c->prompt), "%s", prompt ? prompt : "");
@@ -181,7 +184,7 @@ static bool edit(struct client *c, int key, char *line, size_t *len)
         if ((key < 32 && key != '\t') || *len + 1 >= LINE_MAX_BYTES)
             return false;
         line[(*len)++] = byte;
-        if (c->tty)
+        if (c->tty && !c->secret)
             put(&byte, 1);
         return false;
     }

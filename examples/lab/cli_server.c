@@ -2,7 +2,7 @@
  *
  *   {"switch": "sw-2", "from": "…", "banner": true}   first
  *   {"line": "show version"}                          then; "bare": no empty line behind the output (ssh host "command")
- *   {"out": "…", "prompt": "lab@sw-2> ", "screen": -1, "over": false}
+ *   {"out": "…", "prompt": "lab@sw-2> ", "pager": "---(more)---", "secret": false, "screen": -1, "over": false}
  *
  * With "netconf": true in the first, the answer to it is the hello, and what follows are {"rpc": "<rpc …>"}.
  */
@@ -64,7 +64,8 @@ static void reply(struct connection *c, struct ft_buf *out, bool over)
 
     if (!over && c->session)
         lab_session_prompt(c->session, &prompt);
-    o = json_pack("{s:s, s:s, s:i, s:b}", "out", ft_buf_str(out), "prompt", ft_buf_str(&prompt), "screen",
+    o = json_pack("{s:s, s:s, s:s, s:b, s:i, s:b}", "out", ft_buf_str(out), "prompt", ft_buf_str(&prompt), "pager", c->session ? lab_session_pager(c->session) : "", "secret",
+                  c->session && lab_session_secret(c->session), "screen",
                   c->session ? lab_session_screen(c->session) : 0, "over", over);
     text = json_dumps(o, JSON_COMPACT);
     len = strlen(text);
@@ -94,7 +95,7 @@ static bool begin(struct lab *lab, struct connection *c, const json_t *hello, st
         return true;
     }
     c->session = lab_session_new(lab, sw, c->number, from ? from : "");
-    if (json_is_true(json_object_get(hello, "banner")))
+    if (json_is_true(json_object_get(hello, "banner")) && strcmp(lab->switches[sw].vendor, "junos") == 0)
         ft_buf_adds(out, "--- JUNOS 22.4R3.25 Kernel 64-bit  JNPR-12.1-20240117.6e8ecd9_buil\n");
     return true;
 }

@@ -656,6 +656,14 @@ static void not_confirmed(struct lab *lab, int sw, int unused)
     lab_switch_changed(lab, sw);
 }
 
+void lab_config_revert(struct lab *lab, int sw)
+{
+    if (!lab->switches[sw].config->unconfirmed)
+        return;
+    lab_drop_timers(lab, not_confirmed, sw);
+    not_confirmed(lab, sw, 0);
+}
+
 static void merge(struct lab_config *config, const struct lab_candidate *cand)
 {
     for (size_t i = 0; i < cand->base.n; i++)

@@ -47,8 +47,11 @@ static void switch_section(const struct lab *lab, struct ft_buf *out)
                 "    devices:\n", pw ? pw->pw_name : "lab", lab->dir, lab->dir);
     for (int i = 0; i < lab->n_switches; i++) {
         lab_colons(lab->switches[i].mac, ':', false, mac);
-        ft_buf_addf(out, "      %s: {host: 127.0.0.1, port: %d, aliases: [\"%s\", %s]}\n", lab->switches[i].name, lab->switches[i].ssh_port, mac,
+        ft_buf_addf(out, "      %s: {host: 127.0.0.1, port: %d, aliases: [\"%s\", %s]", lab->switches[i].name, lab->switches[i].ssh_port, mac,
                     lab->switches[i].id);
+        if (strcmp(lab->switches[i].vendor, "junos") != 0)
+            ft_buf_addf(out, ", vendor: %s, enable_password: {file: \"%s/enable.password\"}", lab->switches[i].vendor, lab->dir);
+        ft_buf_adds(out, "}\n");
     }
 }
 
@@ -66,6 +69,8 @@ int lab_files_write(struct lab *lab, struct ft_err *reterr)
         r = secret(lab, "servicenow.password", lab->snow_password, reterr);
     if (r == 0)
         r = secret(lab, "jira.token", lab->jira_token, reterr);
+    if (r == 0)
+        r = secret(lab, "enable.password", lab->enable_password, reterr);
     snprintf(hook, sizeof(hook), "%s/hook/noc", lab->url);
     if (r == 0)
         r = secret(lab, "noc.webhook", hook, reterr);
@@ -95,7 +100,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 /* A directory that the user named may hold more than the lab's own files: those stay. */
 void lab_files_remove(struct lab *lab, bool own_dir)
 {
-    static const char *const made[] = { "fettle.yaml", "mist.token", "ise.password", "kea.password", "servicenow.password", "noc.webhook", "writes.jsonl", "lab.pid",
+    static const char *const made[] = { "fettle.yaml", "mist.token", "ise.password", "kea.password", "servicenow.password", "enable.password", "noc.webhook", "writes.jsonl", "lab.pid",
                                         "cli.sock", "known_hosts" };
     char path[600];
 

@@ -60,6 +60,7 @@ struct lab_switch {
     const char *name, *model, *ip, *serial;
     char mac[13], id[37];
     int site;
+    char vendor[8];               /* whose command line it has: junos, ios, eos */
     bool vc;                      /* a virtual chassis: its CLI shows {master:0} */
     bool down;
     double boot;                  /* lab time */
@@ -213,7 +214,7 @@ struct lab {
 
     /* Where it runs. */
     char dir[512], url[64], ise_url[64];
-    char mist_token[41], ise_password[25], kea_password[25], snow_password[25], jira_token[25];
+    char mist_token[41], ise_password[25], kea_password[25], snow_password[25], jira_token[25], enable_password[25];
     int port, ise_port, dns_port;
     int wake[2];                  /* a byte here makes the main loop look again */
     bool stopping;                /* main.c sets it; handlers that hang look at it */
@@ -295,7 +296,7 @@ int lab_fault(struct lab *lab, const json_t *entry, struct ft_err *reterr);
 const char *const *lab_fault_names(void);                               /* ends with NULL */
 
 /* ---- scenario.c ---- */
-struct lab_scenario { char *title; double speed; json_t *faults; double since; long rate_limit; bool bounce_cuts_poe; };
+struct lab_scenario { char *title; double speed; json_t *faults, *vendors; double since; long rate_limit; bool bounce_cuts_poe; };
 int lab_scenario_load(const char *path, struct lab_scenario *ret);      /* prints what is wrong, with its place; -EINVAL */
 void lab_scenario_free(struct lab_scenario *scenario);
 
@@ -325,6 +326,7 @@ int lab_candidate_check(const struct lab_candidate *cand, struct ft_buf *out);  
 /* confirm_minutes > 0: rolls back by itself unless committed again. */
 void lab_candidate_commit(struct lab *lab, int sw, struct lab_candidate *cand, int confirm_minutes, const char *user, const char *comment);
 bool lab_config_unconfirmed(const struct lab_config *config);
+void lab_config_revert(struct lab *lab, int sw);                                     /* an unconfirmed commit is taken back now */
 double lab_config_rollback_in(const struct lab *lab, int sw);                        /* s until it rolls back; 0: nothing pending */
 void lab_config_confirm(struct lab *lab, int sw, const char *user, const char *comment);
 void lab_config_show(const struct lab_config *config, const struct lab_candidate *cand, const char *path, bool as_set, struct ft_buf *out);
@@ -348,6 +350,15 @@ bool lab_netconf_rpc(struct lab_netconf *session, const char *text, struct ft_bu
 #define LAB_NETCONF_COMMAND "fettle-lab-netconf"                   /* the subsystem's, as its forced command hears of it */
 int lab_netconf_main(FILE *lab, const char *sw, const char *from);
 
+/* ---- cli_ios.c: one session of a command line like Cisco's or Arista's ---- */
+struct lab_ios;
+struct lab_ios *lab_ios_new(struct lab *lab, int sw, const char *from);
+struct lab_ios *lab_ios_free(struct lab_ios *session);
+bool lab_ios_line(struct lab_ios *session, const char *line, struct ft_buf *out);
+void lab_ios_prompt(const struct lab_ios *session, struct ft_buf *out);
+int lab_ios_screen(const struct lab_ios *session);
+bool lab_ios_secret(const struct lab_ios *session);
+
 /* ---- cli.c: one session of a switch's CLI; cli_show.c: what it shows ---- */
 struct lab_session;
 struct lab_session *lab_session_new(struct lab *lab, int sw, int number, const char *from);
@@ -357,6 +368,8 @@ bool lab_session_line(struct lab_session *session, const char *line, struct ft_b
 void lab_session_prompt(struct lab_session *session, struct ft_buf *out);
 int lab_session_screen(const struct lab_session *session);        /* lines of a page; 0: no paging; -1: as the terminal is */
 int lab_session_switch(const struct lab_session *session);
+bool lab_session_secret(const struct lab_session *session);       /* what is typed next is not echoed */
+const char *lab_session_pager(const struct lab_session *session);
 /* "version", "interfaces ge-0/0/1 extensive": -ENOENT: no such command, -EINVAL: error is in out. json: as | display json. */
 int lab_cli_show(struct lab *lab, int sw, const char *what, bool json, struct ft_buf *out);
 

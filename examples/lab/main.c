@@ -107,6 +107,11 @@ static int set_scene(struct lab *lab, const struct lab_scenario *scenario, struc
     lab->wall -= scenario->since;
     lab->added = -scenario->since;
     lab_network_build(lab);
+    for (int sw = 0; sw < lab->n_switches; sw++) {
+        const char *vendor = json_string_value(json_object_get(scenario->vendors, lab->switches[sw].name));
+
+        snprintf(lab->switches[sw].vendor, sizeof(lab->switches[sw].vendor), "%s", vendor ? vendor : "junos");
+    }
     lab->bounce_cuts_poe = scenario->bounce_cuts_poe;
     lab->mist_limit = scenario->rate_limit;
     json_array_foreach(scenario->faults, i, entry)
@@ -132,6 +137,7 @@ static int start_all(struct lab *lab, struct ft_err *reterr, int *ret_dns)
     ft_random_hex(24, lab->kea_password);
     ft_random_hex(24, lab->snow_password);
     ft_random_hex(24, lab->jira_token);
+    ft_random_hex(24, lab->enable_password);
     r = lab_record_open(lab, reterr);
     if (r == 0)
         r = *ret_dns = lab_dns_open(lab, reterr);

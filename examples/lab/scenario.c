@@ -6,11 +6,12 @@
  *   faults: [dns_broken, {dhcp_pool_exhausted: {vlan: 110}}]
  *   rate_limit: 5000                 Mist API calls an hour
  *   bounce_cuts_poe: true            whether bounce_port also cuts power
+ *   switches: {sw-2: ios, sw-3: eos} whose command line a switch has; junos when left out
  */
 #include "data/yaml.h"
 #include "lab.h"
 
-static const char *const keys[] = { "title", "speed", "since", "faults", "rate_limit", "bounce_cuts_poe", NULL };
+static const char *const keys[] = { "title", "speed", "since", "faults", "rate_limit", "bounce_cuts_poe", "switches", NULL };
 
 static void check_keys(const char *path, const struct ft_node *root, struct ft_diags *diags)
 {
@@ -90,6 +91,21 @@ static void read_faults(const char *path, const struct ft_node *root, struct lab
     }
 }
 
+static void read_vendors(const char *path, const struct ft_node *root, struct lab_scenario *ret, struct ft_diags *diags)
+{
+    const struct ft_node *map = ft_node_get(root, "switches");
+
+    ret->vendors = json_object();
+    if (map && map->kind != FT_NODE_MAP)
+        ft_diags_add(diags, path, map->mark, NULL, "switches is a map of names and junos, ios or eos");
+    for (const struct ft_node *n = map && map->kind == FT_NODE_MAP ? map->first : NULL; n; n = n->next) {
+        if (!n->text || (strcmp(n->text, "junos") != 0 && strcmp(n->text, "ios") != 0 && strcmp(n->text, "eos") != 0))
+            ft_diags_add(diags, path, n->mark, NULL, "the command line of %s is one of junos, ios, eos", n->key);
+        else
+            json_object_set_new(ret->vendors, n->key, json_string(n->text));
+    }
+}
+
 int lab_scenario_load(const char *path, struct lab_scenario *ret)
 {
     struct ft_diags *diags = ft_diags_new();
@@ -110,6 +126,7 @@ int lab_scenario_load(const char *path, struct lab_scenario *ret)
             ft_diags_add(diags, path, poe->mark, NULL, "bounce_cuts_poe is true or false");
         ret->bounce_cuts_poe = !poe || strcmp(poe->text, "true") == 0;
         read_faults(path, root, ret, diags);
+        read_vendors(path, root, ret, diags);
     } else if (root) {
         ft_diags_add(diags, path, root->mark, NULL, "a scenario is a map with faults:");
     }
@@ -126,4 +143,5 @@ void lab_scenario_free(struct lab_scenario *scenario)
 {
     free(scenario->title);
     json_decref(scenario->faults);
+    json_decref(scenario->vendors);
 }

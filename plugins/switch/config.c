@@ -116,6 +116,27 @@ static const char *beginning(const char *text)
     return text;
 }
 
+/* A running configuration ends in "end", which would leave configuration mode: what is below it is not sent. */
+static bool is_end(const struct sw *st, const char *line, size_t len)
+{
+    return !st->vendor->commits && len == 3 && strncmp(line, "end", 3) == 0;
+}
+
+/* Texts over several lines (banners, certificates) are no lines that could be typed one by one. */
+static int refuse_texts(const struct sw *st, const json_t *lines, struct ft_err *reterr)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(lines, i, item) {
+        const char *line = json_string_value(item) + strspn(json_string_value(item), " ");
+
+        if (!st->vendor->commits && (strncmp(line, "banner ", 7) == 0 || strncmp(line, "certificate ", 12) == 0))
+            return sw_error(reterr, FT_INVALID, "the configuration for %s has a text over several lines in it ('%.40s'), which cannot be typed line by line: take it out", st->name, line);
+    }
+    return 0;
+}
+
 /* Lines of a file as configuration lines: without comments and empty ones. */
 static json_t *file_lines(struct ft_call *call, const char *text)
 {
@@ -127,6 +148,8 @@ static json_t *file_lines(struct ft_call *call, const char *text)
 
         while (kept && strchr(" \t\r", text[kept - 1]))
             kept--;
+        if (is_end(st, text, kept))
+            break;
         if (kept && !(st->vendor->commits ? *text == '#' : *text == '!'))
             json_array_append_new(list, cli_text(text, kept));
         text += len + (text[len] == '\n');
@@ -187,7 +210,7 @@ static int choose_form(struct ft_call *call, const char *text, struct ft_err *re
                                                                 : "mode: replace is not supported on %s: put the file on the switch and use switch.config_rollback", st->vendor->commits ? st->name : st->vendor->name);
     c->form = LOAD_LINES;
     c->first = file_lines(call, text);
-    return 0;
+    return refuse_texts(st, c->first, reterr);
 }
 
 /* ---- load and rollback: the way of both ---- */
