@@ -67,6 +67,16 @@ static bool eat_escape(struct term *t, unsigned char c)
     return true;
 }
 
+#define WRAP_MIN 40
+
+/* A full line that ends in a blank and a carriage return goes on in the next: so terminals wrap. (Pagers blank the whole line.) */
+static bool is_wrapped(const struct term *t)
+{
+    const char *line = t->text ? t->text + t->line : "";
+
+    return t->len - t->line >= WRAP_MIN && t->text[t->len - 1] == ' ' && strspn(line, " ") < t->len - t->line;
+}
+
 /* A carriage return before a line feed is the line's end; before anything else the line is written anew. */
 static bool feed_byte(struct term *t, unsigned char c)
 {
@@ -77,7 +87,7 @@ static bool feed_byte(struct term *t, unsigned char c)
         return true;
     }
     if (t->carriage && c != '\n') {
-        t->len = t->line;
+        t->len = is_wrapped(t) ? t->len - 1 : t->line;
         if (t->text)
             t->text[t->len] = '\0';
     }

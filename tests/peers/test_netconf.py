@@ -86,12 +86,16 @@ class Server:
             f.write(f"[127.0.0.1]:{self.port} {key}\n")
         with open(f"{folder}/relay.py", "w", encoding="utf-8") as f:
             f.write(RELAY)
+        with open(f"{folder}/client.pub", encoding="utf-8") as f:
+            key = " ".join(f.read().split()[:2])           # any key but the server's
+        with open(f"{folder}/other_hosts", "w", encoding="utf-8") as f:
+            f.write(f"[127.0.0.1]:{self.port} {key}\n")
         shutil.copy(f"{folder}/client.pub", f"{folder}/authorized_keys")
         os.chmod(f"{folder}/authorized_keys", 0o644)
         locked = subprocess.run(["getent", "shadow", self.user], capture_output=True, text=True, check=False).stdout.split(":")[1:2] == ["!"]
         with open(f"{folder}/sshd_config", "w", encoding="utf-8") as f:
             f.write(f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/hostkey\nAuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\n"
-                    f"UsePAM {'yes' if locked else 'no'}\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv SHLVL=2\n"
+                    f"UsePAM {'yes' if locked else 'no'}\nPidFile none\nLogLevel VERBOSE\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv SHLVL=2\n"
                     f"Subsystem netconf /usr/bin/python3 {folder}/relay.py {folder} /usr/sbin/netconf-subsystem --ncxserver-sockname={self.port}@{folder}/ncx.sock\n")
 
     def start(self):
@@ -127,6 +131,10 @@ class Server:
         with open(f"{self.folder}/netconfd.log", encoding="utf-8", errors="replace") as f:
             return f.read()
 
+    def logins(self):
+        with open(f"{self.folder}/sshd.log", encoding="utf-8", errors="replace") as f:
+            return f.read().count("Accepted publickey")
+
     def said(self):
         with open(f"{self.folder}/said", encoding="utf-8") as f:
             return f.read()
@@ -151,7 +159,9 @@ class World:
         with open(config, "w", encoding="utf-8") as out:
             json.dump({"fettle": 1, "store": f"{f}/fettle.db", "plugins": {"switch": {
                 "defaults": {"user": self.server.user, "key_file": f"{f}/client", "known_hosts": f"{f}/known_hosts"},
-                "devices": {"nc-1": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port}}}}}, out)
+                "devices": {"nc-1": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port},
+                            "nc-2": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port, "jump": {"host": "127.0.0.1", "port": self.server.port}},
+                            "nc-3": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port, "known_hosts": f"{f}/other_hosts"}}}}}, out)
         steps[-1]["then"] = "over"
         with open(path, "w", encoding="utf-8") as out:
             json.dump({"fettle": 1, "name": f"netconf-{self.number}", "title": "steps", "category": "change", "severity": "P4", "steps": steps,
@@ -188,6 +198,14 @@ def both_framings(w):
     w.server.flag("only10", False)
     end = w.run("netconf_get", {"filter": '<no-such xmlns="urn:nowhere"/>'})
     check("a filter that fits nothing is no error", end["type"] == "step.done" and end["result"]["xml"].strip() == "", end)
+
+
+def ways_there(w):
+    end = w.run("netconf_get", {"device": "nc-2"})
+    check("through a jump host", end["type"] == "step.done", end)
+    check("two logins", w.server.logins() >= 2, w.server.logins())
+    end = w.run("netconf_get", {"device": "nc-3"})
+    check("a changed host key", end.get("class") == "unreachable" and "key" in end.get("error", ""), end)
 
 
 def changes(w):
@@ -276,7 +294,7 @@ def main():
                 print("FAILED the servers do not start", f.read()[-2000:])
             return 1
         w = World(server)
-        for part in (both_framings, changes, waiting, refusals, files):
+        for part in (both_framings, ways_there, changes, waiting, refusals, files):
             part(w)
     finally:
         server.stop()

@@ -1251,3 +1251,76 @@ Test(switch, ios_rollback_replaces_by_a_file)
     cr_expect(strstr(r->error, "opening flash:before.cfg"), "%s", r->error);
     fake_host_free(f);
 }
+
+/* ---- the way there ---- */
+
+static const struct { const char *name, *config, *jump_user, *jump_hosts; json_int_t jump_port; } jumps[] = {
+    { "what it leaves out is the switch's", "{'defaults': {'user': 'netop', 'key_file': '/k', 'known_hosts': '/kh', 'jump': {'host': 'gate'}}, 'devices': {'sw-3': {}}}", "netop", "/kh", 0 },
+    { "its own login", "{'defaults': {'user': 'netop', 'known_hosts': '/kh'}, 'devices': {'sw-3': {'jump': {'host': 'gate', 'port': 2200, 'user': 'ops', 'key_file': '/o', 'known_hosts': '/okh'}}}}",
+      "ops", "/okh", 2200 },
+};
+
+Test(switch, jump_host)
+{
+    for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+        struct fake_host *f = fake_host_new("switch");
+        const struct fake_result *r;
+
+        fake_config(f, jumps[i].config);
+        answers_file(f, "show version", "version.json");
+        answers_file(f, "show system uptime", "uptime.json");
+        r = fake_run(f, "facts", "run", "{'device': 'sw-3'}", NULL);
+        cr_assert(r->ok, "%s: %s", jumps[i].name, r->error);
+        cr_expect_str_eq(fake_str(r->streams, "0.host"), "sw-3");
+        cr_expect_str_eq(fake_str(r->streams, "0.jump.host"), "gate", "%s", jumps[i].name);
+        cr_expect_str_eq(fake_str(r->streams, "0.jump.user"), jumps[i].jump_user, "%s", jumps[i].name);
+        fake_host_free(f);
+    }
+}
+
+/* ---- wrapped and slow ---- */
+
+/* 80 columns, although 0 were asked for: the echo is wrapped, with blanks, carriage returns and backspaces, and comes a byte at a time. */
+Test(switch, wrapped_echo_and_a_slow_switch)
+{
+    static const struct fake_line lines[] = { LOGIN, ENTER, LOAD_BEGIN, LOAD_END,
+        { "show | compare\n", "show | com \r\npare\r\n" DIFF "\r\n{master:0}[edit]\r\nnetop@sw-3# " },
+        { "commit confirmed 5 comment", "commit confirmed 5 comment \"fettle run 7f3c0a12: co \r\x1b[Kx\bnfigure\"\r\n" COMMITTED(5) CONF }, C("commit", "commit complete\r\n"), LEAVE, END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration interfaces ge-0/0/7", "");
+    answers(f, "show system commit", QUIET_LOG);
+    FAKE_STREAM(f, .kind = "ssh", .command = NULL, .lines = lines, .stays_open = true, .chunk = 1);
+    alive(f);
+    r = fake_run(f, "configure", "run", "{\"device\": \"sw-3\", \"lines\": [\"set interfaces ge-0/0/7 description x\"]}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(fake_str(r->result, "diff"), "+    something"), "%s", fake_str(r->result, "diff"));
+    fake_host_free(f);
+}
+
+static const struct { const char *name; enum ft_class refuse; const char *why; } logins[] = {
+    { "a wrong password", FT_DENIED, "the password was not accepted" }, { "a changed host key", FT_UNREACHABLE, "the host key of 10.0.0.3 has changed" },
+};
+
+Test(switch, logins_that_fail_send_nothing)
+{
+    static const char *const actions[] = { "set_vlan", "port_bounce", "configure", "config_load", "config_backup", "facts" };
+
+    for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
+        for (size_t k = 0; k < sizeof(actions) / sizeof(actions[0]); k++) {
+            struct fake_host *f = switch_host();
+            static const struct fake_line nothing[] = { END };
+            const char *params = k == 0 ? SET_VLAN : k == 1 ? PORT : k < 4 ? "{'device': 'sw-3', 'lines': ['set vlans a vlan-id 5']}" : "{'device': 'sw-3'}";
+            const struct fake_result *r;
+
+            FAKE_STREAM(f, .kind = "ssh", .lines = nothing, .refuse = logins[i].refuse, .why = logins[i].why);
+            r = fake_run(f, actions[k], "run", params, NULL);
+            cr_expect_not(r->ok, "%s: %s", actions[k], logins[i].name);
+            cr_expect_eq(r->class, logins[i].refuse, "%s: %s: %s", actions[k], logins[i].name, r->error);
+            cr_expect(strstr(r->error, logins[i].why) && strstr(r->error, "sw-3"), "%s: %s", actions[k], r->error);
+            cr_expect_not(strstr(r->error, "sesame42"));
+            fake_host_free(f);
+        }
+    }
+}
