@@ -101,7 +101,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 void lab_files_remove(struct lab *lab, bool own_dir)
 {
     static const char *const made[] = { "fettle.yaml", "mist.token", "ise.password", "kea.password", "servicenow.password", "enable.password", "noc.webhook", "writes.jsonl", "lab.pid",
-                                        "cli.sock", "known_hosts" };
+                                        "cli.sock", "known_hosts", "jira.token" };
     char path[600];
 
     if (own_dir) {
