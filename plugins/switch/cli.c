@@ -59,9 +59,11 @@ static enum ft_class class_of(const char *text)
     static const struct { const char *part; enum ft_class class; } known[] = {
         { "not found", FT_NOT_FOUND }, { "does not exist", FT_NOT_FOUND }, { "Can't find interface", FT_NOT_FOUND },
         { "permission denied", FT_DENIED }, { "not authorized", FT_DENIED }, { "authorization failed", FT_DENIED },
-        { "privileged mode required", FT_DENIED }, { "database locked", FT_CONFLICT }, { "database modified", FT_CONFLICT },
+        { "privileged mode required", FT_DENIED }, { "failed to connect to any daemons", FT_UNREACHABLE }, { "closing connection to ", FT_UNREACHABLE },
+        { "database locked", FT_CONFLICT }, { "database modified", FT_CONFLICT },
         { "syntax error", FT_INVALID }, { "unknown command", FT_INVALID }, { "missing argument", FT_INVALID }, { "missing mandatory", FT_INVALID },
-        { "invalid", FT_INVALID }, { "incomplete command", FT_INVALID }, { "ambiguous command", FT_INVALID }, { "expecting", FT_INVALID },
+        { "invalid", FT_INVALID }, { "incomplete command", FT_INVALID }, { "command incomplete", FT_INVALID },
+        { "ambiguous command", FT_INVALID }, { "expecting", FT_INVALID },
     };
 
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -76,6 +78,16 @@ static bool begins(const char *line, size_t len, const char *what)
     return len >= strlen(what) && strncasecmp(line, what, strlen(what)) == 0;
 }
 
+/* FRR's vtysh passes each line on to the daemons that it is for, and goes on without those that are away. */
+static bool is_daemon_away(const char *line, size_t len)
+{
+    static const char ending[] = " is not running";
+    size_t n = sizeof(ending) - 1, word = strcspn(line, " \n");
+
+    return begins(line, len, "Warning: closing connection to ") || (begins(line, len, "Warning: connecting to ") && memmem(line, len, "...failed", 9))
+        || begins(line, len, "Exiting: failed to connect") || (word && len == word + n && memcmp(line + word, ending, n) == 0);
+}
+
 static bool is_error_line(const char *line, size_t len)
 {
     /* Junos puts "terminal:3:(12) syntax error" in front while it loads; IOS, EOS and FRR begin with "% ". */
@@ -83,7 +95,8 @@ static bool is_error_line(const char *line, size_t len)
         return true;
     return begins(line, len, "error:") || begins(line, len, "load complete (") || begins(line, len, "syntax error") || begins(line, len, "unknown command")
         || begins(line, len, "missing argument") || begins(line, len, "% ") || begins(line, len, "%No ") || begins(line, len, "%Error")
-        || begins(line, len, "command authorization failed");
+        || begins(line, len, "command authorization failed") || begins(line, len, "Can't open configuration file")
+        || is_daemon_away(line, len);
 }
 
 bool cli_error(const char *output, char *text, size_t size, enum ft_class *ret_class)

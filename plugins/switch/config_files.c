@@ -44,13 +44,26 @@ static void fetch(struct ft_call *call, const char *command, void (*then)(struct
     struct step *step;
 
     if (st->vendor != &vendor_netconf) {
-        sw_commands(call, &command, 1, then);
+        const char *commands[] = { command, "show daemons" };
+
+        sw_commands(call, commands, st->vendor == &vendor_frr ? 2 : 1, then);
         return;
     }
     step = host->alloc(call, sizeof(*step));
     *step = (struct step){ .send = "get-config", .rpc = "<get-config><source><running/></source></get-config>", .save = &st->answers[0] };
     st->asked = then;
     sw_say(call, step, 1, take_rpc);
+}
+
+/* FRR leaves out what belongs to a daemon that is away, without a word: most of it, where that is zebra. */
+static bool is_whole(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+
+    if (st->vendor != &vendor_frr || strstr(st->answers[1], "zebra"))
+        return true;
+    sw_fail(call, FT_REFUSED, "%s: zebra is not running there, so its running configuration is not whole", st->name);
+    return false;
 }
 
 /* ---- backup ---- */
@@ -91,6 +104,8 @@ static void fetched(struct ft_call *call)
     struct ft_err err = { 0 };
     char *text = only_config(call, st->answers[0]);
 
+    if (!is_whole(call))
+        return;
     if (!text || !*text) {
         sw_fail(call, FT_INVALID, "%s gave an empty configuration: may this user see it", st->name);
         return;
@@ -183,6 +198,8 @@ static void fetched_for_diff(struct ft_call *call)
     const struct sw *st = host->state(call);
     const char *running = without_comments(call, only_config(call, st->answers[0]) ?: ""), *file = without_comments(call, st->before);
 
+    if (!is_whole(call))
+        return;
     if (!running || !file)
         sw_fail(call, FT_INVALID, "%s: the configurations are longer than a call may keep", st->name);
     else

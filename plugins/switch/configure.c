@@ -288,10 +288,12 @@ static int configure_start(struct ft_call *call, enum phase phase, struct ft_err
             return r;
         }
     }
-    sw_hold(call, st->facts);
     r = config_confirmation(call, reterr);
-    if (r < 0)
+    if (r < 0) {
+        json_decref(st->facts);
         return r;
+    }
+    sw_hold(call, st->facts);
     if (st->vendor->commits) {
         ask_parts(call, st->facts, parts_known);
         return 0;

@@ -387,7 +387,7 @@ static void eos_discard(struct script *s)
 static void save(struct script *s)
 {
     if (s->st->vendor->save)
-        more(s, s->st->vendor->save, NULL);
+        more(s, s->st->vendor->save, s->st->vendor->saved);
 }
 
 static const struct dialect eos_sessions = {

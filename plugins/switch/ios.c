@@ -709,7 +709,7 @@ static json_t *frr_facts_read(struct ft_call *call, struct sw *st, struct ft_err
 const struct vendor vendor_frr = {
     .name = "frr", .exec = true, .json_filter = "json",
     .setup = { "terminal length 0", NULL },
-    .configure = "configure terminal", .leave = "end", .save = "write memory", .alive = "show version",
+    .configure = "configure terminal", .leave = "end", .save = "write memory", .saved = "onfiguration saved to ", .alive = "show version",
     .asks = {
         [ASK_INTERFACE] = { { "show interface {port} json", NULL }, frr_interface_read },
         [ASK_INTERFACES] = { { "show interface json", NULL }, frr_interfaces_read },

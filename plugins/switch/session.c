@@ -558,6 +558,12 @@ static void send_line(struct ft_call *call, const char *command)
     tell(call, line, strlen(line));
 }
 
+/* From here on the prompt may bear another name: at once where lines are in force one by one, elsewhere with the commit. */
+static void note_rename(struct sw *st, const struct step *step)
+{
+    st->term.renames = st->term.renames || strstr(step->send, "hostname") || strstr(step->send, "host-name");
+}
+
 static void send_step(struct ft_call *call)
 {
     struct sw *st = host->state(call);
@@ -565,6 +571,7 @@ static void send_step(struct ft_call *call)
 
     st->risky = st->risky || step->risky;
     if (!step->raw) {
+        note_rename(st, step);
         send_line(call, step->send);
     } else {
         term_reset(&st->term);
@@ -612,8 +619,13 @@ static const char *squeezed(struct ft_call *call, const char *output)
         if (!blank || (n && text[n - 1] != ' '))
             text[n++] = blank ? ' ' : *output;
     }
-    text[n] = '\0';
+    text[n - (n && text[n - 1] == ' ')] = '\0';
     return host->printf(call, "%s", text);
+}
+
+static const char *not_saved(const struct sw *st, const struct step *step)
+{
+    return step->send == st->vendor->save ? "; the change is in force, but not saved" : "";
 }
 
 /* The prompt is there: what did the step's command say? */
@@ -633,13 +645,13 @@ static void step_ended(struct ft_call *call)
     cli_make_utf8(output);
     missing = (step->must && !strstr(output, step->must)) || step->until;
     if (!is_asking(st) && cli_error(output, why, sizeof(why), &class)) {
-        sw_fail(call, st->pending ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s", st->name, st->sent, step->risky ? squeezed(call, output) : why,
-                st->pending ? sw_takes_itself_back(st) : "");
+        sw_fail(call, st->pending || (step->risky && class == FT_UNREACHABLE) ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s%s", st->name, st->sent,
+                step->risky ? squeezed(call, output) : why, st->pending ? sw_takes_itself_back(st) : "", not_saved(st, step));
         return;
     }
     if (missing) {
-        sw_fail(call, step->risky || st->pending ? FT_AMBIGUOUS : FT_REFUSED, "%s answered '%s' with '%s', where '%s' was expected", st->name, st->sent,
-                first_words(call, output), step->until ? step->until : step->must);
+        sw_fail(call, step->risky || st->pending ? FT_AMBIGUOUS : FT_REFUSED, "%s answered '%s' with '%s', where '%s' was expected%s", st->name, st->sent,
+                first_words(call, output), step->until ? step->until : step->must, not_saved(st, step));
         return;
     }
     if (step->save)
@@ -648,6 +660,7 @@ static void step_ended(struct ft_call *call)
         st->risky = false;                             /* it is known now that it happened */
     if (step->locks || step->unlocks)
         st->in_session = step->locks;
+    note_rename(st, step);
     next_step(call);
 }
 
@@ -751,6 +764,8 @@ static void prompt_seen(struct ft_call *call)
 
     if (!is_own_prompt(call))
         return;
+    if (st->term.renames)
+        term_learn(&st->term);
     if (st->dialogue == DIALOGUE_ENABLE && term_prompt_end(&st->term) != '#') {
         sw_fail(call, FT_DENIED, "%s did not take the enable password", st->name);
         return;

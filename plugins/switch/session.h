@@ -39,6 +39,7 @@ struct vendor {
     const char *json_filter;                      /* behind a show command for structured output; NULL: it has none */
     const char *setup[4];                         /* what a dialogue begins with; ends with NULL */
     const char *configure, *leave, *save;         /* where !commits; save may be NULL */
+    const char *saved;                            /* what it must answer to that; NULL: anything but an error */
     const char *alive;                            /* a show command that any switch can answer */
     struct ask asks[ASK_COUNT];                   /* no commands: not supported */
     /* The lines that do what `op` wants on a port whose facts (ASK_PORT) are given: fills st->change. 0, or a sentence. */

@@ -155,7 +155,7 @@ static bool is_prompt(const struct term *t, const char *line, size_t len)
 {
     size_t n = strlen(t->base);
 
-    return n && prompt_base(line, len) == n && memcmp(line, t->base, n) == 0;
+    return (n && prompt_base(line, len) == n && memcmp(line, t->base, n) == 0) || (t->renames && prompt_base(line, len));
 }
 
 void term_learn(struct term *t)

@@ -25,6 +25,7 @@ struct term {
     unsigned char escape;             /* state within a control sequence */
     bool carriage, overflow;
     char base[128];                   /* the prompt's fixed part ("user@host", "sw1"); "" until learned */
+    bool renames;                     /* the name in the prompt may have been changed: any prompt is taken then */
 };
 
 /* False: more than TERM_MAX_TEXT (or no memory); the rest is dropped and `overflow` stays set. */

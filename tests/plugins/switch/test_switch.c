@@ -1095,6 +1095,61 @@ Test(switch, frr_says_what_it_has_not)
     fake_host_free(f);
 }
 
+#define F(command, output, prompt) { command "\n", command "\r\n" output prompt "# " }
+#define FRR_LOGIN { NULL, "\r\nHello, this is FRRouting (version 8.4.4).\r\n\r\nvm# " }, { "\n", "\r\nvm# " }, F("terminal length 0", "", "vm"), F("configure terminal", "", "vm(config)")
+#define FRR_SAVED "Building Configuration...\r\nConfiguration saved to /etc/frr/zebra.conf\r\n"
+
+/* What vtysh says where a line, or the whole change, did not come to its end: taken from FRR 8.4.4. */
+Test(switch, frr_believes_no_line_that_a_daemon_did_not_get)
+{
+    static const struct { const char *line, *prompt, *end, *saved; enum ft_class class; const char *words; } tries[] = {
+        { "", "vm(config)", "", FRR_SAVED, FT_CLASS_NONE, "" },
+        { "Warning: connecting to staticd...failed!\r\nstaticd is not running\r\n", "vm(config)", "", FRR_SAVED, FT_REFUSED, "staticd is not running" },
+        { "Warning: closing connection to zebra because of an I/O error!\r\nWarning: connecting to zebra...failed!\r\n", "vm(config)", "", FRR_SAVED, FT_AMBIGUOUS, "I/O error" },
+        { "% Command incomplete: hostname\r\n", "vm(config)", "", FRR_SAVED, FT_INVALID, "Command incomplete" },
+        { "", "vm(config)", "Warning: connecting to zebra...failed!\r\n", FRR_SAVED, FT_REFUSED, "connecting to zebra...failed" },
+        { "", "vm(config)", "", "Building Configuration...\r\nCan't open configuration file /etc/frr/zebra.conf.NePhdX.\r\n", FT_REFUSED, "in force, but not saved" },
+        { "", "vm(config)", "", "Building Configuration...\r\n", FT_REFUSED, "in force, but not saved" },
+        { "", "sw9(config)", "", FRR_SAVED, FT_CLASS_NONE, "" },
+    };
+
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        struct fake_host *f = switch_host();
+        char line[300], end[300], saved[300], *prompt = strdup(tries[i].prompt);
+        const struct fake_result *r;
+
+        prompt[strcspn(prompt, "(")] = '\0';
+        snprintf(line, sizeof(line), "hostname sw9\r\n%s%s# ", tries[i].line, tries[i].prompt);
+        snprintf(end, sizeof(end), "end\r\n%s%s# ", tries[i].end, prompt);
+        snprintf(saved, sizeof(saved), "write memory\r\n%s%s# ", tries[i].saved, prompt);
+        dialogue(f, (const struct fake_line[]){ FRR_LOGIN, { "hostname sw9\n", line }, { "end\n", end }, { "write memory\n", saved }, END });
+        r = fake_run(f, "configure", "run", "{'device': 'frr-1', 'lines': ['hostname sw9']}", NULL);
+        cr_expect_eq(r->ok, tries[i].class == FT_CLASS_NONE, "try %zu: %s", i, r->error);
+        if (!r->ok) {
+            cr_expect_eq(r->class, tries[i].class, "try %zu: %s: %s", i, ft_class_name(r->class), r->error);
+            cr_expect(strstr(r->error, tries[i].words), "try %zu: %s", i, r->error);
+        }
+        free(prompt);
+        fake_host_free(f);
+    }
+}
+
+Test(switch, frr_without_zebra_has_no_whole_configuration)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show running-config", "Building configuration...\n\nCurrent configuration:\n!\nfrr version 8.4.4\n!\nend\n");
+    answers(f, "show daemons", " staticd\n");
+    r = fake_run(f, "config_backup", "run", "{'device': 'frr-1', 'file': '/tmp/never-written.conf'}", NULL);
+    cr_expect_not(r->ok);
+    cr_expect_eq(r->class, FT_REFUSED, "%s", r->error);
+    cr_expect(strstr(r->error, "zebra is not running"), "%s", r->error);
+    r = fake_run(f, "configure", "run", "{'device': 'frr-1', 'lines': ['hostname sw9'], 'confirm': 'later'}", NULL);
+    cr_expect(strstr(r->error, "not supported on frr"), "%s", r->error);
+    fake_host_free(f);
+}
+
 #define E(command, output) { command "\n", command "\r\n" output "eos-1#" }
 #define ES(command, output) { command "\n", command "\r\n" output "eos-1(config-s-fettle)#" }
 #define EOS_LOGIN { NULL, "\r\neos-1#" }, { "\n", "\r\neos-1#" }, E("terminal length 0", "Pagination disabled.\r\n"), E("terminal width 512", "Width set to 512 columns.\r\n")
