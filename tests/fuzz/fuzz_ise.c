@@ -21,6 +21,7 @@ static void must(bool holds)
 static char *kept[64];
 static size_t kept_count;
 
+__attribute__((format(printf, 2, 3)))
 static char *fuzz_printf(struct ft_call *call, const char *fmt, ...)
 {
     char *text = NULL;
