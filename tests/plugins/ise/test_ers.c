@@ -465,7 +465,7 @@ static const char *const bodies[] = {
     "<sessionParameters><acs_server><x>1</x></acs_server><other_attr_string>:!::!:=:!:NAS-Port</other_attr_string><auth_acs_timestamp>soon</auth_acs_timestamp></sessionParameters>",
     "<authStatusOutputList>x</authStatusOutputList>", "<authStatusOutputList><authStatusList>x</authStatusList><authStatusList><authStatusElements>y</authStatusElements></authStatusList></authStatusOutputList>",
     "<failureReasonList><failureReason>x</failureReason><failureReason><code/></failureReason></failureReasonList>", "<sessionCount/>", "<sessionCount><count/></sessionCount>",
-    "<product/>", "<product><version/></product>", "<remoteCoA/>", "<remoteCoA><results>maybe</results></remoteCoA>", "<a>&unknown;</a>", "<a", "\xff\xfe<\x00" "a>",
+    "<product/>", "<product><version/></product>", "<remoteCoA/>", "<remoteCoA><results>maybe</results></remoteCoA>", "<a>&unknown;</a>", "<a", ("\xff\xfe<\x00" "a>"),
 };
 
 Test(odd_answers, are_survived, .timeout = 60)
