@@ -202,7 +202,7 @@ static void nothing_here(struct lab_req *req, struct lab_res *res)
 }
 
 static const struct { const char *prefix, *system; lab_handler *serve; } systems[] = {
-    { "/lab/", "lab", lab_control }, { "/api/v1/certs/", "ise", lab_ise }, { "/api/v1/", "mist", lab_mist }, { "/admin/", "ise", lab_ise },
+    { "/lab/", "lab", lab_control }, { "/api/v1/certs/", "ise", lab_ise }, { "/api/v1/", "mist", lab_mist }, { "/api-ws/", "mist", lab_ws }, { "/admin/", "ise", lab_ise },
     { "/ers/", "ise", lab_ise }, { "/api/now/", "servicenow", lab_snow }, { "/rest/api/", "jira", lab_jira }, { "/kea", "kea", lab_kea },
     { "/wapi/", "infoblox", lab_wapi }, { "/hook", "hook", hook },
     { "/store/", "store", lab_mist_store },
@@ -318,7 +318,15 @@ static enum MHD_Result send_answer(struct exchange *x, struct lab_res *res, bool
     struct MHD_Response *response;
     enum MHD_Result r;
     size_t len = res->json ? 0 : res->text_len;
-    char *text = res->json ? json_dumps(res->json, JSON_COMPACT | JSON_ENCODE_ANY) : len ? memcpy(ft_calloc(1, len), res->text, len) :
+    char *text;
+
+    if (res->status == 101) {
+        response = lab_ws_response(x->req.lab, res->ws_key);
+        r = MHD_queue_response(x->req.connection, 101, response);
+        MHD_destroy_response(response);
+        return r;
+    }
+    text = res->json ? json_dumps(res->json, JSON_COMPACT | JSON_ENCODE_ANY) : len ? memcpy(ft_calloc(1, len), res->text, len) :
                  ft_strdup(res->text ? res->text : "");
 
     response = make_response(text, len ? len : strlen(text), truncated);
@@ -395,7 +403,7 @@ static struct MHD_Daemon *listen_on(struct lab *lab, int port)
 {
     struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
-    return MHD_start_daemon(MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, (uint16_t)port, NULL, NULL, on_request,
+    return MHD_start_daemon(MHD_ALLOW_UPGRADE | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, (uint16_t)port, NULL, NULL, on_request,
         lab, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&addr, MHD_OPTION_NOTIFY_COMPLETED, on_end, NULL, MHD_OPTION_CONNECTION_TIMEOUT, 300u, MHD_OPTION_END);
 }
 
@@ -441,6 +449,7 @@ void lab_http_stop(struct lab *lab)
     lab->stopping = true;
     pthread_cond_broadcast(&lab->stop_cond);
     pthread_mutex_unlock(&lab->lock);
+    lab_ws_stop();
     if (ise_daemon)
         MHD_stop_daemon(ise_daemon);
     if (main_daemon)

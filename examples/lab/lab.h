@@ -416,6 +416,7 @@ struct lab_res {
     size_t text_len;                                              /* 0: strlen */
     struct { const char *name; char value[160]; } headers[4];
     int n_headers;
+    const char *ws_key;                                           /* status 101: the client\'s Sec-WebSocket-Key */
 };
 typedef void lab_handler(struct lab_req *req, struct lab_res *res);
 struct lab_route { const char *method, *pattern; lab_handler *handle; };
@@ -440,9 +441,18 @@ void lab_snow(struct lab_req *req, struct lab_res *res);
 void lab_jira(struct lab_req *req, struct lab_res *res);
 void lab_control(struct lab_req *req, struct lab_res *res);
 
+/* ---- ws.c: Mist's websocket ---- */
+struct MHD_Response;
+void lab_ws(struct lab_req *req, struct lab_res *res);
+struct MHD_Response *lab_ws_response(struct lab *lab, const char *key);
+/* To those who subscribed to the channel, when lab time is `due`. */
+void lab_ws_publish(struct lab *lab, double due, const char *channel, const char *inner_channel, const char *session, const char *raw);
+void lab_ws_stop(void);                                                              /* without the lock, after `stopping` */
+
 /* ---- mist.c: shared by its parts ---- */
 extern const struct lab_route lab_mist_client_routes[], lab_mist_device_routes[], lab_mist_rf_routes[], lab_mist_config_routes[], lab_mist_tool_routes[],
-    lab_mist_firmware_routes[];
+    lab_mist_firmware_routes[], lab_mist_command_routes[];
+void lab_mist_bounced(struct lab *lab, int site, int sw);                            /* mist_commands.c: what the switch says of it */
 void lab_mist_store(struct lab_req *req, struct lab_res *res);                       /* /store/: what lies in the cloud's object store, without a token */
 void lab_mist_config_init(struct lab *lab);
 void lab_mist_tools_init(struct lab *lab);

@@ -545,8 +545,8 @@ static bool admitted(struct lab_req *req, struct lab_res *res)
 void lab_mist(struct lab_req *req, struct lab_res *res)
 {
     /* what names a thing before what names any: devices/upgrade before devices/{} */
-    const struct lab_route *const tables[] = { lab_mist_firmware_routes, lab_mist_tool_routes, lab_mist_config_routes, routes, lab_mist_client_routes, lab_mist_device_routes,
-                                               lab_mist_rf_routes };
+    const struct lab_route *const tables[] = { lab_mist_command_routes, lab_mist_firmware_routes, lab_mist_tool_routes, lab_mist_config_routes, routes,
+                                               lab_mist_client_routes, lab_mist_device_routes, lab_mist_rf_routes };
     bool other = false, other_method = false;
     char detail[300];
 

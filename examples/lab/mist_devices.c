@@ -658,6 +658,7 @@ static void bounce_port(struct lab_req *req, struct lab_res *res)
     for (i = 0; i < json_array_size(list) && !req->lab->switches[sw].down; i++)
         lab_port_bounce(req->lab, sw, ports[i]);
     lab_mist_audit(req->lab, site, "Bounce Port");
+    lab_mist_bounced(req->lab, site, sw);
     req->done = true;
 }
 
@@ -677,20 +678,6 @@ static void accept_command(struct lab_req *req, struct lab_res *res)
     int site, ap, sw;
 
     req->done = lab_mist_device_of(req, res, &site, &ap, &sw);
-}
-
-/* Commands whose output comes over the websocket, which the lab has not: it says that the session began. */
-static void stream_command(struct lab_req *req, struct lab_res *res)
-{
-    int site, ap, sw;
-    char id[37], seed[32];
-
-    if (!lab_mist_device_of(req, res, &site, &ap, &sw))
-        return;
-    snprintf(seed, sizeof(seed), "session %lu", ++req->lab->serial);
-    lab_uuid(req->lab, seed, id);
-    req->done = true;
-    res->json = json_pack("{s:s}", "session", id);
 }
 
 /* ---- synthetic tests: the AP tries DHCP, DNS, … on a VLAN for 20 s ---- */
@@ -785,12 +772,6 @@ const struct lab_route lab_mist_device_routes[] = {
     { "POST", "/api/v1/sites/{}/devices/{}/poll_stats", accept_command },
     { "POST", "/api/v1/sites/{}/devices/{}/clear_bpdu_error", accept_command },
     { "POST", "/api/v1/sites/{}/devices/{}/clear_macs", accept_command },
-    { "POST", "/api/v1/sites/{}/devices/{}/ping", stream_command },
-    { "POST", "/api/v1/sites/{}/devices/{}/traceroute", stream_command },
-    { "POST", "/api/v1/sites/{}/devices/{}/arp", stream_command },
-    { "POST", "/api/v1/sites/{}/devices/{}/show_mac_table", stream_command },
-    { "POST", "/api/v1/sites/{}/devices/{}/clear_mac_table", stream_command },
-    { "POST", "/api/v1/sites/{}/devices/{}/cable_test", stream_command },
     { "POST", "/api/v1/sites/{}/devices/{}/synthetic_test", synthetic_post },
     { "GET", "/api/v1/sites/{}/devices/{}/synthetic_test", synthetic_get },
     { 0 },

@@ -15,9 +15,12 @@ static const char *text_at(const json_t *object, const char *key)
 /* Text that is an object in JSON. Kept with the others; NULL: it is something else. */
 static const json_t *object_in(const char *text, size_t len, json_t *kept)
 {
-    size_t blank = strspn(text, " \t\r\n");
-    json_t *object = blank < len && text[blank] == '{' ? json_loadb(text, len, 0, NULL) : NULL;
+    json_t *object;
+    size_t blank = 0;
 
+    while (blank < len && strchr(" \t\r\n", text[blank]))          /* bytes of a stream have no NUL behind them */
+        blank++;
+    object = blank < len && text[blank] == '{' ? json_loadb(text, len, 0, NULL) : NULL;
     if (object)
         json_array_append_new(kept, object);
     return json_is_object(object) ? object : NULL;
