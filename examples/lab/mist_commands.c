@@ -115,7 +115,8 @@ static void ping(struct lab_req *req, struct lab_res *res)
     say(&c, 0, "PING %s (%s): 56 data bytes\n", host, text);
     for (int i = 0; ms >= 0 && i < count; i++)
         say(&c, i, ap >= 0 ? "64 bytes from %s: seq=%d ttl=63 time=%.3f ms\n" : "64 bytes from %s: icmp_seq=%d ttl=63 time=%.3f ms\r\n", text, i, ms + i % 3);
-    say(&c, ms >= 0 ? count - 1 : count + GIVE_UP, "\n--- %s ping statistics ---\n%d packets transmitted, %d packets received, %d%% packet loss\n", host, count, ms >= 0 ? count : 0, ms >= 0 ? 0 : 100);
+    say(&c, ms >= 0 ? count - 1 : count + GIVE_UP, "\n--- %s ping statistics ---\n%d packets transmitted, %d packets received, %d%% packet loss\n", host,
+        count, ms >= 0 ? count : 0, ms >= 0 ? 0 : 100);
     if (ms >= 0 && ap >= 0)
         say(&c, count - 1, "round-trip min/avg/max = %.3f/%.3f/%.3f ms\n", ms, ms + 1, ms + ft_min(count - 1, 2));
     else if (ms >= 0)
@@ -155,7 +156,8 @@ static void traceroute(struct lab_req *req, struct lab_res *res)
     }
     ms = round_trip(req->lab, ip);
     lab_ip(ip, text);
-    say(&c, 0, ap >= 0 ? "Running traceroute...\ntraceroute to %s, %d hops max\n" : "traceroute to %s, %d hops max, 52 byte packets\r\n", text, ap >= 0 ? 64 : 30);
+    say(&c, 0, ap >= 0 ? "Running traceroute...\ntraceroute to %s, %d hops max\n" : "traceroute to %s, %d hops max, 52 byte packets\r\n", text,
+        ap >= 0 ? 64 : 30);
     if (ip >> 24 != 10 || ms < 0)
         hop(&c, ap >= 0, at++, req->lab->subnets[0].net + 1, 1, 1);
     if (ip >> 24 != 10)
@@ -186,7 +188,8 @@ static void arp(struct lab_req *req, struct lab_res *res)
         if (!lab_associated(client) || client->ap != ap)
             continue;
         lab_colons(client->mac, ':', false, mac);
-        ft_buf_addf(&text, "%s\twlan%d\t%d\t%d\t\t%d\t\t%d\t\t%d\t%d\t%d\n", mac, client->band, req->lab->wlans[client->wlan].vlan, 900 + i, 70000 + i, 800 + i, 60000 + i, 2, i % 30);
+        ft_buf_addf(&text, "%s\twlan%d\t%d\t%d\t\t%d\t\t%d\t\t%d\t%d\t%d\n", mac, client->band, req->lab->wlans[client->wlan].vlan, 900 + i, 70000 + i,
+                    800 + i, 60000 + i, 2, i % 30);
     }
     say(&c, 1, "%s", ft_buf_str(&text));
     ft_buf_done(&text);
@@ -255,7 +258,8 @@ static void cable_test(struct lab_req *req, struct lab_res *res)
     ft_buf_addf(&text, "Interface TDR detail:\r\nInterface name                  : %s\r\nTest status                     : Passed\r\nLink status                     : %s\r\n", name, up ? "UP" : "Down");
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
         ft_buf_addf(&text, "MDI pair                        : %s\r\n  Cable status                  : %s\r\n  Distance fault                : %d Meters\r\n"
-                    "  Polartiy swap                 : %s\r\n  Skew time                     : %s\r\n", pairs[i], up ? "Normal" : "Open", up ? 0 : 3, up ? "Normal" : "N/A", up ? "0 ns" : "N/A");
+                    "  Polartiy swap                 : %s\r\n  Skew time                     : %s\r\n", pairs[i], up ? "Normal" : "Open", up ? 0 : 3,
+                    up ? "Normal" : "N/A", up ? "0 ns" : "N/A");
     ft_buf_adds(&text, "Channel pair                    : 1-2 and 3-6\r\n  Pair swap                     : N/A\r\nDownshift                       : N/A\r\n");
     say(&c, 1, "Test in progress...\r\n");
     say(&c, CABLE, "%s", ft_buf_str(&text));

@@ -255,7 +255,8 @@ static void upgraded(void *cls, struct MHD_Connection *connection, void *req_cls
     if (s) {
         if (s->joinable)
             pthread_join(s->thread, NULL);       /* its last deed was to let the slot go */
-        *s = (struct socket){ .lab = lab, .handle = handle, .fd = fd, .channels = json_object(), .queue = json_array(), .in = FT_BUF_INIT(IN_MAX), .used = true, .joinable = true };
+        *s = (struct socket){ .lab = lab, .handle = handle, .fd = fd,
+                              .channels = json_object(), .queue = json_array(), .in = FT_BUF_INIT(IN_MAX), .used = true, .joinable = true };
         ft_buf_add(&s->in, extra, extra_len);
         if (pthread_create(&s->thread, NULL, serve, s) != 0)
             abort();

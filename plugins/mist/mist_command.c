@@ -84,7 +84,8 @@ static void end_without(struct ft_call *call, enum ft_class class, const char *w
     }
     r->state = OVER;
     close_stream(r);
-    mist_fail(call, wrote ? FT_AMBIGUOUS : class, "%s: %s took the command, and its output did not come: %s%s", r->c.what, mist_device_name(mist_state(call)), why,
+    mist_fail(call, wrote ? FT_AMBIGUOUS : class, "%s: %s took the command, and its output did not come: %s%s", r->c.what,
+              mist_device_name(mist_state(call)), why,
               wrote ? "; it has probably run" : "");
 }
 
@@ -145,7 +146,8 @@ static void timer_over(struct ft_call *call)
     else if (r->state == COLLECTING)
         collecting_too_long(call);
     else
-        no_stream(call, FT_TIMEOUT, r->state == OPENING ? "Mist's websocket did not open in time" : "Mist did not confirm the subscription to the device's output in time");
+        no_stream(call, FT_TIMEOUT, r->state == OPENING ? "Mist's websocket did not open in time" :
+                  "Mist did not confirm the subscription to the device's output in time");
 }
 
 /* ---- output */
@@ -250,7 +252,8 @@ static void take_frame(struct ft_call *call, const struct mist_frame *frame)
         const char *detail = frame->detail ? frame->detail : "";
         bool denied = strcasestr(detail, "permission") || strcasestr(detail, "denied") || strcasestr(detail, "forbidden") || strcasestr(detail, "authori");
 
-        no_stream(call, denied ? FT_DENIED : FT_REFUSED, host->printf(call, "Mist refuses the subscription to the device's output%s%.200s", *detail ? ": " : "", detail));
+        no_stream(call, denied ? FT_DENIED : FT_REFUSED,
+                  host->printf(call, "Mist refuses the subscription to the device's output%s%.200s", *detail ? ": " : "", detail));
     } else if (frame->kind == MIST_FRAME_OUTPUT && r->state == SENDING) {
         keep_early(r, frame);
     } else if (frame->kind == MIST_FRAME_OUTPUT && r->state == COLLECTING && is_ours(call, frame->session, frame->raw)) {

@@ -2,7 +2,8 @@
 #include <string.h>
 #include "mist_command.h"
 
-#define PORT_PARAM JSON("port": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_./:-]+$", "description": "name of the port, such as ge-0/0/1"})
+#define PORT_PARAM JSON("port": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_./:-]+$", \
+                                 "description": "name of the port, such as ge-0/0/1"})
 
 /* Subscribes and sends, or ends the plan. */
 static void go(struct ft_call *call, const struct mist_command *command)
@@ -49,7 +50,8 @@ static void note_port(struct ft_call *call, const json_t *item)
 static bool known_port(struct ft_call *call, const json_t *item)
 {
     if (!item)
-        mist_fail(call, FT_NOT_FOUND, "Mist has no figures of port %s of switch %s: check the name of the port", mist_text(call, "port"), mist_device_name(mist_state(call)));
+        mist_fail(call, FT_NOT_FOUND, "Mist has no figures of port %s of switch %s: check the name of the port", mist_text(call, "port"),
+                  mist_device_name(mist_state(call)));
     return item;
 }
 
@@ -77,7 +79,8 @@ static void cable_ready(struct ft_call *call, json_t *item)
 }
 FIND_PORT_FIRST(cable)
 
-#define PAIR MIST_OBJ(MIST_P_STR("pair", "wires: 1-2, 3-6, 4-5, 7-8") "," MIST_P_STR("status", "Normal, Open, Short …") "," MIST_P_NUM("fault_m", "how far away the fault is, m") "," \
+#define PAIR MIST_OBJ(MIST_P_STR("pair", "wires: 1-2, 3-6, 4-5, 7-8") "," MIST_P_STR("status", "Normal, Open, Short …") "," \
+                      MIST_P_NUM("fault_m", "how far away the fault is, m") "," \
     MIST_P_STR("polarity", "polarity") "," MIST_P_NUM("skew_ns", "skew, ns"))
 #define PORT_RESULT MIST_CHANGED "," MIST_P_STR("port", "name of the port") "," MIST_COMMAND_RESULT
 
@@ -86,7 +89,8 @@ const struct ft_action mist_cable_test = {
     .name = "cable_test", .summary = "test the copper cable at a switch port (TDR); the link drops while the test runs",
     .effects = FT_EFFECT_DISRUPTIVE, .timeout_ms = 180000,
     .params_schema = MIST_PARAMS("\"device\",\"port\"", MIST_SITE "," MIST_DEVICE "," PORT_PARAM),
-    .result_schema = MIST_OBJ(MIST_P_STR("test_status", "how the test went, in the switch's words") "," MIST_P_BOOL("passed", "the test was carried out; the pairs tell how the cable is") ","
+    .result_schema = MIST_OBJ(MIST_P_STR("test_status", "how the test went, in the switch's words") ","
+                              MIST_P_BOOL("passed", "the test was carried out; the pairs tell how the cable is") ","
         MIST_P_STR("link", "the link, in the switch's words") "," MIST_P_INT("faults", "pairs with a fault; nil where the switch told no pairs") ","
         MIST_P_LIST("pairs", PAIR, "the pairs of wires") "," PORT_RESULT),
     .about = "`POST /sites/{site_id}/devices/{device_id}/cable_test`; the output comes over Mist's websocket. A time-domain reflectometer sends pulses into the cable: what hangs on\n"
@@ -148,7 +152,8 @@ static void macs_ready(struct ft_call *call)
         return;
     }
     mist_device_write(call, "POST", "clear_mac_table", json_pack("{s:s*, s:s*, s:s*}", "mac_address", *mac ? mac : NULL, "port_id", port, "vlan_id", vlan));
-    st->write.summary = host->printf(call, "let %s forget the MAC addresses%s%s%s%s%s%s that it learned", mist_device_name(st), *mac ? " of " : "", mac, port ? " at port " : "",
+    st->write.summary = host->printf(call, "let %s forget the MAC addresses%s%s%s%s%s%s that it learned", mist_device_name(st), *mac ? " of " : "",
+                                     mac, port ? " at port " : "",
                                      port ? port : "", vlan ? " in VLAN " : "", vlan ? vlan : "");
     go(call, &macs_command);
 }
@@ -173,7 +178,8 @@ const struct ft_action mist_mac_table_clear = {
     .name = "mac_table_clear", .summary = "let a switch forget MAC addresses that it learned: one, those of a port, those of a VLAN",
     .effects = FT_EFFECT_WRITE | FT_EFFECT_IDEMPOTENT, .timeout_ms = 60000,
     .params_schema = MIST_PARAMS("\"device\"", MIST_SITE "," MIST_DEVICE ","
-        JSON("port": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_./:-]+$", "description": "those of this port, such as ge-0/0/1.0"},
+        JSON("port": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_./:-]+$",
+                      "description": "those of this port, such as ge-0/0/1.0"},
              "vlan": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_.-]+$", "description": "those of this VLAN"},
              "mac": {"type": "string", "minLength": 12, "description": "this one, in any notation"})),
     .result_schema = MIST_OBJ(PORT_RESULT),

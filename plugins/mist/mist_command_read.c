@@ -115,13 +115,15 @@ json_t *mist_lines(const char *text)
 static bool is_refusal(const char *line)
 {
     line += strspn(line, " \t");
-    return strncasecmp(line, "error:", 6) == 0 || strcasestr(line, "unknown command") || strcasestr(line, "syntax error") || strcasestr(line, "command not found")
+    return strncasecmp(line, "error:", 6) == 0 || strcasestr(line, "unknown command") || strcasestr(line, "syntax error")
+        || strcasestr(line, "command not found")
         || strcasestr(line, "is not valid on") || strcasestr(line, "permission denied");
 }
 
 static bool is_absence(const char *line)
 {
-    return strcasestr(line, "device is offline") || strcasestr(line, "not connected") || strcasestr(line, "no response from") || strcasestr(line, "device is disconnected")
+    return strcasestr(line, "device is offline") || strcasestr(line, "not connected") || strcasestr(line, "no response from")
+        || strcasestr(line, "device is disconnected")
         || strcasestr(line, "failed to connect to device");
 }
 
@@ -617,7 +619,8 @@ bool mist_cable_ended(const char *text)
 
     if (last)
         return strchr(last, '\n');
-    return (status && strchr(status, '\n') && (strncasecmp(status + strspn(status, " \t:"), "fail", 4) == 0 || strcasestr(status, "not supported"))) || complains(text);
+    return (status && strchr(status, '\n') && (strncasecmp(status + strspn(status, " \t:"), "fail", 4) == 0 || strcasestr(status, "not supported")))
+        || complains(text);
 }
 
 bool mist_bounce_ended(const char *text)

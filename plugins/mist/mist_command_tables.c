@@ -21,7 +21,8 @@ static void put(struct ft_call *call, json_t *body, const char *param, const cha
 
 #define TABLE_COMMAND(name, shown, read) \
     static void name##_over(struct ft_call *call, const struct mist_output *output) { table_over(call, output, read(output->text)); } \
-    static const struct mist_command name##_command = { .what = shown, .ended = mist_table_ended, .first_ms = FIRST_MS, .quiet_ms = QUIET_MS, .total_ms = TOTAL_MS, \
+    static const struct mist_command name##_command = { .what = shown, .ended = mist_table_ended, .first_ms = FIRST_MS, .quiet_ms = QUIET_MS, \
+                                                        .total_ms = TOTAL_MS, \
                                                         .over = name##_over };
 #define TABLE_START(name, type) \
     static void name##_look(struct ft_call *call) { mist_command_ask(call, name##_ready); } \
@@ -30,8 +31,10 @@ static void put(struct ft_call *call, json_t *body, const char *param, const cha
 
 #define ENTRIES(properties, text) MIST_P_LIST("entries", MIST_OBJ(properties), text) "," MIST_P("total", "\"integer\"", "entries") "," MIST_COMMAND_RESULT
 #define MAC_PARAM JSON("mac": {"type": "string", "minLength": 12, "description": "only this MAC address, in any notation"})
-#define PORT_PARAM JSON("port": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_./:-]+$", "description": "only this port, such as ge-0/0/1"})
-#define VRF_PARAM JSON("vrf": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_.-]+$", "description": "routing instance; switches and gateways"})
+#define PORT_PARAM JSON("port": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_./:-]+$", \
+                                 "description": "only this port, such as ge-0/0/1"})
+#define VRF_PARAM JSON("vrf": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_.-]+$", \
+                               "description": "routing instance; switches and gateways"})
 #define NODE_PARAM JSON("node": {"type": "string", "enum": ["node0", "node1"], "description": "node of a pair of gateways"})
 
 #define QUIET_END "Most devices do not mark the table's end: it is over when nothing has come for 4 s. `complete` is false where the device announced more entries than came."
@@ -47,7 +50,8 @@ static void arp_ready(struct ft_call *call)
     json_t *body = mist_hold(call, json_object());
 
     if (!st->device.type) {
-        mist_fail(call, FT_INVALID, "device: Mist does not tell whether '%.100s' is an AP or a switch, and they show their tables by different commands", mist_device_name(st));
+        mist_fail(call, FT_INVALID, "device: Mist does not tell whether '%.100s' is an AP or a switch, and they show their tables by different commands",
+                  mist_device_name(st));
         return;
     }
     if (ap && (mist_text(call, "ip") || mist_text(call, "port") || mist_text(call, "vrf"))) {
@@ -66,8 +70,10 @@ const struct ft_action mist_device_arp = {
     .name = "device_arp", .summary = "the ARP table of a switch or a gateway; of an access point, the addresses that it bridges", .timeout_ms = 150000,
     .params_schema = MIST_PARAMS("\"device\"", MIST_SITE "," MIST_DEVICE "," VRF_PARAM "," PORT_PARAM ","
         JSON("ip": {"type": "string", "format": "ip", "description": "only this address; switches and gateways"})),
-    .result_schema = MIST_OBJ(ENTRIES(MIST_P_MAC("mac", "MAC address") "," MIST_P_STR("ip", "address; nil: an AP shows none") "," MIST_P_STR("interface", "interface") ","
-        MIST_P_STR("port", "port of the switch, where it is told") "," MIST_P_INT("vlan", "AP: VLAN") "," MIST_P_NUM("idle_s", "AP: s without traffic"), "the table")),
+    .result_schema = MIST_OBJ(ENTRIES(MIST_P_MAC("mac", "MAC address") "," MIST_P_STR("ip", "address; nil: an AP shows none") ","
+                                      MIST_P_STR("interface", "interface") ","
+        MIST_P_STR("port", "port of the switch, where it is told") "," MIST_P_INT("vlan", "AP: VLAN") "," MIST_P_NUM("idle_s", "AP: s without traffic"),
+            "the table")),
     .about = "`POST /sites/{site_id}/devices/{device_id}/show_arp`, of an AP `…/arp`; the output comes over Mist's websocket. " QUIET_END,
     .example = "- id: neighbours\n  run: mist.device_arp\n  with: {device: sw-3, site: HQ, ip: 10.1.20.50}\n",
 };
@@ -108,7 +114,8 @@ const struct ft_action mist_switch_mac_table = {
     MIST_READ(macs_start),
     .name = "switch_mac_table", .summary = "the MAC addresses that a switch has learned, and where", .timeout_ms = 150000,
     .params_schema = MIST_PARAMS("\"device\"", MIST_SITE "," MIST_DEVICE "," MAC_PARAM "," PORT_PARAM "," VLAN_PARAM),
-    .result_schema = MIST_OBJ(ENTRIES(MIST_P_STR("vlan", "VLAN") "," MIST_P_MAC("mac", "MAC address") "," MIST_P_STR("flags", "how it was learned: D dynamic, S static, P persistent") ","
+    .result_schema = MIST_OBJ(ENTRIES(MIST_P_STR("vlan", "VLAN") "," MIST_P_MAC("mac", "MAC address") ","
+                                      MIST_P_STR("flags", "how it was learned: D dynamic, S static, P persistent") ","
         MIST_P_INT("age_s", "s, where the switch tells") "," MIST_P_STR("interface", "where, such as ge-0/0/1.0"), "the table")),
     .about = "`POST /sites/{site_id}/devices/{device_id}/show_mac_table`; the output comes over Mist's websocket. " QUIET_END,
     .example = "- id: learned\n  run: mist.switch_mac_table\n  with: {device: sw-3, site: HQ, port: ge-0/0/12}\n",
@@ -131,7 +138,8 @@ const struct ft_action mist_switch_dot1x = {
     MIST_READ(dot1x_start),
     .name = "switch_dot1x", .summary = "802.1X at the ports of a switch: who is let in", .timeout_ms = 150000,
     .params_schema = MIST_PARAMS("\"device\"", MIST_SITE "," MIST_DEVICE "," PORT_PARAM),
-    .result_schema = MIST_OBJ(ENTRIES(MIST_P_STR("port", "port") "," MIST_P_STR("role", "Authenticator …") "," MIST_P_STR("state", "Authenticated, Connecting, Held …") ","
+    .result_schema = MIST_OBJ(ENTRIES(MIST_P_STR("port", "port") "," MIST_P_STR("role", "Authenticator …") ","
+                                      MIST_P_STR("state", "Authenticated, Connecting, Held …") ","
         MIST_P_MAC("mac", "MAC address of the device there") "," MIST_P_STR("user", "who logged in"), "ports with 802.1X")),
     .about = "`POST /sites/{site_id}/devices/{device_id}/show_dot1x`; the output comes over Mist's websocket. " QUIET_END,
     .example = "- id: who\n  run: mist.switch_dot1x\n  with: {device: sw-3, site: HQ, port: ge-0/0/12}\n",
@@ -155,8 +163,10 @@ const struct ft_action mist_device_dhcp_leases = {
     MIST_READ(leases_start),
     .name = "device_dhcp_leases", .summary = "the leases of a switch or a gateway that is the DHCP server", .timeout_ms = 150000,
     .params_schema = MIST_PARAMS("\"device\",\"network\"", MIST_SITE "," MIST_DEVICE "," NODE_PARAM ","
-        JSON("network": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_.-]+$", "description": "network of the leases, as Mist calls it"})),
-    .result_schema = MIST_OBJ(ENTRIES(MIST_P_STR("ip", "address") "," MIST_P_MAC("mac", "MAC address of its holder") "," MIST_P_INT("expires_s", "s until it ends") ","
+        JSON("network": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[0-9A-Za-z_.-]+$",
+                         "description": "network of the leases, as Mist calls it"})),
+    .result_schema = MIST_OBJ(ENTRIES(MIST_P_STR("ip", "address") "," MIST_P_MAC("mac", "MAC address of its holder") ","
+                                      MIST_P_INT("expires_s", "s until it ends") ","
         MIST_P_STR("state", "BOUND …") "," MIST_P_STR("interface", "interface"), "leases")),
     .about = "`POST /sites/{site_id}/devices/{device_id}/show_dhcp_leases`; the output comes over Mist's websocket. Junos' table is understood; of others read `lines`. " QUIET_END,
     .example = "- id: leases\n  run: mist.device_dhcp_leases\n  with: {device: sw-3, site: HQ, network: guest}\n",

@@ -1,9 +1,10 @@
-/* fuzz_mist_output.c: any bytes as a message of Mist's websocket, and as what a device prints. A message is understood or not; cleaned text is printable, and the
- * same in whatever pieces it came; every reader makes a value of the shape that its schema promises, and an end once seen stays seen.
+/* fuzz_mist_output.c: any bytes as a message of Mist's websocket, and as what a device prints. A message is understood or not; cleaned text is
+ * printable, and the same in whatever pieces it came; every reader makes a value of the shape that its schema promises, and an end once seen stays seen.
  *
  * The first byte chooses the pieces; what is no message is taken as output as it is. */
 #include <stdint.h>
 #include <stdio.h>
+#include "../../plugins/mist/mist_macs.c"
 #include "../../plugins/mist/mist_command_frame.c"
 #include "../../plugins/mist/mist_command_read.c"
 
@@ -15,22 +16,6 @@ static void must(bool holds)
 {
     if (!holds)
         abort();
-}
-
-/* As mist_find.c has it: twelve hex digits, whatever stands between them. */
-bool mist_mac(const char *text, char mac[static MIST_MAC_LEN + 1])
-{
-    size_t n = 0;
-
-    for (; *text; text++) {
-        if (strchr(":-. ", *text))
-            continue;
-        if (!strchr("0123456789abcdefABCDEF", *text) || n == MIST_MAC_LEN)
-            return false;
-        mac[n++] = *text;
-    }
-    mac[n] = '\0';
-    return n == MIST_MAC_LEN;
 }
 
 static void check_table(json_t *table)

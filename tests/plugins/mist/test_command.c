@@ -78,7 +78,8 @@ static void holds(const json_t *result, const char *expected, const char *what)
     cr_assert(wanted, "%s: %s", what, text);
     json_object_foreach(wanted, key, value) {
         seen = json_dumps(json_object_get(result, key), JSON_ENCODE_ANY);
-        cr_expect(json_equal(json_object_get(result, key), value) || (json_is_number(value) && json_number_value(value) == json_number_value(json_object_get(result, key))),
+        cr_expect(json_equal(json_object_get(result, key), value)
+                      || (json_is_number(value) && json_number_value(value) == json_number_value(json_object_get(result, key))),
                   "%s: %s is %s", what, key, seen ? seen : "missing");
         free(seen);
     }
@@ -115,7 +116,8 @@ static const struct { const char *action, *params, *raw, *expected; } outputs[] 
       "{'reachable': true, 'address': '8.8.8.8', 'sent': 2, 'received': 2, 'loss_pct': 0, 'rtt_min_ms': 10.5, 'rtt_avg_ms': 11.411, 'rtt_max_ms': 12.323, 'error': null, 'complete': true}" },
     { "device_ping", "{" P_SW ", 'host': '10.1.20.1', 'count': 3}", PING_JUNOS,
       "{'reachable': true, 'address': '10.1.20.1', 'sent': 3, 'received': 1, 'loss_pct': 66, 'rtt_min_ms': 1.25, 'complete': true}" },
-    { "device_ping", "{" P_AP ", 'host': '10.9.9.9'}", PING_DEAD, "{'reachable': false, 'address': null, 'sent': 5, 'received': 0, 'loss_pct': 100, 'rtt_avg_ms': null, 'complete': true}" },
+    { "device_ping", "{" P_AP ", 'host': '10.9.9.9'}", PING_DEAD,
+      "{'reachable': false, 'address': null, 'sent': 5, 'received': 0, 'loss_pct': 100, 'rtt_avg_ms': null, 'complete': true}" },
     { "device_ping", "{" P_AP ", 'host': 'nowhere'}", "ping: cannot resolve nowhere: Host name lookup failure\n",
       "{'reachable': false, 'sent': null, 'received': 0, 'loss_pct': null, 'error': 'ping: cannot resolve nowhere: Host name lookup failure', 'complete': true}" },
     { "device_ping", "{" P_SW ", 'host': '10.1.20.1'}", "10 packets transmitted, 9 received, +1 errors, 10% packet loss, time 9012ms\nrtt min/avg/max/mdev = 1/2/3/0.5 ms\n",
@@ -128,9 +130,11 @@ static const struct { const char *action, *params, *raw, *expected; } outputs[] 
       "{'target': '8.8.8.8', 'reached': true, 'complete': true, 'hops': [{'hop': 1, 'address': '10.1.20.1', 'name': 'gw.example', 'addresses': ['10.1.20.1'], 'rtts_ms': [0.512, 0.4, 0.433],"
       "'lost': 0, 'answer': null}, {'hop': 2, 'address': '10.0.0.1', 'name': null, 'addresses': ['10.0.0.1', '10.0.0.5', '10.0.0.9'], 'rtts_ms': [1.1, 1.5, 1.9], 'lost': 1, 'answer': null},"
       "{'hop': 3, 'address': '8.8.8.8', 'name': 'dns.google', 'addresses': ['8.8.8.8'], 'rtts_ms': [9.9, 9.8, 9.7], 'lost': 0, 'answer': null}]}" },
-    { "device_traceroute", "{" P_SW ", 'host': '10.7.7.7'}", "traceroute to 10.7.7.7 (10.7.7.7), 2 hops max, 52 byte packets\n 1  10.1.20.1 (10.1.20.1)  0.5 ms !H  0.4 ms !H  0.4 ms !H\n 2  * * *\n",
+    { "device_traceroute", "{" P_SW ", 'host': '10.7.7.7'}",
+      "traceroute to 10.7.7.7 (10.7.7.7), 2 hops max, 52 byte packets\n 1  10.1.20.1 (10.1.20.1)  0.5 ms !H  0.4 ms !H  0.4 ms !H\n 2  * * *\n",
       "{'reached': false, 'complete': true}" },
-    { "device_traceroute", "{" P_AP ", 'host': 'nowhere'}", "traceroute: bad address 'nowhere'\n", "{'target': null, 'reached': null, 'hops': [], 'complete': true}" },
+    { "device_traceroute", "{" P_AP ", 'host': 'nowhere'}", "traceroute: bad address 'nowhere'\n",
+      "{'target': null, 'reached': null, 'hops': [], 'complete': true}" },
     { "device_arp", "{" P_AP "}", ARP_AP, "{'total': 2, 'complete': true, 'entries': [{'mac': 'a483e7123456', 'ip': null, 'interface': 'wlan0', 'port': null, 'vlan': 20, 'idle_s': 12.0},"
       "{'mac': '00005e005301', 'ip': null, 'interface': 'eth0', 'port': null, 'vlan': 1, 'idle_s': 0.0}]}" },
     { "device_arp", "{" P_SW "}", ARP_JUNOS, "{'total': 2, 'complete': true, 'entries': [{'mac': '00005e005301', 'ip': '10.1.20.1', 'interface': 'irb.20', 'port': 'ge-0/0/3.0', 'vlan': null, 'idle_s': null},"
@@ -138,10 +142,12 @@ static const struct { const char *action, *params, *raw, *expected; } outputs[] 
     { "device_arp", "{" P_SW "}", "Total entries: 5\n", "{'total': 0, 'complete': false}" },
     { "switch_mac_table", "{" P_SW "}", MACS, "{'total': 2, 'complete': true, 'entries': [{'vlan': 'staff', 'mac': '00005e005301', 'flags': 'D', 'age_s': null, 'interface': 'ge-0/0/12.0'},"
       "{'vlan': 'aps', 'mac': '5c5b35000001', 'flags': 'D', 'age_s': 30, 'interface': 'ge-0/0/12.0'}]}" },
-    { "switch_mac_table", "{" P_SW "}", "Ethernet switching table : 3 entries, 3 learned\n  staff  00:00:5e:00:53:01  D  -  ge-0/0/12.0  0  0\n", "{'total': 1, 'complete': false}" },
+    { "switch_mac_table", "{" P_SW "}", "Ethernet switching table : 3 entries, 3 learned\n  staff  00:00:5e:00:53:01  D  -  ge-0/0/12.0  0  0\n",
+      "{'total': 1, 'complete': false}" },
     { "switch_dot1x", "{" P_SW "}", DOT1X, "{'total': 2, 'entries': [{'port': 'ge-0/0/12.0', 'role': 'Authenticator', 'state': 'Authenticated', 'mac': '00005e005301', 'user': 'anna'},"
       "{'port': 'ge-0/0/13.0', 'role': 'Authenticator', 'state': 'Connecting', 'mac': null, 'user': null}]}" },
-    { "device_dhcp_leases", "{" P_SW ", 'network': 'guest'}", LEASES, "{'total': 1, 'entries': [{'ip': '10.1.30.50', 'mac': '00005e005301', 'expires_s': 86000, 'state': 'BOUND', 'interface': 'irb.30'}]}" },
+    { "device_dhcp_leases", "{" P_SW ", 'network': 'guest'}", LEASES,
+      "{'total': 1, 'entries': [{'ip': '10.1.30.50', 'mac': '00005e005301', 'expires_s': 86000, 'state': 'BOUND', 'interface': 'irb.30'}]}" },
     { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", TDR, "{'changed': true, 'port': 'ge-0/0/12', 'test_status': 'Passed', 'passed': true, 'link': 'Down', 'faults': 1, 'complete': true, 'pairs': ["
       "{'pair': '1-2', 'status': 'Normal', 'fault_m': 0.0, 'polarity': 'Normal', 'skew_ns': 8.0}, {'pair': '3-6', 'status': 'Open', 'fault_m': 17.0, 'polarity': 'N/A', 'skew_ns': null}]}" },
     { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", "Interface TDR detail:\nTest status : Test successfully executed  ge-0/0/0\n",
@@ -154,7 +160,9 @@ static const struct { const char *action, *params, *raw, *expected; } outputs[] 
 /* Each output whole, and in pieces of every kind; before the answer to the POST, and after it; plain and nested. */
 Test(mist_command, outputs_are_read_however_they_come)
 {
-    static const struct { size_t piece; uint64_t pace, answer; bool nested; } ways[] = { { 0, 0, 0, false }, { 0, 300, 0, true }, { 37, 50, 0, false }, { 61, 0, 700, true } };
+    static const struct { size_t piece; uint64_t pace, answer; bool nested; } ways[] = {
+        { 0, 0, 0, false }, { 0, 300, 0, true }, { 37, 50, 0, false }, { 61, 0, 700, true },
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
         for (size_t w = 0; w < ARRAY_LEN(ways); w++) {
@@ -165,7 +173,8 @@ Test(mist_command, outputs_are_read_however_they_come)
             snprintf(what, sizeof(what), "%s, output %zu, way %zu", outputs[i].action, i, w);
             devices(f);
             FAKE_HTTP(f, .method = "POST", .status = 200, .body = "{'session': '" OURS "'}", .after_ms = ways[w].answer);
-            play(f, &(struct script){ .ap = strstr(outputs[i].params, AP_ID), .nested = ways[w].nested, .raw = outputs[i].raw, .piece = ways[w].piece, .pace = ways[w].pace, .stays_open = true });
+            play(f, &(struct script){ .ap = strstr(outputs[i].params, AP_ID), .nested = ways[w].nested, .raw = outputs[i].raw, .piece = ways[w].piece,
+                                      .pace = ways[w].pace, .stays_open = true });
             r = fake_run(f, outputs[i].action, "run", outputs[i].params, NULL);
             cr_expect(r->ok, "%s: %s", what, r->error);
             if (r->ok)
@@ -231,9 +240,11 @@ Test(mist_command, others_are_not_listened_to)
     struct fake_host *f = mist_host();
     char *theirs = message(true, "another", "9 packets transmitted, 0 packets received, 100% packet loss\n", false), *ours = message(true, OURS, PING_AP, true);
     const struct fake_line lines[] = {
-        { "subscribe", "no JSON" }, { NULL, "[]" }, { NULL, "{\"event\":\"channel_subscribed\",\"channel\":\"/sites/else\"}", .after_ms = 10 }, { NULL, subscribed(true) },
-        { NULL, subscribed(true) }, { NULL, theirs }, { NULL, "{\"event\":\"data\",\"channel\":\"" SW_CHANNEL "\",\"data\":{\"session\":\"" OURS "\",\"raw\":\"9 packets transmitted, 0 x, 100% packet loss\\n\"}}" },
-        { NULL, "{\"event\":\"data\"}" }, { NULL, "{\"event\":\"data\",\"data\":{\"session\":7,\"raw\":{}}}" }, { NULL, "{\"event\":\"data\",\"data\":{\"session\":\"" OURS "\",\"raw\":null}}" },
+        { "subscribe", "no JSON" }, { NULL, "[]" }, { NULL, "{\"event\":\"channel_subscribed\",\"channel\":\"/sites/else\"}", .after_ms = 10 },
+        { NULL, subscribed(true) }, { NULL, subscribed(true) }, { NULL, theirs },
+        { NULL, "{\"event\":\"data\",\"channel\":\"" SW_CHANNEL "\",\"data\":{\"session\":\"" OURS "\",\"raw\":\"9 packets transmitted, 0 x, 100% packet loss\\n\"}}" },
+        { NULL, "{\"event\":\"data\"}" }, { NULL, "{\"event\":\"data\",\"data\":{\"session\":7,\"raw\":{}}}" },
+        { NULL, "{\"event\":\"data\",\"data\":{\"session\":\"" OURS "\",\"raw\":null}}" },
         { NULL, "{\"event\":\"subscribe_failed\",\"channel\":\"" CHANNEL "\"}", .after_ms = 500 }, { NULL, theirs }, { NULL, ours }, { NULL, NULL },
     };
     const struct fake_result *r;
@@ -253,11 +264,13 @@ Test(mist_command, others_are_not_listened_to)
 Test(mist_command, colours_and_json_in_raw_are_understood)
 {
     static const struct { const char *raw, *expected; } table[] = {
-        { "\x1b[2J\x1b[1;31mPING 8.8.8.8\x1b[0m\r\n\x1b]0;title\x07" "2 packets transmitted, 2 packets received, 0% packet loss\r\nround-trip min/avg/max = 1/2/3 ms\r\n",
+        { "\x1b[2J\x1b[1;31mPING 8.8.8.8\x1b[0m\r\n\x1b]0;title\x07"
+          "2 packets transmitted, 2 packets received, 0% packet loss\r\nround-trip min/avg/max = 1/2/3 ms\r\n",
           "{'lines': ['PING 8.8.8.8', '2 packets transmitted, 2 packets received, 0% packet loss', 'round-trip min/avg/max = 1/2/3 ms'], 'loss_pct': 0}" },
         { "{\"Output\": \"2 packets transmitted, 0 packets received, 100% packet loss\\n\"}", "{'loss_pct': 100}" },
         { "{\"status\":\"SUCCESS\",\"finished\":true,\"rows\":[]}", "{'complete': true, 'received': 0, 'sent': null}" },
-        { "gr\xc3\xbc\xc3\x9f" "e\rover\n2 packets transmitted, 0 packets received, 100% packet loss\n", "{'lines': ['gr??e', 'over', '2 packets transmitted, 0 packets received, 100% packet loss']}" },
+        { "gr\xc3\xbc\xc3\x9f" "e\rover\n2 packets transmitted, 0 packets received, 100% packet loss\n",
+          "{'lines': ['gr??e', 'over', '2 packets transmitted, 0 packets received, 100% packet loss']}" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -277,23 +290,33 @@ Test(mist_command, colours_and_json_in_raw_are_understood)
 /* ---- how it can fail */
 
 static const struct { const char *action, *params; struct script script; int status; const char *answer; enum ft_class class; const char *says; } failures[] = {
-    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 200, "{'session': '" OURS "'}", FT_TIMEOUT, "ap-3f-12 took the command, and its output did not come: the device said nothing for 25 s" },
-    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .raw = "PING 8.8.8.8 (8.8.8.8): 56 data bytes\n", .close_class = FT_UNREACHABLE, .why = "the connection was cut off" }, 200, "{'session': '" OURS "'}",
+    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 200, "{'session': '" OURS "'}", FT_TIMEOUT,
+      "ap-3f-12 took the command, and its output did not come: the device said nothing for 25 s" },
+    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .raw = "PING 8.8.8.8 (8.8.8.8): 56 data bytes\n", .close_class = FT_UNREACHABLE,
+                                                        .why = "the connection was cut off" }, 200, "{'session': '" OURS "'}",
       FT_UNREACHABLE, "the connection was cut off" },
-    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .raw = "PING 8.8.8.8 (8.8.8.8): 56 data bytes\n" }, 200, "{'session': '" OURS "'}", FT_UNREACHABLE, "closed by the other side" },
+    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .raw = "PING 8.8.8.8 (8.8.8.8): 56 data bytes\n" }, 200, "{'session': '" OURS "'}", FT_UNREACHABLE,
+      "closed by the other side" },
     { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 200, "{}", FT_INVALID, "names no session" },
     { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 200, "[]", FT_INVALID, "a list where an object was due" },
     { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 404, "{'detail': 'Not found.'}", FT_NOT_FOUND, "Not found." },
     { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 409, "{'detail': 'busy'}", FT_CONFLICT, "busy" },
     { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true }, 429, "{'detail': 'Too Many Request'}", FT_REFUSED, "Too Many Request" },
-    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true, .raw = "error: device is offline\n" }, 200, "{'session': '" OURS "'}", FT_REFUSED, "ap-3f-12 answers: error: device is offline" },
-    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true, .raw = "No response from device\n" }, 200, "{'session': '" OURS "'}", FT_UNREACHABLE, "No response from device" },
-    { "switch_mac_table", "{" P_SW "}", { .stays_open = true, .raw = "error: command is not valid on the ex2300\n" }, 200, "{'session': '" OURS "'}", FT_REFUSED, "not valid on the ex2300" },
-    { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true }, 200, "{'session': '" OURS "'}", FT_AMBIGUOUS, "said nothing for 60 s; is it connected to Mist, and does it know this command?; it has probably run" },
-    { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .raw = "Interface", .close_class = FT_UNREACHABLE, .why = "cut off" }, 200, "{'session': '" OURS "'}", FT_AMBIGUOUS, "cut off; it has probably run" },
+    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true, .raw = "error: device is offline\n" }, 200, "{'session': '" OURS "'}",
+      FT_REFUSED, "ap-3f-12 answers: error: device is offline" },
+    { "device_ping", "{" P_AP ", 'host': '8.8.8.8'}", { .stays_open = true, .raw = "No response from device\n" }, 200, "{'session': '" OURS "'}",
+      FT_UNREACHABLE, "No response from device" },
+    { "switch_mac_table", "{" P_SW "}", { .stays_open = true, .raw = "error: command is not valid on the ex2300\n" }, 200, "{'session': '" OURS "'}",
+      FT_REFUSED, "not valid on the ex2300" },
+    { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true }, 200, "{'session': '" OURS "'}", FT_AMBIGUOUS,
+      "said nothing for 60 s; is it connected to Mist, and does it know this command?; it has probably run" },
+    { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .raw = "Interface", .close_class = FT_UNREACHABLE, .why = "cut off" }, 200,
+      "{'session': '" OURS "'}", FT_AMBIGUOUS, "cut off; it has probably run" },
     { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true }, 403, "{'detail': 'role'}", FT_DENIED, "role" },
-    { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true, .raw = "error: port is a fibre port\n" }, 200, "{'session': '" OURS "'}", FT_REFUSED, "sw-3 answers: error: port is a fibre port" },
-    { "port_bounce", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true, .raw = "error: bounce of ge-0/0/12 failed\n" }, 200, "{'session': '" OURS "'}", FT_REFUSED, "answers: error: bounce of ge-0/0/12 failed" },
+    { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true, .raw = "error: port is a fibre port\n" }, 200, "{'session': '" OURS "'}",
+      FT_REFUSED, "sw-3 answers: error: port is a fibre port" },
+    { "port_bounce", "{" P_SW ", 'port': 'ge-0/0/12'}", { .stays_open = true, .raw = "error: bounce of ge-0/0/12 failed\n" }, 200, "{'session': '" OURS "'}",
+      FT_REFUSED, "answers: error: bounce of ge-0/0/12 failed" },
     { "cable_test", "{" P_SW ", 'port': 'ge-0/0/99'}", { .stays_open = true }, 200, "{}", FT_UNREACHABLE, "" },
 };
 
@@ -331,7 +354,8 @@ Test(mist_command, without_a_subscription_nothing_is_sent)
         const struct fake_result *r;
 
         devices(f);
-        FAKE_STREAM(f, .kind = "websocket", .lines = lines, .stays_open = true, .refuse = subscriptions[i].refuse, .why = "the server answered '429 Too Many Requests'");
+        FAKE_STREAM(f, .kind = "websocket", .lines = lines, .stays_open = true, .refuse = subscriptions[i].refuse,
+                    .why = "the server answered '429 Too Many Requests'");
         r = fake_run(f, "device_ping", "run", "{" P_AP ", 'host': '8.8.8.8'}", NULL);
         cr_expect_eq(r->class, subscriptions[i].class, "%s", r->error);
         cr_expect(strstr(r->error, subscriptions[i].says) && strstr(r->error, "was not sent"), "%s", r->error);
@@ -389,7 +413,8 @@ Test(mist_command, an_output_without_its_end_is_not_complete)
 
     devices(f);
     FAKE_HTTP(f, .method = "POST", .status = 200, .body = "{'session': '" OURS "'}");
-    play(f, &(struct script){ .ap = true, .stays_open = true, .raw = "PING 8.8.8.8\n64 bytes from 8.8.8.8: seq=0 ttl=58 time=12 ms\n64 bytes from 8.8.8.8: seq=1 ttl=58 time=14 ms\n" });
+    play(f, &(struct script){ .ap = true, .stays_open = true,
+                              .raw = "PING 8.8.8.8\n64 bytes from 8.8.8.8: seq=0 ttl=58 time=12 ms\n64 bytes from 8.8.8.8: seq=1 ttl=58 time=14 ms\n" });
     r = fake_run(f, "device_ping", "run", "{" P_AP ", 'host': '8.8.8.8', 'count': 10}", NULL);
     GOOD(r);
     holds(r->result, "{'complete': false, 'sent': null, 'received': 2, 'loss_pct': null, 'rtt_min_ms': 12, 'rtt_avg_ms': 13, 'rtt_max_ms': 14, 'reachable': true}", "silence");
