@@ -240,6 +240,14 @@ const char *sw_takes_itself_back(const struct sw *st)
     return st->change.confirm_min ? "; the switch takes an unconfirmed change back by itself" : "";
 }
 
+/* Where lines are in force one by one, all of them are by the time that configuration mode is left. */
+static const char *not_saved(const struct sw *st)
+{
+    const struct vendor *v = st->vendor;
+
+    return st->sent && v->save && (st->sent == v->save || st->sent == v->leave) ? "; the change is in force, but not saved" : "";
+}
+
 static void watch_over(struct ft_call *call)
 {
     const struct sw *st = host->state(call);
@@ -247,6 +255,8 @@ static void watch_over(struct ft_call *call)
     if (st->risky || st->pending)
         sw_fail(call, FT_AMBIGUOUS, "%s did not finish '%s' in time, so it is unknown whether the change happened%s", st->name,
                 st->sent ? st->sent : "the change", sw_takes_itself_back(st));
+    else if (*not_saved(st))
+        sw_fail(call, FT_REFUSED, "%s gave no prompt after '%s' in time%s%s", st->name, st->sent, not_saved(st), sw_takes_itself_back(st));
     else if (st->sent)
         sw_fail(call, FT_TIMEOUT, st->netconf ? "%s did not answer '%s' in time" : "%s gave no prompt after '%s' in time", st->name, st->sent);
     else if (st->dialogue == DIALOGUE_LEARN)
@@ -317,6 +327,8 @@ void sw_lost(struct ft_call *call, enum ft_class class, const char *why)
     if (st->risky || st->pending)
         sw_fail(call, FT_AMBIGUOUS, "%s: the connection ended after '%s', so it is unknown whether the change happened%s", st->name,
                 st->sent ? st->sent : "the commit", sw_takes_itself_back(st));
+    else if (*not_saved(st))
+        sw_fail(call, FT_REFUSED, "%s: the connection ended after '%s'%s%s", st->name, st->sent, not_saved(st), sw_takes_itself_back(st));
     else if (class != FT_CLASS_NONE || why)
         sw_fail(call, class != FT_CLASS_NONE ? class : FT_UNREACHABLE, "%s: %s", st->name, why ? why : "the connection ended");
     else
@@ -623,11 +635,6 @@ static const char *squeezed(struct ft_call *call, const char *output)
     return host->printf(call, "%s", text);
 }
 
-static const char *not_saved(const struct sw *st, const struct step *step)
-{
-    return step->send == st->vendor->save ? "; the change is in force, but not saved" : "";
-}
-
 /* The prompt is there: what did the step's command say? */
 static void step_ended(struct ft_call *call)
 {
@@ -646,12 +653,12 @@ static void step_ended(struct ft_call *call)
     missing = (step->must && !strstr(output, step->must)) || step->until;
     if (!is_asking(st) && cli_error(output, why, sizeof(why), &class)) {
         sw_fail(call, st->pending || (step->risky && class == FT_UNREACHABLE) ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s%s", st->name, st->sent,
-                step->risky ? squeezed(call, output) : why, st->pending ? sw_takes_itself_back(st) : "", not_saved(st, step));
+                step->risky ? squeezed(call, output) : why, st->pending ? sw_takes_itself_back(st) : "", not_saved(st));
         return;
     }
     if (missing) {
         sw_fail(call, step->risky || st->pending ? FT_AMBIGUOUS : FT_REFUSED, "%s answered '%s' with '%s', where '%s' was expected%s", st->name, st->sent,
-                first_words(call, output), step->until ? step->until : step->must, not_saved(st, step));
+                first_words(call, output), step->until ? step->until : step->must, not_saved(st));
         return;
     }
     if (step->save)

@@ -1134,6 +1134,30 @@ Test(switch, frr_believes_no_line_that_a_daemon_did_not_get)
     }
 }
 
+Test(switch, what_is_cut_off_before_the_end_is_in_force)
+{
+    static const struct fake_line at_end[] = { FRR_LOGIN, F("no ip forwarding", "", "vm(config)"), { "end\n", "" }, END };
+    static const struct fake_line at_save[] = { FRR_LOGIN, F("no ip forwarding", "", "vm(config)"), F("end", "", "vm"), { "write memory\n", "write memory\r\n" }, END };
+    static const struct { const struct fake_line *lines; bool stays; const char *words; } tries[] = {
+        { at_end, false, "the connection ended after 'end'; the change is in force, but not saved" },
+        { at_save, false, "the connection ended after 'write memory'; the change is in force, but not saved" },
+        { at_end, true, "gave no prompt after 'end' in time; the change is in force, but not saved" },
+        { at_save, true, "gave no prompt after 'write memory' in time; the change is in force, but not saved" },
+    };
+
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        struct fake_host *f = switch_host();
+        const struct fake_result *r;
+
+        FAKE_STREAM(f, .kind = "ssh", .command = NULL, .lines = tries[i].lines, .stays_open = tries[i].stays);
+        r = fake_run(f, "configure", "run", "{'device': 'frr-1', 'lines': ['no ip forwarding']}", NULL);
+        cr_expect_not(r->ok, "try %zu", i);
+        cr_expect_eq(r->class, FT_REFUSED, "try %zu: %s: %s", i, ft_class_name(r->class), r->error);
+        cr_expect(strstr(r->error, tries[i].words), "try %zu: %s", i, r->error);
+        fake_host_free(f);
+    }
+}
+
 Test(switch, frr_without_zebra_has_no_whole_configuration)
 {
     struct fake_host *f = switch_host();
