@@ -138,7 +138,8 @@ enum ft_class mist_complaint(const char *text, char *why, size_t room)
         if (!*said)
             continue;
         looked++;
-        if (is_refusal(said) || is_absence(said)) {
+        /* who is away says one line and no more: in a table the same words are something else */
+        if (is_refusal(said) || (looked == 1 && !text[strspn(text, " \t\n")] && is_absence(said))) {
             snprintf(why, room, "%.200s", said);
             return is_refusal(said) ? FT_REFUSED : FT_UNREACHABLE;
         }

@@ -146,6 +146,8 @@ static const struct { const char *action, *params, *raw, *expected; } outputs[] 
       "{'total': 1, 'complete': false}" },
     { "switch_dot1x", "{" P_SW "}", DOT1X, "{'total': 2, 'entries': [{'port': 'ge-0/0/12.0', 'role': 'Authenticator', 'state': 'Authenticated', 'mac': '00005e005301', 'user': 'anna'},"
       "{'port': 'ge-0/0/13.0', 'role': 'Authenticator', 'state': 'Connecting', 'mac': null, 'user': null}]}" },
+    { "switch_dot1x", "{" P_SW "}", "Interface     Role           State           MAC address          User\nge-0/0/1.0    Authenticator  Connecting   (not connected)\n"
+      DOT1X DOT1X, "{'total': 5}" },
     { "device_dhcp_leases", "{" P_SW ", 'network': 'guest'}", LEASES,
       "{'total': 1, 'entries': [{'ip': '10.1.30.50', 'mac': '00005e005301', 'expires_s': 86000, 'state': 'BOUND', 'interface': 'irb.30'}]}" },
     { "cable_test", "{" P_SW ", 'port': 'ge-0/0/12'}", TDR, "{'changed': true, 'port': 'ge-0/0/12', 'test_status': 'Passed', 'passed': true, 'link': 'Down', 'faults': 1, 'complete': true, 'pairs': ["

@@ -103,6 +103,13 @@ def wrong(lab):
     check("a wrong address: not found", ends.get("ping", {}).get("class") == "not_found", ends or events[-2:])
 
 
+    for kind, path, wanted in (("429", "/api-ws/", "refused"), ("403", "/api-ws/", "denied"), ("cut_after_request", "/api-ws/", "unreachable"),
+                               ("html", "/ping", "invalid"), ("500", "/ping", "refused")):
+        lab.post("/lab/fault", {"api": {"system": "mist", "path": path, "kind": kind, "times": 1}})
+        ends, events = run(lab, f"fault-{kind}", step("ping", "device_ping", last_one=True, device="AP-3F-13", host="10.11.0.1", count=1))
+        check(f"{kind} of {path}: {wanted}", ends.get("ping", {}).get("class") == wanted, ends or events[-2:])
+
+
 def cut(lab):
     """The cloud dies in the middle of a ping."""
     path = playbook(lab, "cut", [step("ping", "device_ping", last_one=True, device="AP-3F-13", host="10.11.0.1", count=100)])
