@@ -303,6 +303,14 @@ static int may(struct ft_call *call, const char *what, struct ft_err *reterr)
     return ft_err_class(reterr, FT_INVALID, -EPERM, "plugin %s did not ask for the capability '%s', and so may not use it", call->plugin->name, what);
 }
 
+/* A plan is made in a dry run, too: it may look, and must not touch. */
+static int may_write(const struct ft_call *call, struct ft_err *reterr)
+{
+    if (call->entry != FT_ENTRY_PLAN)
+        return 0;
+    return ft_err_class(reterr, FT_INVALID, -EPERM, "the plan of %s would have written; that is a fault of the plugin", call->info->full);
+}
+
 /* ---- http */
 
 static void http_answered(void *arg, const struct ft_http_res *res)
@@ -324,6 +332,8 @@ static int host_http(struct ft_call *call, const struct ft_http_req *given, ft_h
 
     if (r == 0)
         r = take_req(&req, sizeof(req), given, reterr);
+    if (r == 0 && req.flags & (FT_HTTP_WRITE | FT_HTTP_MAIL))
+        r = may_write(call, reterr);
     if (r < 0)
         return r;
     part = part_new(call, PART_HTTP);
@@ -682,7 +692,9 @@ static int host_file_write(struct ft_call *call, const char *path, const void *b
 
     if (len > MAX_FILE)
         return ft_err_class(reterr, FT_INVALID, -EFBIG, "a file of %zu bytes is too large: %d MiB are the most", len, MAX_FILE >> 20);
-    r = file_start(call, path, written, &file, &part, reterr);
+    r = may_write(call, reterr);
+    if (r == 0)
+        r = file_start(call, path, written, &file, &part, reterr);
     if (r < 0)
         return r;
     file->write = true;

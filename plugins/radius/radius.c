@@ -47,7 +47,7 @@ static const struct ft_action *const actions[] = {
 FT_EXPORT const struct ft_plugin ft_plugin = {
     FT_PLUGIN_HEADER,
     .name = "radius", .version = "0.1.0",
-    .summary = "RADIUS: logins (PAP, CHAP, MS-CHAPv2, 802.1X), whether servers answer, accounting, CoA and Disconnect",
+    .summary = "RADIUS: logins (PAP, CHAP, MS-CHAPv2, 802.1X), server status, accounting, CoA and Disconnect",
     .capabilities = "udp exec work file",
     .config_schema = config_schema,
     .open = radius_open,

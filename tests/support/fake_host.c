@@ -541,6 +541,8 @@ static int host_http(struct ft_call *call, const struct ft_http_req *given, ft_h
     if (r < 0)
         return r;
     TAKE(call, req, given);
+    if (ft_streq(call->entry_name, "plan") && req->flags & (FT_HTTP_WRITE | FT_HTTP_MAIL))
+        die(call, "a plan that sends a write");
     method = req->method ? req->method : "GET";
     if (!req->url || !strstr(req->url, "://"))
         return ft_err_set(reterr, -EINVAL, "'%s' is no absolute URL", req->url ? req->url : "");
@@ -1099,6 +1101,8 @@ static int host_file_write(struct ft_call *call, const char *path, const void *b
     job->bytes = ft_calloc(1, len + 1);
     memcpy(job->bytes, len ? bytes : "", len);
     job->len = len;
+    if (ft_streq(call->entry_name, "plan"))
+        die(call, "a plan that writes a file");
     trace(call, "file_write %s", path);
     event = event_add(call, 0, fire_write);
     event->file = written;

@@ -275,7 +275,7 @@ struct ft_entry {
  *   users     integer: people who notice (optional)
  *   nothing_to_do  true: the state wanted is the state there is (optional)
  *   receipt   any: what run, undo and probe will be given (optional); journalled before run starts
- * It may look, and must not touch. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
+ * It may look, and must not touch: the host refuses it a request with FT_HTTP_WRITE and a file. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
  * "seen": …, "result": …}) or fails when it cannot tell; with `result` (optional: what run would have given) the steps behind it
  * find what they need. */
 struct ft_action {

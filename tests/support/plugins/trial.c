@@ -374,7 +374,11 @@ static int plan(struct ft_call *call, struct ft_err *reterr)
     const char *what = str(call, "what");
     struct ft_http_req req = { .size = sizeof(req), .method = "POST", .url = "https://api.test/x?token=sesame-open" };
 
-    (void)reterr;
+    req.flags = FT_HTTP_WRITE;
+    if (strcmp(what, "send") == 0)
+        return host->http(call, &req, NULL, NULL, reterr);
+    if (strcmp(what, "file") == 0)
+        return host->file_write(call, "planned.txt", "x", 1, NULL, reterr);
     if (strcmp(what, "wrong") == 0)
         host->done(call, json_pack("{s:[]}", "summary"));
     else if (strcmp(what, "wrong_users") == 0)

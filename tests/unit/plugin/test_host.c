@@ -273,6 +273,10 @@ Test(host, plans_and_probes_have_a_shape)
     expect_fail("plan without summary", FT_INVALID, "summary");
     call_entry("trial.write", FT_ENTRY_PLAN, "{\"what\": \"wrong_users\"}");
     expect_fail("plan with odd users", FT_INVALID, "users");
+    call_entry("trial.write", FT_ENTRY_PLAN, "{\"what\": \"send\"}");
+    expect_fail("plan that sends", FT_INVALID, "the plan of trial.write would have written");
+    call_entry("trial.write", FT_ENTRY_PLAN, "{\"what\": \"file\"}");
+    expect_fail("plan that writes a file", FT_INVALID, "the plan of trial.write would have written");
     call_entry("trial.write", FT_ENTRY_PROBE, "{\"what\": \"x\"}");
     cr_expect(json_is_true(json_object_get(out.result, "happened")));
     call_entry("trial.write", FT_ENTRY_PROBE, "{\"what\": \"wrong\"}");
