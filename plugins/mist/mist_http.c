@@ -172,6 +172,11 @@ static void usage_answered(struct ft_call *call, const struct ft_http_res *res, 
     double limit = mist_num(res->json, "request_limit", 0), used = mist_num(res->json, "requests", 0);
     (void)arg;
 
+    if (res->class == FT_UNREACHABLE || res->class == FT_TIMEOUT) {
+        mist->usage_at = 0;          /* nothing was learnt; and what is asked next would only wait for what is left of the time */
+        mist_fail(call, res->class, "%s", res->error);
+        return;
+    }
     if (!res->error && limit > 0) {
         mist->usage_limit = limit;
         mist->usage_left = limit - used;

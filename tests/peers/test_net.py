@@ -114,6 +114,16 @@ class World:
         return self.play([{"id": "it", "run": f"net.{action}", "with": params, "timeout": timeout, "then": "fine"}]).get("it", {"type": "none", "events": self.events})
 
 
+def prohibited_way(world, action, seen, **params):
+    """A prohibiting route answers a few packets in a row, then one a second: what came behind others in this test may have met with silence, and is asked again."""
+    for _ in range(5):
+        if "prohibited" in (seen.get("error") or ""):
+            break
+        time.sleep(1)                     # the second of the kernel's limit
+        seen, = world.batch((action, params))
+    return seen
+
+
 def ways(world, icmp):
     method = {"wait_ms": 200, "method": "icmp" if icmp else "udp"}
     good, nobody, prohibited, six, named = world.batch(
@@ -123,6 +133,7 @@ def ways(world, icmp):
     check("every probe came back", all(h["sent"] == h["answered"] == 3 and len(h["rtt_ms"]) == 3 and h["loss_pct"] == 0 for h in good.get("hops", [])), good)
     check("the way of IPv6", [h["address"] for h in six.get("hops", [])] == ["fd77:1::2", "fd77:2::2"] and six["reached"], six)
     check("nobody there", not nobody.get("reached") and nobody["hops"][0]["address"] == "10.77.1.2" and set(h["address"] for h in nobody["hops"]) <= {"10.77.1.2", None}, nobody)
+    prohibited = prohibited_way(world, "traceroute", prohibited, host="10.77.5.1", **method)
     check("prohibited", not prohibited.get("reached") and "10.77.1.2 says" in prohibited["error"] and "prohibited" in prohibited["error"] and prohibited["hops"][-1]["address"] == "10.77.1.2", prohibited)
     check("a name that is none", not named.get("reached") and named["address"] is None and named["error"], named)
 
@@ -151,6 +162,7 @@ def pings(world):
         check("ping", r.get("received") == 3 and r["loss_pct"] == 0 and r["rtt_min_ms"] <= r["rtt_avg_ms"] <= r["rtt_max_ms"] and r["jitter_ms"] >= 0, r)
     check("too large to pass whole", whole.get("received") == 0 and "10.77.1.2" in whole["error"] and "1280" in whole["error"], whole)
     check("nobody there", nobody.get("received") == 0 and nobody["loss_pct"] == 100 and nobody["error"], nobody)
+    prohibited = prohibited_way(world, "ping", prohibited, host="10.77.5.1", **fast)
     check("prohibited", prohibited.get("received") == 0 and "prohibited" in prohibited["error"], prohibited)
 
 
