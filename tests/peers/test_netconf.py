@@ -105,7 +105,7 @@ class Server:
         self.processes.append(subprocess.Popen(
             ["/usr/sbin/netconfd", "--module=ietf-interfaces", "--module=iana-if-type", "--no-startup", "--target=candidate", f"--superuser={self.user}",
              f"--ncxserver-sockname={self.folder}/ncx.sock", f"--port={self.port}", "--log-level=info"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            env={**os.environ, "USER": self.user, "HOME": self.folder}))
+            cwd=self.folder, env={**os.environ, "USER": self.user, "HOME": self.folder}))                  # it writes backup-cfg.xml where it is started
         self.processes.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", f"{self.folder}/sshd_config", "-E", f"{self.folder}/sshd.log"], stdin=subprocess.DEVNULL))
         log.close()
         return wait_for("the servers", lambda: os.path.exists(f"{self.folder}/ncx.sock") and answers(self.port))
