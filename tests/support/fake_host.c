@@ -240,6 +240,22 @@ static void take(void *ret, size_t size, const void *req)
 }
 #define TAKE(call, ret, req) ((req)->size ? take((ret), sizeof(*(ret)), (req)) : die((call), "asked with a request that does not say its size"))
 
+char *fake_text(const char *folder, const char *name)
+{
+    const char *source = getenv("FETTLE_SOURCE");
+    char *path = ft_asprintf("%s/%s/%s", source ? source : ".", folder, name), part[4096];
+    struct ft_buf text = FT_BUF_INIT(0);
+    FILE *in = fopen(path, "rb");
+
+    if (!in)
+        die(NULL, "no test data %s", path);
+    for (size_t n; (n = fread(part, 1, sizeof(part), in)) > 0;)
+        ft_buf_add(&text, part, n);
+    fclose(in);
+    free(path);
+    return text.len ? ft_buf_take(&text) : ft_strdup("");
+}
+
 /* ---- the script's time */
 
 static struct event *event_add(struct ft_call *call, uint64_t in_ms, void (*fire)(struct ft_call *call, struct event *event))

@@ -119,6 +119,9 @@ struct fake_result {
 /* entry: "run", "plan", "undo" or "probe". params and receipt are JSON texts; NULL: {} and no receipt. */
 const struct fake_result *fake_run(struct fake_host *f, const char *action, const char *entry, const char *params, const char *receipt);
 
+/* ---- Recorded answers: a file below $FETTLE_SOURCE (or here), whole; malloced. Aborts when it is not there. */
+char *fake_text(const char *folder, const char *name);
+
 /* ---- Looking at JSON. path: "0.headers.authorization"; NULL or -1 when it is not there. */
 json_t *fake_at(const json_t *value, const char *path);            /* borrowed */
 const char *fake_str(const json_t *value, const char *path);

@@ -21,23 +21,7 @@
 /* What is expected ends in the marker, so that an rpc is answered when it is there whole. */
 #define R(expected, inside) { expected, REPLY(inside) }
 
-static char *file(const char *name)
-{
-    char path[512], *text;
-    FILE *in;
-    long size;
-
-    snprintf(path, sizeof(path), "%s/tests/plugins/switch/data/%s", getenv("FETTLE_SOURCE"), name);
-    in = fopen(path, "rb");
-    cr_assert(in, "no test data %s", path);
-    fseek(in, 0, SEEK_END);
-    size = ftell(in);
-    rewind(in);
-    text = calloc(1, (size_t)size + 1);
-    cr_assert_eq(fread(text, 1, (size_t)size, in), (size_t)size);
-    fclose(in);
-    return text;
-}
+static char *file(const char *name) { return fake_text("tests/plugins/switch/data", name); }
 
 static struct fake_host *nc_host(void)
 {

@@ -24,23 +24,7 @@
 
 #define QUIET_LOG "0   2026-11-20 22:00:00 UTC by ana via cli\n1   2026-11-19 10:00:00 UTC by ana via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: old\n"
 
-static char *file(const char *name)
-{
-    char path[512], *text;
-    FILE *in;
-    long size;
-
-    snprintf(path, sizeof(path), "%s/tests/plugins/switch/data/%s", getenv("FETTLE_SOURCE"), name);
-    in = fopen(path, "rb");
-    cr_assert(in, "no test data %s", path);
-    fseek(in, 0, SEEK_END);
-    size = ftell(in);
-    rewind(in);
-    text = calloc(1, (size_t)size + 1);
-    cr_assert_eq(fread(text, 1, (size_t)size, in), (size_t)size);
-    fclose(in);
-    return text;
-}
+static char *file(const char *name) { return fake_text("tests/plugins/switch/data", name); }
 
 static struct fake_host *switch_host(void)
 {
