@@ -420,7 +420,7 @@ def main():
         return 77
     if "FETTLE_FRR_INSIDE" not in os.environ:
         os.environ["FETTLE_FRR_INSIDE"] = "1"
-        if subprocess.run(["unshare", "--net", "--pid", "--fork", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        if subprocess.run(["unshare", "--net", "--pid", "--mount-proc", "--fork", "true"], stderr=subprocess.DEVNULL, check=False).returncode:
             print("no network namespace may be made here: zebra would touch this machine's routes")
             return 77
         os.execvp("unshare", ["unshare", "--net", "--pid", "--mount-proc", "--fork", "--kill-child=KILL", sys.executable, __file__, *sys.argv[1:]])
