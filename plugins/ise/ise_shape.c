@@ -5,25 +5,10 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <fettle/kit.h>
 #include "ise.h"
 
-bool ise_mac(const char *text, char mac[static ISE_MAC_LEN + 1])
-{
-    size_t digits = 0, at = 0;
-
-    for (const char *p = text; p && *p; p++) {
-        if (strchr(":-.", *p) && digits > 0 && digits < 12)
-            continue;
-        if (!isxdigit((unsigned char)*p) || digits == 12)
-            return false;
-        if (digits && digits % 2 == 0)
-            mac[at++] = ':';
-        mac[at++] = (char)toupper((unsigned char)*p);
-        digits++;
-    }
-    mac[at] = '\0';
-    return digits == 12;
-}
+bool ise_mac(const char *text, char mac[static ISE_MAC_LEN + 1]) { return ft_mac(text, ':', mac); }
 
 const char *ise_text(struct ft_call *call, const char *name)
 {

@@ -83,23 +83,7 @@ void rad_add_nas(struct rad_packet *packet, const struct rad_peer *peer)
         rad_add_text(packet, RAD_A_NAS_IDENTIFIER, peer->nas_identifier ? peer->nas_identifier : "fettle");
 }
 
-bool rad_mac(const char *text, char ret[18])
-{
-    size_t digits = 0, at = 0;
-
-    for (const char *p = text; p && *p; p++) {
-        if (strchr(":-.", *p) && digits > 0 && digits < 12)
-            continue;
-        if (!isxdigit((unsigned char)*p) || digits == 12)
-            return false;
-        if (digits && digits % 2 == 0)
-            ret[at++] = '-';
-        ret[at++] = (char)toupper((unsigned char)*p);
-        digits++;
-    }
-    ret[at] = '\0';
-    return digits == 12;
-}
+bool rad_mac(const char *text, char ret[18]) { return ft_mac(text, '-', ret); }
 
 /* ---- one request and its way */
 

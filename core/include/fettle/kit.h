@@ -1,6 +1,7 @@
 /* kit.h: what nearly every plugin needs besides the host's table: values out of JSON objects, and errors that carry a class.
  * All of it is inline: a plugin still links against none of fettle's symbols. */
 #pragma once
+#include <ctype.h>
 #include <string.h>
 #include <jansson.h>
 #include <fettle/plugin.h>
@@ -22,6 +23,25 @@ static inline void ft_put_str(json_t *object, const char *key, const char *text)
 {
     if (text)
         json_object_set_new(object, key, json_string(text));
+}
+
+/* A MAC address in any notation, as upper-case pairs with `separator` between them: 17 characters and the NUL. False where it is none. */
+static inline bool ft_mac(const char *text, char separator, char ret[18])
+{
+    size_t digits = 0, at = 0;
+
+    for (const char *p = text; p && *p; p++) {
+        if (strchr(":-.", *p) && digits > 0 && digits < 12)
+            continue;
+        if (!isxdigit((unsigned char)*p) || digits == 12)
+            return false;
+        if (digits && digits % 2 == 0)
+            ret[at++] = separator;
+        ret[at++] = (char)toupper((unsigned char)*p);
+        digits++;
+    }
+    ret[at] = '\0';
+    return digits == 12;
 }
 
 /* As ft_err_set, with a class; always gives -EINVAL, so `return ft_fault(reterr, FT_INVALID, …)` ends a start. */
