@@ -221,6 +221,24 @@ static void unblock_begin(struct ft_call *call)
         read_list(call, unblock_ready);
 }
 
+/* What undo and probe look at: the list that the receipt speaks of. */
+static void read_by_receipt(struct ft_call *call, mist_next *then)
+{
+    const json_t *receipt = mist_receipt(call);
+    struct blocklist *own = host->alloc(call, sizeof(*own));
+
+    if (!receipt || !mist_find_mac(call))
+        return;
+    if (!mist_str(receipt, "mac") || strcmp(mist_str(receipt, "mac"), mist_state(call)->mac) != 0) {
+        mist_fail(call, FT_INVALID, "the receipt is not of this client");
+        return;
+    }
+    *own = (struct blocklist){ .then = then };
+    mist_state(call)->own = own;
+    mist_state(call)->site_id = mist_str(receipt, "site_id");
+    ask_setting(call);
+}
+
 static void undo_ready(struct ft_call *call)
 {
     struct mist_call *st = mist_state(call);
@@ -234,22 +252,7 @@ static void undo_ready(struct ft_call *call)
     }
 }
 
-static void undo_begin(struct ft_call *call)
-{
-    const json_t *receipt = mist_receipt(call);
-    struct blocklist *own = host->alloc(call, sizeof(*own));
-
-    if (!receipt || !mist_find_mac(call))
-        return;
-    if (!mist_str(receipt, "mac") || strcmp(mist_str(receipt, "mac"), mist_state(call)->mac) != 0) {
-        mist_fail(call, FT_INVALID, "the receipt is not of this client");
-        return;
-    }
-    *own = (struct blocklist){ .then = undo_ready };
-    mist_state(call)->own = own;
-    mist_state(call)->site_id = mist_str(receipt, "site_id");
-    ask_setting(call);
-}
+static void undo_begin(struct ft_call *call) { read_by_receipt(call, undo_ready); }
 
 static void probed(struct ft_call *call)
 {
@@ -259,22 +262,7 @@ static void probed(struct ft_call *call)
     mist_done(call, json_pack("{s:b, s:{s:b}}", "happened", is != was, "seen", "blocked", is));
 }
 
-static void probe_begin(struct ft_call *call)
-{
-    const json_t *receipt = mist_receipt(call);
-    struct blocklist *own = host->alloc(call, sizeof(*own));
-
-    if (!receipt || !mist_find_mac(call))
-        return;
-    if (!mist_str(receipt, "mac") || strcmp(mist_str(receipt, "mac"), mist_state(call)->mac) != 0) {
-        mist_fail(call, FT_INVALID, "the receipt is not of this client");
-        return;
-    }
-    *own = (struct blocklist){ .then = probed };
-    mist_state(call)->own = own;
-    mist_state(call)->site_id = mist_str(receipt, "site_id");
-    ask_setting(call);
-}
+static void probe_begin(struct ft_call *call) { read_by_receipt(call, probed); }
 MIST_BEGIN(MIST_RUN, block_begin, block_run)
 MIST_BEGIN(MIST_PLAN, block_begin, block_plan)
 MIST_BEGIN(MIST_RUN, unblock_begin, unblock_run)
