@@ -235,6 +235,18 @@ Test(run, a_write_that_never_arrives_is_not_sent_for_ever)
     cr_expect_str_eq(ft_json_str(rig_event(&rig, "step.failed", "w"), "class"), "refused");
 }
 
+Test(run, a_person_may_have_it_sent_as_often_as_they_like)
+{
+    rig_trouble(&rig, "{\"add num\":[\"ambiguous_not\",\"ambiguous_not\",\"ambiguous_not\",\"ambiguous_not\"]}");
+    rig_run(&rig, HEAD "steps:\n  - {id: w, run: sim.add, with: {key: num}, undo: none, then: good}\n", NULL, false);
+    for (int i = 0; i < 4; i++) {
+        cr_expect(rig.parked && !rig.ended, "answer %d", i);
+        rig_answer(&rig, "w", "{\"happened\": false}");
+    }
+    expect_way("w:done -> good");
+    expect_state("{\"num\":1}");
+}
+
 Test(run, a_lost_answer_without_probe_is_found_out_by_the_verification)
 {
     rig_trouble(&rig, "{\"set led\":[\"ambiguous_done\"]}");
