@@ -139,8 +139,19 @@ int app_open(struct app *app, unsigned parts)
         app_close(app);
         return 1;
     }
+    if (parts & (APP_STORE | APP_ENGINE)) {
+        struct ft_guard_opts guard_opts = { .config = app->config, .store = app->store };
+
+        app->guard = ft_guard_new(&guard_opts, &err);
+        if (!app->guard) {
+            app_fail(2, "%s", err.text);
+            app_close(app);
+            return 2;
+        }
+    }
     if (parts & APP_ENGINE) {
-        opts = (struct ft_engine_opts){ .loop = app->loop, .store = app->store, .registry = app->registry, .secrets = app->secrets, .world = &app->world };
+        opts = (struct ft_engine_opts){ .loop = app->loop, .store = app->store, .registry = app->registry, .secrets = app->secrets, .world = &app->world,
+                                         .guard = app->guard };
         app->engine = ft_engine_new(&opts);
     }
     return 0;
@@ -149,6 +160,7 @@ int app_open(struct app *app, unsigned parts)
 void app_close(struct app *app)
 {
     ft_engine_free(app->engine);
+    ft_guard_free(app->guard);
     ft_registry_free(app->registry);
     ft_store_close(app->store);               /* last of those that write */
     ft_script_free(app->script);

@@ -16,6 +16,7 @@ struct app {
     struct ft_registry *registry;
     struct ft_playbook_world world;
     struct ft_store *store;
+    struct ft_guard *guard;
     struct ft_engine *engine;
 };
 

@@ -1,7 +1,8 @@
 /* internal.h: what the files of run/ share. One file a concern:
  *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
  *   step.c    the life of one step         verbs.c    set lua approve ask wait   fan.c   parallel for_each call
- *   write.c   intent, call, verify, doubt  undo.c     rollback                   dry.c   dry run
+ *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c rollback
+ *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry.c   dry run
  */
 #pragma once
 #include "base/buf.h"
@@ -10,7 +11,9 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
+#include "guard/guard.h"
 #include "run/run.h"
+#include "run/targets.h"
 
 struct ft_engine {
     struct ft_engine_opts o;
@@ -97,6 +100,7 @@ struct step_run {
     json_t *receipt;
     json_t *result;
     bool is_write, recovered;
+    bool again;                        /* the intent to come is of a write that was sent before, and did not happen */
     struct ft_call *call;
     struct ft_timer *timer;            /* retry, wait, next look of a verification, expiry of a gate */
     uint64_t verify_until_us;
@@ -168,6 +172,17 @@ void step_answer_gate(struct step_run *step, bool approved, const char *who, con
 int step_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
 json_t *step_question(const struct step_run *step);                  /* NULL: it does not wait for anybody */
 int write_answer_doubt(struct step_run *step, bool happened, const char *who, struct ft_err *reterr);
+
+/* before.c: the plan is known; may it be sent? */
+enum check { CHECK_GO, CHECK_WAITS, CHECK_FAILED };      /* WAITS: write_look_again comes later. FAILED: step_fail was called */
+void write_checks(struct step_run *step, bool again);    /* all of them, then write_intend */
+void write_look_again(struct step_run *step);            /* a wait is over: the world may have moved; plan again, check again */
+void write_intend(struct step_run *step);                /* write.c */
+uint64_t write_need_ms(const struct step_run *step);     /* the longest that it may take, with verification and the undo of all */
+enum check lock_check(struct step_run *step);            /* locks.c: a target that no lock covers gets one */
+enum check apply_check(struct step_run *step);           /* apply.c: is it what was planned, on the state that was planned? */
+enum check policy_check(struct step_run *step);          /* policy.c: what guard says */
+enum check gate_for_write(struct step_run *step, json_t *approval);      /* gate.c: people must approve first; takes approval */
 
 /* undo.c */
 void rollback_start(struct ft_run *run, const char *why);

@@ -31,6 +31,7 @@
  *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, steps
  */
 #pragma once
+#include "guard/guard.h"
 #include "playbook/playbook.h"
 #include "plugin/registry.h"
 #include "secret/secret.h"
@@ -45,9 +46,7 @@ struct ft_engine_opts {
     struct ft_registry *registry;
     struct ft_secrets *secrets;
     const struct ft_playbook_world *world;     /* to load a stored playbook on resume; kept alive by the caller */
-    /* Asked right before a write starts; guard/ fills it. NULL: every write may start. Negative: it may not, reterr says why. */
-    int (*may_write)(void *arg, const struct ft_run *run, const char *path, const json_t *intent, struct ft_err *reterr);
-    void *guard_arg;
+    struct ft_guard *guard;                    /* asked right before a write starts; NULL: every write may start (tests) */
 };
 struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts);
 struct ft_engine *ft_engine_free(struct ft_engine *engine);      /* all runs must have been freed */

@@ -1,6 +1,6 @@
 /* write.c: the verb `run`: reads, and the care that a write needs.
  *
- *   plan ──► intend (durable) ──► call ──► verify ──► done
+ *   plan ──► checks (before.c) ──► intend (durable) ──► call ──► verify ──► done
  *                                  │          └─ not proven: take it back, fail
  *                                  └─ answer lost, or killed here: DOUBT: probe ──► verify ──► a person
  *
@@ -11,7 +11,6 @@
 static void call_write(struct step_run *step);
 enum { MAX_RESENT = 2 };
 
-static void intend(struct step_run *step, bool again);
 static void verify_start(struct step_run *step, bool for_doubt);
 static void doubt(struct step_run *step, const char *why);
 static void doubt_person(struct step_run *step);
@@ -154,7 +153,7 @@ static void planned(void *arg, json_t *plan)
     step->plan = json_incref(plan);
     json_decref(step->receipt);
     step->receipt = json_incref(json_object_get(plan, "receipt"));
-    intend(step, false);
+    write_checks(step, false);
 }
 
 static const struct ft_call_handler plan_handler = { .done = planned, .fail = read_failed, .progress = progress };
@@ -172,7 +171,7 @@ void write_begin(struct step_run *step)
     json_decref(step->plan);
     step->plan = NULL;
     if (!has_entry(step, FT_ENTRY_PLAN)) {
-        intend(step, false);
+        write_checks(step, false);
         return;
     }
     step->state = STEP_INTENDING;
@@ -208,7 +207,7 @@ static void intended(void *arg, int code, const struct ft_err *err)
         call_write(step);
 }
 
-static void intend(struct step_run *step, bool again)
+void write_intend(struct step_run *step)
 {
     struct ft_run *run = step->run;
     json_t *event = ev("step.intended", step->path);
@@ -221,10 +220,9 @@ static void intend(struct step_run *step, bool again)
     if (step->plan)
         json_object_set(event, "plan", step->plan);
     json_object_set_new(event, "attempt", json_integer(step->attempt));
-    if (again)
+    if (step->again)
         json_object_set_new(event, "again", json_true());
-    if (undo_spec(step, event, &err) < 0 ||
-        (run->engine->o.may_write && run->engine->o.may_write(run->engine->o.guard_arg, run, step->path, event, &err) < 0)) {
+    if (undo_spec(step, event, &err) < 0) {
         json_decref(event);
         fail_with(step, &err);
         return;
@@ -542,7 +540,7 @@ static void did_not_happen(struct step_run *step, const char *by)
     step->past = NULL;
     /* A person may have it sent as often as they like. */
     if (step->run->state != RUN_ENDED && !(ft_streq(by, "probe") && sent_often_enough(step)))
-        intend(step, true);
+        write_checks(step, true);
 }
 
 static void probe_or_verify(struct step_run *step)
@@ -651,7 +649,7 @@ void write_resume(struct step_run *step)
         step->state = STEP_DOUBT;
         run_check_idle(step->run);
     } else if (step->step->call.effects & FT_EFFECT_IDEMPOTENT) {
-        intend(step, true);
+        write_checks(step, true);
     } else {
         doubt(step, "fettle was stopped between sending the request and its answer");
     }

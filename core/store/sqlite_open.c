@@ -31,6 +31,15 @@ static const char *const migrations[] = {
     "CREATE TABLE blobs (digest TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL);"
     "CREATE TABLE locks (key TEXT PRIMARY KEY, run TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL, owner TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX locks_run ON locks (run);",
+    /* 2: what is kept of changes */
+    "CREATE TABLE plans (row INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, run TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL);"
+    "CREATE TABLE answers (row INTEGER PRIMARY KEY, run TEXT NOT NULL, gate TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, taken INTEGER NOT NULL);"
+    "CREATE INDEX answers_run ON answers (run, row);"
+    "CREATE TABLE budgets (row INTEGER PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, attempt INTEGER NOT NULL, action TEXT NOT NULL, site TEXT NOT NULL,"
+    "  target TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (run, path, attempt, target));"
+    "CREATE INDEX budgets_action ON budgets (action, at);"
+    "CREATE TABLE seals (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL);"
+    "CREATE TABLE personal (run INTEGER NOT NULL, n INTEGER NOT NULL, salt BLOB NOT NULL, value TEXT, PRIMARY KEY (run, n)) WITHOUT ROWID;",
 };
 
 /* ---- errors */

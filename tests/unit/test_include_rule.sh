@@ -9,13 +9,14 @@ below_data="base"
 below_loop="$below_data data"
 below_middle="$below_loop loop"                                     # net, script, store, secret: not one another
 below_upper="$below_middle net script store secret"                 # playbook, plugin
-below_run="$below_upper playbook plugin"                            # run, guard
-below_control="$below_run run guard"
+below_guard="$below_upper playbook plugin"
+below_run="$below_guard guard"                                      # run asks guard
+below_control="$below_run run"
 declare -A allowed=(
     [base]="" [data]="$below_data" [loop]="$below_loop"
     [net]="$below_middle" [script]="$below_middle" [store]="$below_middle" [secret]="$below_middle"
     [playbook]="$below_upper" [plugin]="$below_upper"
-    [run]="$below_run" [guard]="$below_run" [control]="$below_control"
+    [guard]="$below_guard" [run]="$below_run" [control]="$below_control"
     [serve]="$below_control control" [cli]="$below_control control"
 )
 

@@ -1,0 +1,41 @@
+/* before.c: what stands between a write's plan and its intent, in this order: the lock on its target, the plan that was approved, the rails
+ * of the configuration. Each may let it go, hold it for a while, or end the step. After every wait all of it is asked again, on a fresh plan. */
+#include "run/internal.h"
+
+enum { DEFAULT_TIMEOUT_MS = 30000 };
+
+void write_checks(struct step_run *step, bool again)
+{
+    static enum check (*const checks[])(struct step_run *step) = { lock_check, apply_check, policy_check };
+
+    step->again = again;
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++)
+        if (checks[i](step) != CHECK_GO)
+            return;
+    write_intend(step);
+}
+
+void write_look_again(struct step_run *step)
+{
+    run_goes_on(step->run);
+    write_begin(step);
+}
+
+static uint64_t call_ms(const struct ft_action_info *info, uint64_t own)
+{
+    return own ? own : info && info->action->timeout_ms ? info->action->timeout_ms : DEFAULT_TIMEOUT_MS;
+}
+
+uint64_t write_need_ms(const struct step_run *step)
+{
+    const struct ft_step *def = step->step;
+    uint64_t need = call_ms(def->call.action, def->timeout_ms);
+
+    if (def->verify)
+        need += def->verify->within_ms;
+    if (def->undo == FT_UNDO_AUTO)
+        need += call_ms(def->call.action, 0);
+    else if (def->undo == FT_UNDO_CALL)
+        need += call_ms(def->undo_call.action, 0);
+    return need + json_array_size(step->run->undo) * (uint64_t)DEFAULT_TIMEOUT_MS;
+}
