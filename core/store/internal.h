@@ -34,7 +34,7 @@ struct chain {
     unsigned char hash[HASH_LEN];     /* of the newest event written */
 };
 
-enum op_kind { OP_EVENT, OP_RUN, OP_BLOB, OP_UNLOCK, OP_LOCK, OP_CLAIM, OP_BARRIER };
+enum op_kind { OP_EVENT, OP_RUN, OP_BLOB, OP_UNLOCK, OP_LOCK, OP_CLAIM, OP_OWN, OP_BARRIER };
 enum run_field { RUN_PLAYBOOK, RUN_DIGEST, RUN_MODE, RUN_STATUS, RUN_OUTCOME, RUN_SUMMARY, RUN_OWNER, RUN_PARAMS, RUN_FIELDS };
 
 /* Whether the log's name is certain to be found after a power cut, see sqlite_open.c. */
@@ -55,6 +55,7 @@ struct op {
     const char *run, *digest, *reason;         /* UNLOCK, LOCK, CLAIM; BLOB */
     const char **texts;                        /* RUN: RUN_FIELDS of them; LOCK: keys, ending with NULL */
     char *holder;                              /* LOCK: who holds it; malloced */
+    int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr);      /* OWN */
     size_t len;
     char text[];                               /* EVENT: as journalled; BLOB: the bytes */
 };
@@ -108,6 +109,12 @@ struct ft_store {
 /* Everything appended so far is in the database file (or has failed). */
 void store_flush(struct ft_store *store);
 
+/* What a file with a table of its own writes (answers.c): `own` is called on the writer's thread, inside the transaction; negative: the whole batch
+ * fails. The texts are copied; op->seq is a number that may go in or come back. */
+struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count, enum ft_durability durability);
+void store_stage(struct ft_store *store, struct op *op);           /* behind what was appended; nobody waits */
+int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_seq, struct ft_err *reterr);      /* written when it returns; ret_seq may be NULL */
+
 /* ---- sqlite_open.c */
 extern int db_busy_ms;                        /* how long to wait for another process's lock; tests wait less */
 int db_open(const char *path, sqlite3 **ret, enum log_name *ret_log, struct ft_err *reterr);      /* creates and migrates */
@@ -122,12 +129,16 @@ int db_sync_directory(const char *path);
 void writer_init(struct ft_store *store);
 void write_batch(struct ft_store *store, struct op *first);
 void writer_done(struct ft_store *store);
+/* For `own`: runs one statement with the texts and numbers bound in this order; 0 or the error. */
+int write_own(struct ft_store *store, const char *sql, const char *const *texts, const int64_t *numbers, struct ft_err *reterr);
 
 /* ---- sqlite_read.c: on the loop thread */
 sqlite3 *reader(struct ft_store *store, struct ft_err *reterr);
 /* Row, newest number and hash of a run. -ENOENT when there is no such run. */
 int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reterr);
 int read_taken(struct ft_store *store, const char *id);        /* 1 when there is such a run */
+int read_query(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr);
+int read_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step, struct ft_err *reterr);       /* the end of a loop over rows */
 
 /* ---- chain.c */
 void chain_hash(unsigned char hash[HASH_LEN], const char *text, size_t len);     /* from one event's hash to the next one's */

@@ -35,6 +35,7 @@ static const char *const migrations[] = {
     "CREATE TABLE plans (row INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, run TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE TABLE answers (row INTEGER PRIMARY KEY, run TEXT NOT NULL, gate TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, taken INTEGER NOT NULL);"
     "CREATE INDEX answers_run ON answers (run, row);"
+    "CREATE INDEX answers_new ON answers (row) WHERE NOT taken;"
     "CREATE TABLE budgets (row INTEGER PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, attempt INTEGER NOT NULL, action TEXT NOT NULL, site TEXT NOT NULL,"
     "  target TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (run, path, attempt, target));"
     "CREATE INDEX budgets_action ON budgets (action, at);"

@@ -20,7 +20,7 @@ static int fail(struct ft_store *store, sqlite3 *db, struct ft_err *reterr)
     return db_error(db, store->path, "read", reterr);
 }
 
-static int query(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr)
+int read_query(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr)
 {
     *ret = NULL;
     *ret_db = reader(store, reterr);
@@ -34,8 +34,7 @@ static const char *column(sqlite3_stmt *stmt, int at)
     return text ? text : "";
 }
 
-/* The end of a loop over rows. */
-static int rows_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step, struct ft_err *reterr)
+int read_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step, struct ft_err *reterr)
 {
     int r = step == SQLITE_DONE || step == SQLITE_ROW ? 0 : fail(store, db, reterr);
 
@@ -51,7 +50,7 @@ int read_taken(struct ft_store *store, const char *id)
     sqlite3 *db;
     int taken;
 
-    if (query(store, "SELECT 1 FROM runs WHERE id = ?1", &db, &stmt, NULL) < 0)
+    if (read_query(store, "SELECT 1 FROM runs WHERE id = ?1", &db, &stmt, NULL) < 0)
         return 0;                            /* the first append will say what is wrong with the file */
     sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
     taken = sqlite3_step(stmt) == SQLITE_ROW;
@@ -63,14 +62,14 @@ static int read_row(struct ft_store *store, const char *id, int64_t *ret, struct
 {
     sqlite3_stmt *stmt;
     sqlite3 *db;
-    int r = query(store, "SELECT row FROM runs WHERE id = ?1", &db, &stmt, reterr), step;
+    int r = read_query(store, "SELECT row FROM runs WHERE id = ?1", &db, &stmt, reterr), step;
 
     if (r < 0)
         return r;
     sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
     step = sqlite3_step(stmt);
     *ret = step == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-    r = rows_over(store, db, stmt, step, reterr);
+    r = read_over(store, db, stmt, step, reterr);
     return r == 0 && !*ret ? ft_err_set(reterr, -ENOENT, "there is no run %s in the store '%s'", id, store->path) : r;
 }
 
@@ -81,7 +80,7 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
     int r = read_row(store, chain->id, &chain->row, reterr), step;
 
     if (r == 0)
-        r = query(store, "SELECT seq, hash FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
+        r = read_query(store, "SELECT seq, hash FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
     if (r < 0)
         return r;
     sqlite3_bind_int64(stmt, 1, chain->row);
@@ -90,7 +89,7 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
         chain->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
         memcpy(chain->hash, sqlite3_column_blob(stmt, 1), HASH_LEN);
     }
-    return rows_over(store, db, stmt, step, reterr);
+    return read_over(store, db, stmt, step, reterr);
 }
 
 /* ---- runs */
@@ -115,7 +114,7 @@ int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, vo
     int r, step;
 
     store_flush(store);
-    r = query(store, status ? "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs WHERE status = ?1 ORDER BY row DESC LIMIT ?2"
+    r = read_query(store, status ? "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs WHERE status = ?1 ORDER BY row DESC LIMIT ?2"
                             : "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs ORDER BY row DESC LIMIT ?2",
               &db, &stmt, reterr);
     if (r < 0)
@@ -131,7 +130,7 @@ int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, vo
         fn(arg, &info);
         json_decref(params);
     }
-    return rows_over(store, db, stmt, step, reterr);
+    return read_over(store, db, stmt, step, reterr);
 }
 
 /* "7f3c0a12, 7f3c91de, …" behind what was found. */
@@ -164,7 +163,7 @@ int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], st
     if (len < 4 || len > 8 || strspn(prefix, "0123456789abcdef") != len)
         return ft_err_set(reterr, -EINVAL, "'%s' names no run: at least 4 of the 8 digits of its id, as `fettle runs` shows them", prefix);
     store_flush(store);
-    r = query(store, "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id", &db, &stmt, reterr);
+    r = read_query(store, "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id", &db, &stmt, reterr);
     if (r < 0)
         return r;
     sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
@@ -182,7 +181,7 @@ int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], st
         return r;
     }
     memcpy(ret_id, id, sizeof(id));
-    return rows_over(store, db, stmt, step, reterr);
+    return read_over(store, db, stmt, step, reterr);
 }
 
 /* ---- events and what lies beside them */
@@ -203,7 +202,7 @@ static int blob_get(struct ft_store *store, const char *digest, char **ret_bytes
 {
     sqlite3_stmt *stmt;
     sqlite3 *db;
-    int r = query(store, "SELECT bytes FROM blobs WHERE digest = ?1", &db, &stmt, reterr), step;
+    int r = read_query(store, "SELECT bytes FROM blobs WHERE digest = ?1", &db, &stmt, reterr), step;
 
     if (r < 0)
         return r;
@@ -217,7 +216,7 @@ static int blob_get(struct ft_store *store, const char *digest, char **ret_bytes
             memcpy(*ret_bytes, sqlite3_column_blob(stmt, 0), len);
         *ret_len = len;
     }
-    r = rows_over(store, db, stmt, step, reterr);
+    r = read_over(store, db, stmt, step, reterr);
     if (r == 0 && step == SQLITE_DONE)
         return ft_err_set(reterr, -ENOENT, "nothing with the digest %s is in the store '%s'", digest, store->path);
     return r < 0 ? r : check_digest(store, digest, ret_bytes, *ret_len, reterr);
@@ -284,7 +283,7 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
     store_flush(store);
     r = read_row(store, run_id, &row, reterr);
     if (r == 0)
-        r = query(store, "SELECT text, seq FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq", &db, &stmt, reterr);
+        r = read_query(store, "SELECT text, seq FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq", &db, &stmt, reterr);
     if (r < 0)
         return r;
     list = json_array();
@@ -295,7 +294,7 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
     if (r < 0)
         sqlite3_finalize(stmt);
     else
-        r = rows_over(store, db, stmt, step, reterr);
+        r = read_over(store, db, stmt, step, reterr);
     if (r < 0)
         json_decref(list);
     else
@@ -344,7 +343,7 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
     if (run_id)
         r = read_row(store, run_id, &row, reterr);
     if (r == 0)
-        r = query(store, "SELECT coalesce(runs.id, '?'), events.run, events.seq, events.hash, events.text FROM events LEFT JOIN runs ON runs.row = events.run"
+        r = read_query(store, "SELECT coalesce(runs.id, '?'), events.run, events.seq, events.hash, events.text FROM events LEFT JOIN runs ON runs.row = events.run"
                          " WHERE ?1 = 0 OR events.run = ?1 ORDER BY events.run, events.seq", &db, &stmt, reterr);
     if (r < 0)
         return r;
@@ -352,7 +351,7 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
         r = verify_event(&v, stmt, reterr);
     if (r == 0)
-        return rows_over(store, db, stmt, step, reterr);
+        return read_over(store, db, stmt, step, reterr);
     sqlite3_finalize(stmt);
     return r;
 }
@@ -367,7 +366,7 @@ int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr)
     int r, step;
 
     store_flush(store);
-    r = query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status FROM locks LEFT JOIN runs ON runs.id = locks.run"
+    r = read_query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status FROM locks LEFT JOIN runs ON runs.id = locks.run"
                      " WHERE coalesce(runs.status, '') NOT IN " STATUS_OVER " ORDER BY locks.key", &db, &stmt, reterr);
     if (r < 0)
         return r;
@@ -376,7 +375,7 @@ int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr)
         if (*column(stmt, 5) || owner_alive(column(stmt, 4)))
             json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "key", column(stmt, 0), "run", column(stmt, 1), "reason", column(stmt, 2),
                                                   "since", (json_int_t)sqlite3_column_int64(stmt, 3)));
-    r = rows_over(store, db, stmt, step, reterr);
+    r = read_over(store, db, stmt, step, reterr);
     if (r < 0)
         json_decref(list);
     else

@@ -276,6 +276,22 @@ static int write_something(struct ft_store *store, struct ft_err *reterr)
     return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(store, reterr);
 }
 
+int write_own(struct ft_store *store, const char *text, const char *const *texts, const int64_t *numbers, struct ft_err *reterr)
+{
+    sqlite3_stmt *stmt = NULL;
+    int r = db_prepare(store->db, store->path, text, &stmt, reterr), at = 1;
+
+    if (r < 0)
+        return r;
+    for (; texts && *texts; texts++)
+        bind_text(stmt, at++, *texts);
+    for (int last = sqlite3_bind_parameter_count(stmt); at <= last; at++)
+        sqlite3_bind_int64(stmt, at, *numbers++);
+    r = finish(store, stmt, reterr);
+    sqlite3_finalize(stmt);
+    return r;
+}
+
 static int write_op(struct ft_store *store, struct op *op, struct ft_err *reterr)
 {
     if (op->chain && op->chain->broken)
@@ -287,6 +303,7 @@ static int write_op(struct ft_store *store, struct op *op, struct ft_err *reterr
     case OP_UNLOCK: return write_unlock(store, op, reterr);
     case OP_LOCK: return write_lock(store, op, reterr);
     case OP_CLAIM: return write_claim(store, op, reterr);
+    case OP_OWN: return op->own(store, op, reterr);
     case OP_BARRIER: return op->durability == FT_DURABLE ? write_something(store, reterr) : 0;
     }
     return 0;

@@ -534,6 +534,22 @@ void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
     stage(store, op);
 }
 
+/* ---- tables of other files */
+
+struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count, enum ft_durability durability)
+{
+    struct op *op = op_with_texts(OP_OWN, texts, count);
+
+    op->own = own;
+    op->durability = durability;
+    return op;
+}
+
+void store_stage(struct ft_store *store, struct op *op)
+{
+    stage(store, op);
+}
+
 /* ---- owners and locks */
 
 static int waited_result(struct op *op, struct ft_err *reterr)
@@ -543,6 +559,18 @@ static int waited_result(struct op *op, struct ft_err *reterr)
     if (reterr)
         *reterr = *op->err;
     return op->err->code;
+}
+
+int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_seq, struct ft_err *reterr)
+{
+    int r;
+
+    stage_and_wait(store, op);
+    r = waited_result(op, reterr);
+    if (ret_seq)
+        *ret_seq = op->seq;
+    op_free(op);
+    return r;
 }
 
 int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr)

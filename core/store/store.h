@@ -72,3 +72,14 @@ int ft_store_blob_get(struct ft_store *store, const char *digest, char **ret_byt
 int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys, const char *reason, char **ret_holder, struct ft_err *reterr);
 void ft_store_unlock(struct ft_store *store, const char *run_id);      /* all of them; queued behind the run's last event */
 int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr);   /* [{"key","run","reason","since"}] */
+
+/* ---- what people answered (answers.c): a row is written by whoever asks them, and taken by the process that runs the run. It lies behind no
+ * run's journal: whoever takes it journals it with the number of the row, and so takes it once, whatever dies in between. */
+/* Durable when it returns. run_id "": of no run. */
+int ft_answer_put(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer, uint64_t *ret_row, struct ft_err *reterr);
+void ft_answer_note(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer);     /* rides with what was appended before it */
+void ft_answer_taken(struct ft_store *store, uint64_t row);                                                  /* likewise */
+/* [{"row","run","gate","at","answer"}], oldest first. run_id, gate NULL: of all. New reference. */
+int ft_answers(struct ft_store *store, const char *run_id, const char *gate, bool taken_too, json_t **ret, struct ft_err *reterr);
+/* Whether anything was written since the call before with this *since (0 at first). Costs next to nothing. */
+bool ft_store_changed(struct ft_store *store, int64_t *since);
