@@ -40,6 +40,7 @@ static struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook
     run->undo = json_array();
     run->intents = json_object();
     run->undone = json_array();
+    run->kept = json_array();
     ft_list_init(&run->steps);
     run->segment_start_us = run_now_us(run);
     return run;
@@ -376,6 +377,8 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->undo);
     json_decref(run->intents);
     json_decref(run->undone);
+    json_decref(run->kept);
+    json_decref(run->undo_only);
     json_decref(run->lock_keys);
     json_decref(run->final);
     free(run->requester);
@@ -446,6 +449,8 @@ void run_finish(struct ft_run *run)
         if (ft_streq(ft_json_str(event, "status"), "failed"))
             json_object_set_new(event, "status", json_string("rolled_back"));
     }
+    if (json_array_size(run->kept))
+        json_object_set(event, "kept", run->kept);
     json_object_set_new(event, "ms", json_integer((json_int_t)(run_now_ms(run) - run->started_ms)));
     json_object_set_new(event, "steps", json_integer(run->steps_done));
     end_with(run, end_of(event));
@@ -506,8 +511,10 @@ void run_failed(struct ft_run *run, enum ft_class class, const char *text)
 static bool step_busy(const struct ft_run *run, const struct step_run *step)
 {
     switch (step->state) {
-    case STEP_CALLING: case STEP_INTENDING: case STEP_VERIFYING: case STEP_PROBING: case STEP_WRITING: case STEP_UNDOING:
+    case STEP_CALLING: case STEP_INTENDING: case STEP_VERIFYING: case STEP_PROBING: case STEP_WRITING:
         return true;
+    case STEP_UNDOING:
+        return !undo_is_stuck(run);
     case STEP_PAUSED:
         return run->state == RUN_GOING;
     default:
@@ -558,9 +565,20 @@ static void park(struct ft_run *run, const char *why)
     hold_sessions(run, false);
     json_object_set_new(event, "why", json_string(why));
     json_object_set_new(event, "waiting", ft_run_questions(run));
-    run_info(run, "parked", "", why);
+    if (undo_is_stuck(run))
+        json_object_set_new(event, "incident", json_true());
+    run_info(run, "parked", undo_is_stuck(run) ? "incident" : "", why);
     if (run_journal(run, event, FT_DURABLE, parked_written, run, &err) < 0)
         run_broken(run, &err);
+}
+
+static void park_incident(struct ft_run *run, const json_t *question)
+{
+    const char *title = ft_json_str(question, "title");
+    char *why = ft_asprintf("undo of '%s': %s", title ? title : ft_json_str(question, "path"), ft_json_str(question, "text"));
+
+    park(run, why);
+    free(why);
 }
 
 /* Stopped at once with a write under way: whether it happened is found out by the next resume. */
@@ -582,7 +600,10 @@ static void look_idle(void *arg)
     ft_list_each(pos, tmp, &run->steps)
         if (step_busy(run, ft_container(pos, struct step_run, in_run)))
             return;
-    if (run->state == RUN_STOPPING) {
+    /* A write that could not be taken back is not left behind by a cancel: only a rollback goes on with it. */
+    bool incident = undo_is_stuck(run) && !run->limit_hit && !run->cancel_rollback;
+
+    if (run->state == RUN_STOPPING && !incident) {
         if (run->cancel_now && json_object_size(run->intents))
             leave_in_doubt(run);
         else if (!json_object_size(run->intents))
@@ -600,7 +621,10 @@ static void look_idle(void *arg)
     if (json_array_size(questions) && !run->parked_told) {
         const json_t *first = json_array_get(questions, 0);
 
-        park(run, ft_json_str(first, "title") ? ft_json_str(first, "title") : "waits for an answer");
+        if (undo_is_stuck(run))
+            park_incident(run, first);
+        else
+            park(run, ft_json_str(first, "title") ? ft_json_str(first, "title") : "waits for an answer");
     }
     json_decref(questions);
 }
@@ -650,8 +674,12 @@ int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, co
 
     json_decref(undo);
     if (for_undo) {
+        run->parked_told = false;
         r = undo_answer(run, answer, who, reterr);
-        run->parked_told = r < 0 && told;
+        if (r < 0)
+            run->parked_told = told;
+        else if (told && run->state != RUN_ENDED)
+            run_info(run, "running", "", "");
         if (r == 0 && run->state != RUN_ENDED)
             hold_sessions(run, true);
         return r;
@@ -700,12 +728,28 @@ static void cancel_turn(void *arg)
     run_check_idle(run);
 }
 
+/* A person was asked, and leaves: it stays parked. */
+static void stop_parked(struct ft_run *run)
+{
+    if (!run->parked_told)
+        return;
+    end_with(run, FT_RUN_PARKED);
+    ft_loop_defer(run->engine->o.loop, tell_end, run);
+}
+
 void ft_run_cancel(struct ft_run *run, const char *who, bool now, bool rollback)
 {
     json_t *event;
 
-    if (run->state == RUN_ENDED || run->state == RUN_ROLLING_BACK)
-        return;                                    /* a rollback is not interrupted: it is the way out */
+    if (run->state == RUN_ENDED)
+        return;
+    if (run->state == RUN_ROLLING_BACK) {          /* it is the way out: asked for once it goes on, asked twice it parks as it stands */
+        if (undo_is_stuck(run))
+            stop_parked(run);
+        else if (now)
+            undo_stop(run, who);
+        return;
+    }
     run->cancel = true;
     run->cancel_now |= now;
     run->cancel_rollback |= rollback;

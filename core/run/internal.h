@@ -1,8 +1,9 @@
 /* internal.h: what the files of run/ share. One file a concern:
  *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
  *   step.c    the life of one step         verbs.c    set lua approve ask wait   fan.c   parallel for_each call
- *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c rollback
+ *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry.c   dry run
+ *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
  */
 #pragma once
 #include "base/buf.h"
@@ -44,9 +45,10 @@ struct ft_run {
     uint64_t segment_start_us;
     struct ft_timer *limit;
 
-    json_t *undo;                      /* stack, last done last: [{path, title, kind, action, params, receipt, call_params}] */
+    json_t *undo;                      /* stack, last done last: [{path, title, kind, action, params, write, write_params, receipt, before, after, sent}] */
     json_t *intents;                   /* path → the step.intended event, until its end */
-    json_t *undone;                    /* paths */
+    json_t *undone, *kept;             /* paths: taken back; left as they are, because a person said so */
+    json_t *undo_only;                 /* paths that are taken back, where it is not all; NULL: all */
     json_t *lock_keys;
     struct undo_run *undoing;
 
@@ -105,6 +107,10 @@ struct step_run {
     struct ft_timer *timer;            /* retry, wait, next look of a verification, expiry of a gate */
     uint64_t verify_until_us;
     bool for_doubt;                    /* the verification under way answers a doubt */
+    json_t *after;                     /* the state that the write left behind, as its plan says it; NULL: not known */
+    char *after_why;                   /* why not */
+    void (*undo_waits)(struct step_run *step, bool undone);          /* another write is being taken back: this one comes next */
+    void (*after_then)(struct step_run *step);
     char *last_look;                   /* what a verification saw last */
     enum ft_class fail_class;          /* while the failed write is taken back */
     char *fail_text;
@@ -184,13 +190,33 @@ enum check apply_check(struct step_run *step);           /* apply.c: is it what 
 enum check policy_check(struct step_run *step);          /* policy.c: what guard says */
 enum check gate_for_write(struct step_run *step, json_t *approval);      /* gate.c: people must approve first; takes approval */
 
+/* after.c */
+const json_t *plan_state(const json_t *plan);                        /* the state that a plan's write rests on, where it can be compared; NULL: not */
+bool after_wanted(const struct step_run *step);
+void after_look(struct step_run *step, void (*then)(struct step_run *step));
+void after_note(const struct step_run *step, json_t *event);
+void after_forget(struct step_run *step);                            /* the write is sent anew */
+
+/* undo_check.c */
+enum undo_state { UNDO_UNKNOWN, UNDO_AS_WRITTEN, UNDO_BACK, UNDO_MOVED };
+/* What `now` means for this write: as fettle left it, as it was before it, or something else. now NULL: not known. */
+enum undo_state undo_compare(const json_t *item, const json_t *now);
+/* [{path, was, wrote, now}]: where the state is neither what it was nor what fettle wrote, or would be put back over somebody. New reference. */
+json_t *undo_differences(const json_t *before, const json_t *after, const json_t *now);
+
+/* undo_one.c */
+void undo_begin(struct ft_run *run, json_t *item, struct step_run *step, void (*over)(struct step_run *step, bool undone));
+void undo_cancel(struct ft_run *run);                                /* drop it where it is */
+void undo_stop(struct ft_run *run, const char *who);                 /* no more tries: an incident */
+bool undo_is_stuck(const struct ft_run *run);
+json_t *undo_question(const struct ft_run *run);
+int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr);
+
 /* undo.c */
 void rollback_start(struct ft_run *run, const char *why);
 void rollback_go_on(struct ft_run *run);
 int undo_one_for(struct step_run *step, void (*over)(struct step_run *step, bool undone));   /* take back just this write; -ENOENT: nothing to take back */
-void undo_cancel(struct ft_run *run);
-json_t *undo_question(const struct ft_run *run);
-int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr);
+void undo_next_waiting(struct ft_run *run);
 
 /* dry.c */
 void dry_start(struct ft_run *run);

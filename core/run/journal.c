@@ -21,10 +21,10 @@ uint64_t run_now_us(const struct ft_run *run)
     return ft_clock_mono_us(ft_loop_clock(run->engine->o.loop));
 }
 
-static void undo_push(struct ft_run *run, const char *path, const json_t *intent)
+static void undo_push(struct ft_run *run, const char *path, const json_t *intent, const json_t *after)
 {
     const json_t *undo = json_object_get(intent, "undo");
-    const json_t *kept;
+    const json_t *kept, *before = plan_state(json_object_get(intent, "plan"));
 
     if (!undo)
         return;
@@ -37,17 +37,36 @@ static void undo_push(struct ft_run *run, const char *path, const json_t *intent
     json_object_set(item, "title", json_object_get(intent, "title"));
     kept = json_object_get(intent, "kept");
     json_object_set(item, "receipt", kept ? (json_t *)kept : json_object_get(json_object_get(intent, "plan"), "receipt"));
+    if (before)
+        json_object_set(item, "before", (json_t *)before);
+    if (after)
+        json_object_set(item, "after", (json_t *)after);
     json_array_append_new(run->undo, item);
 }
 
-static void undo_drop(struct ft_run *run, const char *path)
+/* The last write at this path that stands. */
+static size_t undo_find(const struct ft_run *run, const char *path)
 {
-    for (size_t i = json_array_size(run->undo); i-- > 0;) {
-        if (ft_streq(ft_json_str(json_array_get(run->undo, i), "path"), path)) {
-            json_array_remove(run->undo, i);
-            return;
-        }
-    }
+    for (size_t i = json_array_size(run->undo); i-- > 0;)
+        if (ft_streq(ft_json_str(json_array_get(run->undo, i), "path"), path))
+            return i;
+    return json_array_size(run->undo);
+}
+
+/* `sent`: an undo went out and its end is not known. An attempt that failed for sure takes that back, one whose answer was lost does not. */
+static void undo_sent(struct ft_run *run, const char *path, bool sent)
+{
+    json_t *item = json_array_get(run->undo, undo_find(run, path));
+
+    if (item)
+        json_object_set_new(item, "sent", json_boolean(sent));
+}
+
+static bool undo_may_have_happened(const json_t *event)
+{
+    enum ft_class class = ft_class_from_name(ft_json_str(event, "class"));
+
+    return class == FT_AMBIGUOUS || class == FT_CANCELLED;
 }
 
 /* The undo stack is derived from events alone, so that it is the same in a run that lived on and in one that was resumed. */
@@ -70,20 +89,25 @@ void run_note(struct ft_run *run, json_t *event)
 
         run->steps_done++;
         if (intent) {
-            undo_push(run, path, intent);
+            undo_push(run, path, intent, json_object_get(event, "after"));
             json_object_del(run->intents, path);
         }
     } else if (ft_streq(type, "step.unproven")) {
         json_t *intent = json_object_get(run->intents, path);
 
         if (intent)
-            undo_push(run, path, intent);
+            undo_push(run, path, intent, json_object_get(event, "after"));
         json_object_del(run->intents, path);
     } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
         json_object_del(run->intents, path);
-    } else if (ft_streq(type, "undo.done")) {
-        undo_drop(run, path);
-        json_array_append_new(run->undone, json_string(path));
+    } else if (ft_streq(type, "undo.intended")) {
+        undo_sent(run, path, true);
+    } else if (ft_streq(type, "undo.attempt") || ft_streq(type, "undo.failed")) {
+        if (!undo_may_have_happened(event))
+            undo_sent(run, path, false);
+    } else if (ft_streq(type, "undo.done") || ft_streq(type, "undo.kept")) {
+        json_array_remove(run->undo, undo_find(run, path));
+        json_array_append_new(ft_streq(type, "undo.done") ? run->undone : run->kept, json_string(path));
     } else if (ft_streq(type, "run.finished")) {
         json_object_set_new(event, "writes", json_integer(run->writes));
     }

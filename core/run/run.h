@@ -15,8 +15,8 @@
  *   step.answered result              a write was answered; its verification follows
  *   step.attempt  attempt, class, error, again_in_ms
  *   verify.look   ok, reads, error    one look of a verification
- *   step.unproven error               the verification failed: this write is taken back, then the step fails
- *   step.done     result, seen, ms, write, recovered
+ *   step.unproven error, after        the verification failed: this write is taken back, then the step fails
+ *   step.done     result, seen, ms, write, recovered, after (the state that the write left behind) or after_unknown (why it is not known)
  *   step.failed   class, error, ms, to (where on_error leads)
  *   step.went     to, because {expr, value, reads}, tried [because…]
  *   gate.opened   text, by, until     gate.answered   approved, by, reason, where, expired
@@ -24,8 +24,13 @@
  *   wait.opened   until               wait.over
  *   each.batch    from, to, of
  *   doubt.opened  action, params, plan, why   doubt.answered  happened, by, seen, result
- *   rollback.started why   undo.intended undo   undo.done   undo.failed class, error
- *   run.parked    waiting [questions], why
+ *   rollback.started why, count, final
+ *   undo.intended undo, checked (it was seen to be what fettle wrote), plan, overwrite_by         durable before the undo is sent
+ *   undo.attempt  attempt, class, error, again_in_ms
+ *   undo.done     already (nothing was sent), by (a person did it)        undo.kept by (a person wants it left as it is)
+ *   undo.conflict base, mine, theirs, differences [{path, was, wrote, now}]        undo.failed class, error, attempt
+ *   run.parked    waiting [questions], why, incident (a rollback is stuck: the network stands half-changed)
+ *   run.reopened  by, why, final, only [paths]        behind run.finished: `fettle undo`
  *   run.planned   plan (of a dry run; dry.c says what is in it)
  *   run.cancelling by, now, rollback
  *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, steps
@@ -40,6 +45,9 @@
 struct ft_engine;
 struct ft_run;
 
+/* How often an undo is tried, and how long between: doubled each time. Then the run parks as an incident. 0: 6 times, 5 s, at most 2 min. */
+struct ft_undo_policy { unsigned tries; uint64_t wait_ms, longest_ms; };
+
 struct ft_engine_opts {
     struct ft_loop *loop;
     struct ft_store *store;
@@ -47,6 +55,7 @@ struct ft_engine_opts {
     struct ft_secrets *secrets;
     const struct ft_playbook_world *world;     /* to load a stored playbook on resume; kept alive by the caller */
     struct ft_guard *guard;                    /* asked right before a write starts; NULL: every write may start (tests) */
+    struct ft_undo_policy undo;
 };
 struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts);
 struct ft_engine *ft_engine_free(struct ft_engine *engine);      /* all runs must have been freed */
@@ -90,7 +99,8 @@ const char *ft_run_id(const struct ft_run *run);
 const struct ft_playbook *ft_run_playbook(const struct ft_run *run);
 /* [{"path", "kind": "approve|ask|doubt|undo", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
 json_t *ft_run_questions(const struct ft_run *run);
-/* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true} or {"done": true} (a person did it).
+/* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true}, {"overwrite": true} (whatever
+ * is there now), {"leave": true} (as it is now) or {"done": true} (a person did it).
  * who, where ("terminal", "--yes") are journalled. -EINVAL with what is wrong with the answer. */
 int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
 /* now: also ends what is under way (a write under way is left in doubt, and the run parked). Otherwise after the steps under way. rollback: take back what was done. */

@@ -60,6 +60,8 @@ void step_free(struct step_run *step)
     json_decref(step->result);
     json_decref(step->items);
     json_decref(step->item_results);
+    json_decref(step->after);
+    free(step->after_why);
     free(step->last_look);
     free(step->fail_text);
     free(step->path);
@@ -279,6 +281,7 @@ void step_done(struct step_run *step, json_t *result)
         return;
     }
     json_object_set_new(event, "write", json_true());
+    after_note(step, event);
     /* In the file before the next step starts, so that kill -9 never puts a finished write in doubt; the flush rides with the next intent. */
     r = run_journal(step->run, event, FT_COMMIT, done_written, step, &err);
     if (r < 0)

@@ -213,6 +213,8 @@ void write_intend(struct step_run *step)
     json_t *event = ev("step.intended", step->path);
     struct ft_err err = { 0 };
 
+    after_forget(step);
+
     json_object_set_new(event, "title", json_string(step->step->title));
     json_object_set_new(event, "action", json_string(step->step->call.name));
     json_object_set_new(event, "effect", json_string(effect_name(step->step->call.effects)));
@@ -234,6 +236,25 @@ void write_intend(struct step_run *step)
 
 /* ---- the call */
 
+static void done_as_known(struct step_run *step)
+{
+    step_done(step, step->result ? json_incref(step->result) : json_null());
+}
+
+/* It happened, and where it has to be proven it is: one look at what it left behind, then it is done. */
+static void settled(struct step_run *step)
+{
+    after_look(step, done_as_known);
+}
+
+static void answered(struct step_run *step)
+{
+    if (step->step->verify)
+        verify_start(step, false);
+    else
+        settled(step);
+}
+
 static void answered_written(void *arg, int code, const struct ft_err *err)
 {
     struct step_run *step = arg;
@@ -241,7 +262,7 @@ static void answered_written(void *arg, int code, const struct ft_err *err)
     if (code < 0)
         run_broken(step->run, err);
     else
-        verify_start(step, false);
+        answered(step);
 }
 
 static void write_done(void *arg, json_t *result)
@@ -251,7 +272,7 @@ static void write_done(void *arg, json_t *result)
     json_t *event;
 
     step->call = NULL;
-    if (!step->step->verify) {
+    if (!step->step->verify && !after_wanted(step)) {
         step_done(step, json_incref(result));
         return;
     }
@@ -301,16 +322,22 @@ static void unproven_undone(struct step_run *step, bool undone)
     free(text);
 }
 
-/* A write that is not proven is taken back at once; what comes after is a failed step. */
-static void unproven(struct step_run *step)
+static void take_back(struct step_run *step)
 {
     json_t *event = ev("step.unproven", step->path);
 
     json_object_set_new(event, "error", json_string(step->fail_text));
+    after_note(step, event);
     run_ride(step->run, event);
     step->state = STEP_UNDOING;
     if (step->run->state != RUN_ENDED && undo_one_for(step, unproven_undone) < 0)
         unproven_undone(step, false);
+}
+
+/* A write that is not proven is taken back at once; what comes after is a failed step. */
+static void unproven(struct step_run *step)
+{
+    after_look(step, take_back);
 }
 
 static void look_failed_for_good(struct step_run *step)
@@ -358,11 +385,6 @@ static void note_look(struct step_run *step, bool ok, const json_t *reads)
     run_ride(step->run, event);
 }
 
-static void done_as_known(struct step_run *step)
-{
-    step_done(step, step->result ? json_incref(step->result) : json_null());
-}
-
 static void proven(struct step_run *step)
 {
     if (step->for_doubt) {
@@ -374,7 +396,7 @@ static void proven(struct step_run *step)
         step->recovered = true;
     }
     if (step->run->state != RUN_ENDED)
-        done_as_known(step);
+        settled(step);
 }
 
 static void looked(void *arg, json_t *result)
@@ -512,7 +534,7 @@ static void happened(struct step_run *step, const char *by, const json_t *answer
     if (step->step->verify)
         verify_start(step, false);
     else
-        done_as_known(step);
+        settled(step);
 }
 
 /* A server that takes requests and never answers must not be sent one after the other for ever. */
@@ -603,7 +625,7 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
         run_ride(step->run, event);
         step->recovered = true;
         if (step->run->state != RUN_ENDED)
-            done_as_known(step);
+            settled(step);
     } else {
         did_not_happen(step, who);
     }
@@ -635,14 +657,14 @@ void write_resume(struct step_run *step)
         resume_unproven(step);
     } else if ((answer = past_event(step, "step.answered")) != NULL) {
         step->result = json_incref(json_object_get(answer, "result"));
-        verify_start(step, false);
+        answered(step);
     } else if ((answer = past_event(step, "doubt.answered")) != NULL && json_is_true(json_object_get(answer, "happened"))) {
         step->recovered = true;
         step->result = json_incref(json_object_get(answer, "result"));
         if (step->step->verify && ft_streq(ft_json_str(answer, "by"), "probe"))
             verify_start(step, false);
         else
-            done_as_known(step);
+            settled(step);
     } else if (answer) {
         did_not_happen(step, ft_json_str(answer, "by"));
     } else if (past_event(step, "doubt.opened")) {

@@ -163,6 +163,9 @@ static int set_start(struct ft_call *call, struct ft_err *reterr)
 
 static int set_plan(struct ft_call *call, struct ft_err *reterr)
 {
+    take_mode(call, "plan");
+    if (fails(call))
+        return 0;
     json_t *state = load("state.json"), *before = json_object_get(state, key_of(call));
     json_t *plan = json_pack("{s:o, s:[{s:s, s:[o]}], s:O?, s:{s:O?}}", "summary", json_sprintf("set %s", key_of(call)), "requests", "target", "sim", "commands",
                              json_sprintf("set %s", key_of(call)), "before", before, "receipt", "value", before);
@@ -175,10 +178,15 @@ static int set_plan(struct ft_call *call, struct ft_err *reterr)
 
 static int set_undo(struct ft_call *call, struct ft_err *reterr)
 {
+    struct state *st = host->state(call);
     json_t *state, *old = json_object_get(host->receipt(call), "value");
 
     (void)reterr;
     take_mode(call, "undo");
+    if (strcmp(st->mode, "ambiguous_not") == 0) {
+        host->fail(call, FT_AMBIGUOUS, "the answer was lost");
+        return 0;
+    }
     if (fails(call))
         return 0;
     state = load("state.json");
@@ -188,7 +196,10 @@ static int set_undo(struct ft_call *call, struct ft_err *reterr)
     else
         json_object_del(state, key_of(call));
     save("state.json", state);
-    host->done(call, json_object());
+    if (strcmp(st->mode, "ambiguous_done") == 0)
+        host->fail(call, FT_AMBIGUOUS, "the answer was lost");
+    else
+        host->done(call, json_object());
     return 0;
 }
 
@@ -257,6 +268,10 @@ static const struct ft_action blind = {
     .size = sizeof(blind), .name = "blind", .summary = "write a key without plan, undo or probe", .effects = FT_EFFECT_DISRUPTIVE, .params_schema = set_params,
     .result_schema = set_result, .state_size = sizeof(struct state), .run = { .start = set_start },
 };
+static const struct ft_action dim = {
+    .size = sizeof(dim), .name = "dim", .summary = "write a key; its undo removes it, and nothing can be looked at", .effects = FT_EFFECT_WRITE, .params_schema = set_params,
+    .result_schema = set_result, .state_size = sizeof(struct state), .run = { .start = set_start }, .undo = { .start = set_undo },
+};
 static const struct ft_action idem = {
     .size = sizeof(idem), .name = "idem", .summary = "write a key, safe to repeat", .effects = FT_EFFECT_WRITE | FT_EFFECT_IDEMPOTENT, .params_schema = set_params,
     .result_schema = set_result, .state_size = sizeof(struct state), .run = { .start = set_start },
@@ -266,7 +281,7 @@ static const struct ft_action add = {
     .state_size = sizeof(struct state), .run = { .start = add_start },
 };
 
-static const struct ft_action *const actions[] = { &get, &set, &blind, &idem, &add, NULL };
+static const struct ft_action *const actions[] = { &get, &set, &blind, &dim, &idem, &add, NULL };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
     FT_PLUGIN_HEADER, .name = "sim", .version = "1.0", .summary = "a device made of one file, for tests", .capabilities = "", .config_schema = config,

@@ -190,7 +190,7 @@ Test(run, an_outcome_may_roll_back)
 Test(run, an_undo_that_fails_stops_and_calls_a_person)
 {
     rig_state(&rig, "{\"a\":0,\"b\":0}");
-    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"undo b\":[\"unreachable\",\"unreachable\",\"unreachable\",\"unreachable\"]}");
+    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"undo b\":[\"unreachable\",\"unreachable\",\"unreachable\",\"unreachable\",\"unreachable\",\"unreachable\"]}");
     rig_run(&rig, HEAD "locks: [device/x]\nsteps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto}\n"
                        "  - {id: z, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
     json_t *locks = NULL;

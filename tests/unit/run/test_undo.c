@@ -1,0 +1,291 @@
+/* Taking back: the state is looked at first, an undo in doubt is found out, a stuck one is an incident, and nothing is left half-changed. */
+#include <criterion/criterion.h>
+#include "base/util.h"
+#include "data/json.h"
+#include "rig.h"
+
+#define HEAD "fettle: 1\nname: t\ntitle: T\ncategory: incident\nlocks: [device/x]\n"
+#define TWO HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n" \
+    "  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto}\n  - {id: z, run: sim.get, with: {key: z}, then: good}\n"
+
+static struct rig rig;
+static const char *drift;                /* the state that somebody makes of it */
+static const char *at_type;
+
+static void open_rig(void) { rig_open(&rig); }
+static void close_rig(void) { rig_done(&rig); }
+TestSuite(undo, .init = open_rig, .fini = close_rig, .timeout = 60);
+
+static void expect_way(const char *want)
+{
+    char *way = rig_way(&rig);
+
+    cr_expect_str_eq(way, want);
+    free(way);
+}
+
+static void expect_state(const char *want)
+{
+    json_t *state = rig_read_state(&rig), *wanted = json_loads(want, 0, NULL);
+    char *text = ft_json_text(state);
+
+    cr_expect(ft_json_equal(state, wanted), "the state is %s, wanted %s", text, want);
+    free(text);
+    json_decref(state);
+    json_decref(wanted);
+}
+
+static size_t locks(void)
+{
+    json_t *list = NULL;
+    struct ft_err err = { 0 };
+    size_t n;
+
+    cr_assert_eq(ft_store_locks(rig.store, &list, &err), 0, "%s", err.text);
+    n = json_array_size(list);
+    json_decref(list);
+    return n;
+}
+
+/* Somebody changes the device when the run is at that event. */
+static void somebody(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), at_type)) {
+        r->on_event = NULL;
+        rig_state(r, drift);
+    }
+}
+
+static void fails_after(const char *state)
+{
+    rig_state(&rig, "{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}");
+    rig_trouble(&rig, "{\"get z\":[\"refused\"]}");
+    at_type = "step.failed";
+    drift = state;
+    rig.on_event = somebody;
+    rig_run(&rig, TWO, NULL, false);
+}
+
+Test(undo, what_the_write_left_behind_is_in_the_journal)
+{
+    rig_state(&rig, "{\"a\":0}");
+    rig_run(&rig, TWO, NULL, false);
+    cr_expect_eq(json_integer_value(json_object_get(rig_event(&rig, "step.done", "a"), "after")), 1);
+    cr_expect_eq(json_integer_value(json_object_get(rig_event(&rig, "step.done", "b"), "after")), 1);
+}
+
+Test(undo, a_look_that_fails_is_no_failure_of_the_write)
+{
+    rig_trouble(&rig, "{\"plan a\":[\"ok\",\"unreachable\"],\"get z\":[\"refused\"]}");
+    rig_run(&rig, TWO, NULL, false);
+    cr_expect_null(json_object_get(rig_event(&rig, "step.done", "a"), "after"));
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "step.done", "a"), "after_unknown"), "the device said unreachable");
+    expect_way("a:done b:done z:failed b:undone a:undone -> rolled_back");
+    cr_expect(json_is_false(json_object_get(rig_event(&rig, "undo.intended", "a"), "checked")));
+    cr_expect(json_is_true(json_object_get(rig_event(&rig, "undo.intended", "b"), "checked")));
+    expect_state("{}");
+}
+
+/* ---- somebody changed it since */
+
+Test(undo, what_somebody_changed_since_is_shown_three_ways)
+{
+    fails_after("{\"a\":1,\"b\":7}");
+    cr_assert(rig.parked && !rig.ended);
+    cr_expect_eq(locks(), 1, "an incident keeps its locks");
+    const json_t *conflict = rig_event(&rig, "undo.conflict", "b"), *parked = rig_event(&rig, "run.parked", NULL);
+    json_t *questions = ft_run_questions(rig.run), *one = json_array_get(json_object_get(conflict, "differences"), 0);
+
+    cr_expect(json_is_true(json_object_get(parked, "incident")));
+    cr_expect_eq(ft_json_int(conflict, "mine", 0), 1);
+    cr_expect_eq(ft_json_int(conflict, "theirs", 0), 7);
+    cr_expect_eq(json_integer_value(ft_json_path(conflict, "base.vlan")), 10);
+    cr_expect_eq(ft_json_int(one, "wrote", 0), 1);
+    cr_expect_eq(ft_json_int(one, "now", 0), 7);
+    cr_expect_eq(json_array_size(json_object_get(json_array_get(questions, 0), "differences")), 1);
+    cr_expect_eq(rig_records(&rig, "undo"), 0, "nothing may have been sent");
+    json_decref(questions);
+}
+
+static const struct { const char *name, *answer, *way, *state; enum ft_run_end end; } answers[] = {
+    { "overwrite", "{\"overwrite\":true}", "a:done b:done z:failed b:undone a:undone -> rolled_back", "{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}", FT_RUN_ROLLED_BACK },
+    { "leave", "{\"leave\":true}", "a:done b:done z:failed a:undone -> rolled_back", "{\"a\":0,\"b\":7}", FT_RUN_ROLLED_BACK },
+    { "by hand", "{\"done\":true}", "a:done b:done z:failed b:undone a:undone -> rolled_back", "{\"a\":0,\"b\":7}", FT_RUN_ROLLED_BACK },
+};
+
+Test(undo, a_person_says_what_becomes_of_a_conflict)
+{
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        if (i) {
+            rig_done(&rig);
+            rig_open(&rig);
+        }
+        fails_after("{\"a\":1,\"b\":7}");
+        rig_answer(&rig, "b", answers[i].answer);
+        cr_expect(rig.ended && rig.end == answers[i].end, "%s", answers[i].name);
+        expect_way(answers[i].way);
+        expect_state(answers[i].state);
+        cr_expect_eq(locks(), 0);
+    }
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "undo.done", "b"), "by"), "someone");
+}
+
+Test(undo, left_as_it_is_is_recorded_with_a_name)
+{
+    fails_after("{\"a\":1,\"b\":7}");
+    rig_answer(&rig, "b", "{\"leave\":true}");
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "undo.kept", "b"), "by"), "someone");
+    cr_expect_str_eq(json_string_value(json_array_get(json_object_get(rig_event(&rig, "run.finished", NULL), "kept"), 0)), "b");
+}
+
+Test(undo, again_looks_again)
+{
+    fails_after("{\"a\":1,\"b\":7}");
+    rig_answer(&rig, "b", "{\"again\":true}");
+    cr_expect(rig.parked && !rig.ended, "it is still something else");
+    cr_expect_eq(rig_count(&rig, "undo.conflict"), 2);
+    rig_state(&rig, "{\"a\":1,\"b\":1}");
+    rig_answer(&rig, "b", "{\"again\":true}");
+    cr_expect(rig.ended);
+    expect_state("{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}");
+}
+
+Test(undo, what_is_back_already_is_not_sent)
+{
+    fails_after("{\"a\":1,\"b\":{\"vlan\":10,\"name\":\"x\"}}");
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    expect_way("a:done b:done z:failed b:undone a:undone -> rolled_back");
+    cr_expect(json_is_true(json_object_get(rig_event(&rig, "undo.done", "b"), "already")));
+    cr_expect_eq(rig_count(&rig, "undo.intended"), 1);
+    expect_state("{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}");
+}
+
+Test(undo, drift_is_found_by_the_next_life_too)
+{
+    fails_after("{\"a\":1,\"b\":7}");
+    rig_reborn(&rig);
+    rig_resume(&rig);
+    cr_expect(rig.parked && !rig.ended);
+    rig_state(&rig, "{\"a\":1,\"b\":1}");
+    rig_reborn(&rig);
+    rig_resume(&rig);
+    cr_expect(rig.ended);
+    expect_state("{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}");
+}
+
+/* ---- an undo whose answer was lost */
+
+static const struct { const char *mode; size_t sent; } lost[] = { { "ambiguous_done", 1 }, { "ambiguous_not", 1 } };
+
+Test(undo, a_lost_answer_is_found_out_by_a_look)
+{
+    for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
+        char *trouble = ft_asprintf("{\"get z\":[\"refused\"],\"undo b\":[\"%s\"]}", lost[i].mode);
+
+        rig_done(&rig);
+        rig_open(&rig);
+        rig_trouble(&rig, trouble);
+        rig_run(&rig, TWO, NULL, false);
+        cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK, "%s", lost[i].mode);
+        cr_expect_eq(rig_records(&rig, "\"undo\",\"params\":{\"key\":\"b\""), lost[i].sent, "%s: the device saw it %zu times", lost[i].mode,
+                     rig_records(&rig, "\"undo\",\"params\":{\"key\":\"b\""));
+        expect_state("{}");
+        free(trouble);
+    }
+}
+
+#define DIM HEAD "steps:\n  - {id: d, run: sim.dim, with: {key: d, value: 1}, undo: auto}\n  - {id: z, run: sim.get, with: {key: z}, then: good}\n"
+
+Test(undo, what_nothing_can_tell_is_asked_and_not_sent_again)
+{
+    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"undo d\":[\"ambiguous_done\"]}");
+    rig_run(&rig, DIM, NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    json_t *questions = ft_run_questions(rig.run);
+
+    cr_expect(json_is_true(json_object_get(json_array_get(questions, 0), "doubt")));
+    json_decref(questions);
+    cr_expect_eq(rig_records(&rig, "undo"), 1);
+    rig_reborn(&rig);
+    rig_resume(&rig);
+    cr_assert(rig.parked && !rig.ended, "a new life knows no more");
+    cr_expect_eq(rig_records(&rig, "undo"), 1);
+    rig_answer(&rig, "d", "{\"again\":true}");
+    cr_expect(rig.ended);
+    cr_expect_eq(rig_records(&rig, "undo"), 2, "a person may have it sent");
+}
+
+#define CALLS HEAD "steps:\n  - {id: c, run: sim.blind, with: {key: c, value: 1}, undo: {run: %s, with: {key: c, value: 0}}}\n  - {id: z, run: sim.get, with: {key: z}, then: good}\n"
+
+static const struct { const char *action, *mode; size_t sent; } calls[] = {
+    { "sim.set", "ambiguous_done", 1 },              /* its probe says that it happened */
+    { "sim.set", "ambiguous_not", 1 },
+    { "sim.idem", "ambiguous_done", 2 },             /* safe to repeat */
+};
+
+Test(undo, a_call_in_doubt_is_probed_or_repeated_where_that_is_safe)
+{
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
+        char *yaml = ft_asprintf(CALLS, calls[i].action), *trouble = ft_asprintf("{\"get z\":[\"refused\"],\"set c\":[\"ok\",\"%s\"]}", calls[i].mode);
+
+        rig_done(&rig);
+        rig_open(&rig);
+        rig_trouble(&rig, trouble);
+        rig_run(&rig, yaml, NULL, false);
+        cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK, "%s %s", calls[i].action, calls[i].mode);
+        cr_expect_eq(rig_records(&rig, "\"value\":0"), calls[i].sent, "%s %s: sent %zu times", calls[i].action, calls[i].mode, rig_records(&rig, "\"value\":0"));
+        expect_state("{\"c\":0}");
+        free(yaml);
+        free(trouble);
+    }
+}
+
+Test(undo, a_call_in_doubt_that_nothing_can_tell_is_asked)
+{
+    char *yaml = ft_asprintf(CALLS, "sim.blind");
+
+    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"set c\":[\"ok\",\"ambiguous_done\"]}");
+    rig_run(&rig, yaml, NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    rig_answer(&rig, "c", "{\"done\":true}");
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    cr_expect_eq(rig_records(&rig, "\"value\":0"), 1);
+    free(yaml);
+}
+
+/* ---- the target is away */
+
+Test(undo, a_target_that_comes_back_in_time_is_waited_for)
+{
+    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"plan b\":[\"ok\",\"ok\",\"unreachable\",\"timeout\"],\"undo b\":[\"unreachable\",\"refused\"]}");
+    rig_run(&rig, TWO, NULL, false);
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    cr_expect_eq(rig_count(&rig, "undo.attempt"), 4);
+    expect_state("{}");
+}
+
+Test(undo, what_an_unproven_write_left_is_asked_for_too_and_a_stuck_one_parks)
+{
+    rig_state(&rig, "{\"a\":0}");
+    rig_trouble(&rig, "{\"undo a\":[\"denied\"]}");
+    rig_run(&rig, HEAD "steps:\n  - id: a\n    run: sim.set\n    with: {key: a, value: 1}\n    verify: {run: sim.get, with: {key: a}, until: result.value == 5, every: 5s, within: 10s}\n"
+                       "    undo: auto\n    on_error: bad\n    then: good\n", NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    cr_expect_eq(ft_json_int(rig_event(&rig, "step.unproven", "a"), "after", 0), 1);
+    rig_answer(&rig, "a", "{\"again\":true}");
+    cr_expect(rig.ended);
+    expect_way("a:undone a:failed -> bad");
+    expect_state("{\"a\":0}");
+}
+
+Test(undo, two_unproven_writes_side_by_side_are_both_taken_back)
+{
+    rig_trouble(&rig, "{\"undo x\":[\"unreachable\"]}");
+    rig_run(&rig, HEAD "steps:\n  - id: both\n    parallel:\n"
+                       "      x: {run: sim.set, with: {key: x, value: 1}, verify: {run: sim.get, with: {key: x}, until: result.value == 5, every: 5s, within: 10s}, undo: auto}\n"
+                       "      yy: {run: sim.set, with: {key: yy, value: 1}, verify: {run: sim.get, with: {key: yy}, until: result.value == 5, every: 5s, within: 10s}, undo: auto}\n"
+                       "    on_error: bad\n    then: good\n", NULL, false);
+    cr_expect(rig.ended);
+    expect_way("both/x:undone both/x:failed both/yy:undone both/yy:failed both:failed -> bad");
+    expect_state("{}");
+}
