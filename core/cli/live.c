@@ -241,13 +241,31 @@ static void on_rollback(struct live *live, const json_t *event)
 
 static void on_undone(struct live *live, const json_t *event)
 {
-    line(live, "↶", TONE_GOOD, title_of(live, event), "taken back", -1, 0);
+    const char *by = ft_json_str(event, "by");
+    char *text = by ? ft_asprintf("taken back by %s", by) : ft_strdup(json_is_true(json_object_get(event, "already")) ? "is as it was before" : "taken back");
+
+    line(live, "↶", TONE_GOOD, title_of(live, event), text, -1, 0);
+    free(text);
+}
+
+static void on_undo_kept(struct live *live, const json_t *event)
+{
+    char *text = ft_asprintf("left as it is now, by %s", ft_json_str(event, "by"));
+
+    line(live, "!", TONE_WARN, title_of(live, event), text, -1, 0);
+    free(text);
+}
+
+static void on_undo_conflict(struct live *live, const json_t *event)
+{
+    line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), -1, 0);
+    undo_print_differences(live->to, live->colour, json_object_get(event, "differences"), 8);
 }
 
 static void on_undo_failed(struct live *live, const json_t *event)
 {
     line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), -1, 0);
-    fputs("        the undo failed: a person is needed, the locks are kept\n", live->to);
+    fputs("        it is not taken back: a person is needed, and the locks are kept\n", live->to);
 }
 
 static void on_answered(struct live *live, const json_t *event)
@@ -298,6 +316,8 @@ static void on_finished(struct live *live, const json_t *event)
             (int)ft_json_int(event, "writes", 0), ft_json_int(event, "writes", 0) == 1 ? "" : "s");
     if (json_array_size(json_object_get(event, "undone")))
         fprintf(live->to, ", %zu taken back", json_array_size(json_object_get(event, "undone")));
+    if (json_array_size(json_object_get(event, "kept")))
+        fprintf(live->to, ", %zu left as it is", json_array_size(json_object_get(event, "kept")));
     fputc('\n', live->to);
     json_array_foreach(json_object_get(event, "evidence"), i, one) {
         char *text = ft_json_brief(one, 400);
@@ -315,6 +335,7 @@ void live_event(struct live *live, const json_t *event)
         { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
         { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_question }, { "ask.opened", on_question },
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
+        { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },
         { "run.finished", on_finished },
     };

@@ -14,6 +14,10 @@ void live_progress(struct live *live, const char *path, const char *text);
 void live_clear(struct live *live);
 /* Columns by which a step within another one is indented: its path says how deep it stands. */
 int path_depth(const char *path);
+/* What somebody changed since fettle wrote it: was, fettle wrote, is now; the question about a stuck undo, and what a letter answers (NULL: nothing). */
+void undo_print_differences(FILE *to, bool colour, const json_t *differences, int indent);
+void undo_print_question(FILE *to, const json_t *question, int indent);
+json_t *undo_answer_of(const json_t *question, char letter);
 /* A dry run's plan as text. */
 void plan_print(FILE *to, bool colour, const json_t *plan);
 /* What a write would change, indented: the request or commands, and the values before and after. */

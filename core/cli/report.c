@@ -115,7 +115,8 @@ static void steps(struct ft_buf *buf, const json_t *events)
         { "step.done", "done", "seen" }, { "step.failed", "failed", "error" }, { "step.attempt", "tried", "error" }, { "step.skipped", "skipped", "" },
         { "gate.opened", "asked", "text" }, { "gate.answered", "answered", "reason" }, { "ask.opened", "asked", "text" }, { "ask.answered", "answered", "by" },
         { "doubt.opened", "in doubt", "why" }, { "doubt.answered", "found out", "by" }, { "step.unproven", "not proven", "error" },
-        { "undo.done", "taken back", "" }, { "undo.failed", "undo failed", "error" },
+        { "undo.done", "taken back", "by" }, { "undo.kept", "left as it is", "by" }, { "undo.conflict", "changed since", "error" }, { "undo.attempt", "undo tried", "error" },
+        { "run.reopened", "undo asked for", "by" }, { "undo.failed", "undo failed", "error" },
     };
     json_t *event;
     size_t i;

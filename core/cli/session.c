@@ -68,7 +68,9 @@ static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
 {
     struct session *s = arg;
 
-    if (s->live && end == FT_RUN_PARKED)
+    if (s->live && end == FT_RUN_PARKED && ft_run_rolls_back(run))
+        printf("\n  ⏸ parked in the middle of taking back: its locks are kept. `fettle resume %s` goes on with it.\n", ft_run_id(run));
+    else if (s->live && end == FT_RUN_PARKED)
         printf("\n  ⏸ parked with a write in doubt. `fettle resume %s` finds out whether it happened.\n", ft_run_id(run));
     else if (s->live)
         printf("    evidence and the drawn way: fettle show %s --html > report.html\n", ft_run_id(run));
@@ -131,7 +133,7 @@ static void prompt(struct session *s)
             printf("        seen last: %s\n", ft_json_str(s->question, "seen"));
         printf("        did it happen? [y/n, anything else leaves it parked] ");
     } else if (ft_streq(kind, "undo")) {
-        printf("        %s: %s\n        try the undo again (a), it was done by hand (d), or leave it parked: ", ft_json_str(s->question, "title"), ft_json_str(s->question, "text"));
+        undo_print_question(stdout, s->question, 8);
     } else {
         printf("        %s\n", ft_json_str(s->question, "text"));
         json_decref(s->values);
@@ -164,8 +166,10 @@ static void on_line(void *arg, const char *text)
         else
             stay_parked(s);
     } else if (ft_streq(kind, "undo")) {
-        if (*text == 'a' || *text == 'd')
-            answer(s, json_pack("{s:b}", *text == 'a' ? "again" : "done", 1), "terminal");
+        json_t *said = undo_answer_of(s->question, *text);
+
+        if (said)
+            answer(s, said, "terminal");
         else
             stay_parked(s);
     } else {
@@ -229,7 +233,8 @@ static void on_signal(void *arg, int signum)
     }
     if (s->live && signum == SIGINT && !now) {
         live_clear(s->live);
-        fprintf(stderr, "    stopping after this step; Ctrl-C again stops now\n");
+        fputs(ft_run_rolls_back(s->run) ? "    what was done is being taken back, and that goes on; Ctrl-C again stops it and parks the run\n"
+                                        : "    stopping after this step; Ctrl-C again stops now\n", stderr);
     }
     ft_run_cancel(s->run, s->opts->who, now, signum == SIGUSR1);
 }

@@ -97,6 +97,7 @@ void ft_run_free(struct ft_run *run);
 
 const char *ft_run_id(const struct ft_run *run);
 const struct ft_playbook *ft_run_playbook(const struct ft_run *run);
+bool ft_run_rolls_back(const struct ft_run *run);      /* what was done is being taken back, or that is stuck */
 /* [{"path", "kind": "approve|ask|doubt|undo", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
 json_t *ft_run_questions(const struct ft_run *run);
 /* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true}, {"overwrite": true} (whatever

@@ -69,6 +69,11 @@ static json_t *next_item(const struct ft_run *run)
     return NULL;
 }
 
+bool ft_run_rolls_back(const struct ft_run *run)
+{
+    return run->state == RUN_ROLLING_BACK || (run->state == RUN_ENDED && run->undoing);
+}
+
 void rollback_go_on(struct ft_run *run)
 {
     json_t *item = next_item(run);

@@ -25,7 +25,7 @@ static const char *status_after(const char *type)
 {
     static const struct { const char *type, *status; } map[] = {
         { "step.started", "running" }, { "step.intended", "running" }, { "step.done", "done" }, { "step.failed", "failed" }, { "step.skipped", "skipped" },
-        { "gate.opened", "parked" }, { "ask.opened", "parked" }, { "doubt.opened", "parked" }, { "undo.done", "undone" }, { "undo.failed", "parked" },
+        { "gate.opened", "parked" }, { "ask.opened", "parked" }, { "doubt.opened", "parked" }, { "undo.done", "undone" }, { "undo.failed", "parked" }, { "undo.conflict", "parked" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(map); i++)
