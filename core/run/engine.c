@@ -440,6 +440,7 @@ static enum ft_run_end end_of(const json_t *final)
 void run_finish(struct ft_run *run)
 {
     json_t *event = ev("run.finished", NULL);
+    uint64_t now = run_now_ms(run);
     struct ft_err err = { 0 };
     const char *diagnosis;
 
@@ -451,7 +452,7 @@ void run_finish(struct ft_run *run)
     }
     if (json_array_size(run->kept))
         json_object_set(event, "kept", run->kept);
-    json_object_set_new(event, "ms", json_integer((json_int_t)(run_now_ms(run) - run->started_ms)));
+    json_object_set_new(event, "ms", json_integer(now > run->started_ms ? (json_int_t)(now - run->started_ms) : 0));     /* the clock may go back */
     json_object_set_new(event, "steps", json_integer(run->steps_done));
     end_with(run, end_of(event));
     diagnosis = ft_json_str(event, "diagnosis");

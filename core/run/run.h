@@ -21,7 +21,7 @@
  *   step.went     to, because {expr, value, reads}, tried [because…]
  *   gate.opened   text, by, until     gate.answered   approved, by, reason, where, expired
  *   ask.opened    text, fields, until ask.answered    values, by
- *   wait.opened   until               wait.over
+ *   wait.opened   until, ms           wait.over
  *   each.batch    from, to, of
  *   doubt.opened  action, params, plan, why   doubt.answered  happened, by, seen, result
  *   rollback.started why, count, final

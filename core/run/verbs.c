@@ -261,8 +261,11 @@ void verb_wait(struct step_run *step)
     struct ft_err err = { 0 };
 
     if (event) {
+        uint64_t whole = (uint64_t)ft_json_int(event, "ms", INT64_MAX);
+
         until = (uint64_t)ft_json_int(event, "until", 0);
         ms = until > now ? until - now : 0;
+        ms = ms < whole ? ms : whole;             /* the clock may have been set back meanwhile */
     } else {
         started(step);
         if (wait_ms(step, &ms, &err) < 0) {
@@ -272,6 +275,7 @@ void verb_wait(struct step_run *step)
         json_t *opened_event = ev("wait.opened", step->path);
 
         json_object_set_new(opened_event, "until", json_integer((json_int_t)(now + ms)));
+        json_object_set_new(opened_event, "ms", json_integer((json_int_t)ms));
         run_ride(step->run, opened_event);
     }
     step->state = STEP_PAUSED;

@@ -153,3 +153,28 @@ Test(resume, a_run_that_is_over_is_not_resumed)
     cr_expect_lt(ft_run_resume(rig.engine, id, "x", &observer, NULL, &run, &err), 0);
     cr_expect(strstr(err.text, "is over"), "%s", err.text);
 }
+
+static void die_at_wait(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), "wait.opened"))
+        ft_loop_stop(r->loop);
+}
+
+/* Seen in the crash campaign: a wait of half a minute became one of hours, and the run broke its limit. */
+Test(resume, a_wait_does_not_grow_when_the_clock_is_set_back)
+{
+    const json_t *done;
+
+    rig.on_event = die_at_wait;
+    rig_run(&rig, HEAD "steps:\n  - {id: pause, wait: 30s, then: good}\n", NULL, false);
+    cr_assert(!rig.ended);
+    rig_reborn(&rig);
+    rig.on_event = NULL;
+    ft_clock_set_wall(rig.clock, 1790000000000 - 5 * 3600 * 1000);
+    rig_resume(&rig);
+    cr_assert(rig.ended);
+    cr_expect_eq(rig.end, FT_RUN_OK);
+    done = rig_event(&rig, "step.done", "pause");
+    cr_expect_leq(ft_json_int(done, "ms", -1), 30000, "%lld ms", (long long)ft_json_int(done, "ms", -1));
+    cr_expect_eq(ft_json_int(rig_event(&rig, "run.finished", NULL), "ms", -1), 0);
+}
