@@ -247,6 +247,7 @@ static void settled(struct step_run *step)
     after_look(step, done_as_known);
 }
 
+/* It was sent; whether it did what it should is for the verification to say, also where a person said that it happened. */
 static void answered(struct step_run *step)
 {
     if (step->step->verify)
@@ -529,12 +530,8 @@ static void happened(struct step_run *step, const char *by, const json_t *answer
     step->result = json_incref((json_t *)result);
     run_ride(step->run, event);
     step->recovered = true;
-    if (step->run->state == RUN_ENDED)
-        return;
-    if (step->step->verify)
-        verify_start(step, false);
-    else
-        settled(step);
+    if (step->run->state != RUN_ENDED)
+        answered(step);
 }
 
 /* A server that takes requests and never answers must not be sent one after the other for ever. */
@@ -625,7 +622,7 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
         run_ride(step->run, event);
         step->recovered = true;
         if (step->run->state != RUN_ENDED)
-            settled(step);
+            answered(step);
     } else {
         did_not_happen(step, who);
     }
@@ -661,10 +658,10 @@ void write_resume(struct step_run *step)
     } else if ((answer = past_event(step, "doubt.answered")) != NULL && json_is_true(json_object_get(answer, "happened"))) {
         step->recovered = true;
         step->result = json_incref(json_object_get(answer, "result"));
-        if (step->step->verify && ft_streq(ft_json_str(answer, "by"), "probe"))
-            verify_start(step, false);
-        else
+        if (ft_streq(ft_json_str(answer, "by"), "verify"))
             settled(step);
+        else
+            answered(step);
     } else if (answer) {
         did_not_happen(step, ft_json_str(answer, "by"));
     } else if (past_event(step, "doubt.opened")) {

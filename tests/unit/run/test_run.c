@@ -255,6 +255,17 @@ Test(run, a_lost_answer_without_probe_is_found_out_by_the_verification)
     cr_expect_eq(rig_records(&rig, NULL), 1);
 }
 
+/* Seen in the crash campaign: the step was done on a person's word, though its verification did not hold. */
+Test(run, a_person_who_saw_it_happen_does_not_prove_it)
+{
+    rig_trouble(&rig, "{\"set led\":[\"ambiguous_done\"]}");
+    rig_run(&rig, HEAD "steps:\n  - id: w\n    run: sim.blind\n    with: {key: led, value: lit}\n    verify: {run: sim.get, with: {key: led}, until: 'result.value == \"dark\"', every: 5s, within: 10s}\n    undo: none\n    on_error: bad\n    then: good\n", NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    rig_answer(&rig, "w", "{\"happened\": true}");
+    expect_way("w:failed -> bad");
+    cr_expect_eq(rig_records(&rig, NULL), 1);
+}
+
 Test(run, a_lost_answer_that_nothing_can_find_out_waits_for_a_person)
 {
     static const char yaml[] = HEAD "steps:\n  - {id: w, run: sim.add, with: {key: num}, undo: none, then: good}\n";
