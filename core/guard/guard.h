@@ -1,5 +1,5 @@
 /* guard.h: the rails outside of playbooks: policies, approvals, change windows, budgets. `run` asks here right before each write, and again
- * after every wait; a playbook cannot loosen what is said here.
+ * after every wait; a playbook cannot loosen what is said here. Rules only add up: each that speaks of a write is held, so the strictest wins.
  *
  * guard knows nothing of a run under way: it is given facts, and answers. What it must remember (budgets, answers of people) lies in the store. */
 #pragma once
@@ -12,7 +12,7 @@ struct ft_guard;
 
 struct ft_guard_opts {
     const struct ft_config *config;        /* `policies`, `people`, `roles`, `windows` …; kept alive by the caller */
-    struct ft_store *store;                /* NULL: only for questions that need no memory */
+    struct ft_store *store;                /* NULL: budgets are kept in memory only */
     const struct ft_clock *clock;          /* NULL: the system's */
 };
 /* NULL with a sentence: a rail that cannot be read must stop everything, never be ignored. */
@@ -23,7 +23,7 @@ struct ft_guard *ft_guard_free(struct ft_guard *guard);
 struct ft_write_facts {
     const char *run_id, *path, *requester;
     const char *playbook, *category, *severity;      /* the playbook's name, incident|change|check, P1..P4 */
-    const char *change;                              /* the change's category: emergency, standard, normal, routine */
+    const char *change;                              /* the change's category: emergency, standard, normal, routine (ft_guard_change) */
     const char *action, *effect;                     /* mist.ap_restart; write|disruptive */
     const char *site;
     const json_t *targets;                           /* as run/targets.h: ["device/…", "site/…"] */
@@ -32,6 +32,7 @@ struct ft_write_facts {
     unsigned attempt, writes_done;
     const json_t *approvals;                         /* given to this run: [{"role","count","by":[names],"digest"}] */
     const json_t *break_glass;                       /* {"by","reason"}, or NULL */
+    uint64_t requested_ms;                           /* when the change was asked for (the plan, or the run): lead times count from it */
 };
 
 enum ft_verdict {
@@ -46,10 +47,32 @@ struct ft_guard_answer {
     enum ft_class class;           /* of the failure when it is STOP */
     uint64_t until_ms;             /* WAIT: ask again then, wall clock */
     uint64_t closes_ms;            /* GO in a window: when it closes; 0: no window holds it */
-    json_t *approval;              /* APPROVE: {"role","count","within_ms",…}; the caller's reference */
-    json_t *rules;                 /* what applied: [{"policy","says"}]; the caller's reference; NULL: nothing */
+    /* APPROVE: {"all": [{"role","count","within_ms","remind_ms","escalate":[{"after_ms","role"}],"break_glass","policy"}]}: each must be met (ft_guard_met);
+     * what is 0 is left out. One requirement a role: the strictest. The caller's reference. ft_guard_preview gives it whatever the verdict is. */
+    json_t *approval;
+    json_t *rules;                 /* what applied: [{"policy","says"}]; the same for the same facts at any time; the caller's reference; NULL: nothing */
+    json_t *state;                 /* as of now: {"opens","closes","budgets":[{"policy","per","group","used","at_most","in_ms","room"}]}; the caller's reference */
     char text[512];                /* one sentence for people: what holds it, which policy says so, and what to do */
 };
 void ft_guard_answer_done(struct ft_guard_answer *answer);
-/* Negative only when it cannot be known (the store cannot be read): the write must not start. */
+/* Negative only when it cannot be known (the store cannot be read): the write must not start. GO has taken what it uses of budgets. */
 int ft_guard_write(struct ft_guard *guard, const struct ft_write_facts *facts, struct ft_guard_answer *ret, struct ft_err *reterr);
+/* What it would say now, or at that time (0: now). Takes nothing of any budget. */
+int ft_guard_preview(struct ft_guard *guard, const struct ft_write_facts *facts, uint64_t at_ms, struct ft_guard_answer *ret, struct ft_err *reterr);
+/* Whether one requirement of `approval` is met by what was approved; the requester does not count. */
+bool ft_guard_met(const json_t *requirement, const json_t *approvals, const char *requester, const json_t *break_glass);
+
+/* ---- categories of changes. own: what the playbook says of itself; asked: what was asked for when the run was started; either may be NULL. *ret: which holds,
+ * NULL: none; borrowed of the configuration or of own. -EINVAL with a sentence: there is no such category, or a run may not leave its playbook's for it. */
+int ft_guard_change(const struct ft_guard *guard, const char *own, const char *asked, const char *playbook_category, const char **ret, struct ft_err *reterr);
+
+/* ---- windows by name: `wait: {window: weekly}`. *ret_opens: now_ms when it is open. -ENOENT: there is no such window (with the nearest), or it never opens. */
+int ft_guard_window(struct ft_guard *guard, const char *name, uint64_t now_ms, uint64_t *ret_opens, uint64_t *ret_closes, struct ft_err *reterr);
+const char *ft_guard_nearest_window(const struct ft_guard *guard, const char *name);       /* NULL: none is near */
+
+/* ---- for people */
+/* "Sun 2026-11-29 02:00 CET", in the configuration's time zone. buf of at least 48 bytes. */
+const char *ft_guard_time(const struct ft_guard *guard, uint64_t wall_ms, char *buf, size_t len);
+/* {"timezone", "windows": [{"name","about","opens","closes"}], "freezes": [{"name","about","from","to","sites","except"}], "changes": [{"name","risk","default"}],
+ * "policies": [{"name","about","of","says"}]}: what was read, with the times next from now_ms on. New reference; NULL with an error. */
+json_t *ft_guard_rules(struct ft_guard *guard, uint64_t now_ms, struct ft_err *reterr);

@@ -5,12 +5,14 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
+#include "playbook/rails_parts.h"
 #include "playbook/reader.h"
 
 struct ft_config {
     struct ft_doc *doc;               /* NULL: there is no file */
     json_t *json, *plugin_dirs;
     char *path, *store;
+    struct rails *rails;              /* NULL: there is no file */
 };
 
 /* ---- finding it -------------------------------------------------------------------------------------------------- */
@@ -86,6 +88,12 @@ static void check_role(const struct reader *rd, const struct ft_node *role, cons
     free(names);
 }
 
+void rails_check_role(struct rails_reader *r, const struct ft_node *role)
+{
+    if (role && role->kind == FT_NODE_STRING)
+        check_role(r->rd, role, ft_node_get(r->root, "roles"));
+}
+
 static void check_people(const struct reader *rd, const struct ft_node *node, const struct ft_node *declared)
 {
     static const struct rd_key keys[] = { { "email" }, { "roles" }, { NULL } };
@@ -145,9 +153,10 @@ static void check_small(const struct reader *rd, const struct ft_node *root)
 static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
-        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" }, { "policies" }, { NULL },
+        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" },
+        { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { NULL },
     };
-    const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle"), *policies = ft_node_get(root, "policies"), *roles = ft_node_get(root, "roles");
+    const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle"), *roles = ft_node_get(root, "roles");
 
     rd_keys(rd, root, "the configuration", keys);
     if (root->kind != FT_NODE_MAP)
@@ -163,9 +172,6 @@ static void check(const struct reader *rd, const struct ft_node *root)
     check_sites(rd, ft_node_get(root, "sites"));
     check_roles(rd, roles);
     check_people(rd, ft_node_get(root, "people"), roles);
-    /* A guard rail that is written down and not held is worse than none. */
-    if (policies && policies->kind != FT_NODE_NULL && policies->count > 0)
-        rd_error(rd, policies->key_mark, NULL, "not supported yet by this version: policies");
 }
 
 /* ---- what it gives ----------------------------------------------------------------------------------------------- */
@@ -211,8 +217,12 @@ struct ft_config *ft_config_load(const char *path, bool *ret_found, struct ft_di
     config->path = found ? found : ft_strdup("");
     if (found) {
         config->doc = ft_doc_load_whole(found, diags);
-        if (config->doc)
-            check(&(struct reader){ diags, config->doc, found, .tainted = ft_diags_count(diags) != before }, ft_doc_root(config->doc));
+        if (config->doc) {
+            const struct reader rd = { diags, config->doc, found, .tainted = ft_diags_count(diags) != before };
+
+            check(&rd, ft_doc_root(config->doc));
+            config->rails = rails_read(&rd, ft_doc_root(config->doc));
+        }
         if (ft_diags_count(diags) != before)
             return ft_config_free(config);
     }
@@ -226,6 +236,7 @@ struct ft_config *ft_config_free(struct ft_config *config)
 {
     if (!config)
         return NULL;
+    rails_free(config->rails);
     ft_doc_free(config->doc);
     json_decref(config->json);
     json_decref(config->plugin_dirs);
@@ -240,6 +251,13 @@ const char *ft_config_path(const struct ft_config *config) { return config->path
 const char *ft_config_store(const struct ft_config *config) { return config->store; }
 const json_t *ft_config_plugin_dirs(const struct ft_config *config) { return config->plugin_dirs; }
 
+const struct ft_rails *ft_config_rails(const struct ft_config *config)
+{
+    static const struct ft_rails none;
+
+    return config->rails ? &config->rails->rails : &none;
+}
+
 /* A site is found by its name or by its id. */
 static const json_t *find_site(const struct ft_config *config, const char *site)
 {
@@ -252,6 +270,17 @@ static const json_t *find_site(const struct ft_config *config, const char *site)
         if (ft_streq(ft_json_str(entry, "id"), site))
             return entry;
     return NULL;
+}
+
+const char *ft_config_site_name(const struct ft_config *config, const char *site)
+{
+    const char *name;
+    json_t *entry;
+
+    json_object_foreach(json_object_get(config->json, "sites"), name, entry)
+        if (ft_streq(ft_json_str(entry, "id"), site))
+            return name;
+    return site;
 }
 
 json_t *ft_config_vars(const struct ft_config *config, const char *site)

@@ -4,6 +4,7 @@
 #pragma once
 #include <jansson.h>
 #include "data/diag.h"
+#include "playbook/rails.h"
 
 struct ft_config;
 
@@ -17,4 +18,7 @@ const char *ft_config_store(const struct ft_config *config);              /* fil
 const json_t *ft_config_plugin_dirs(const struct ft_config *config);
 /* Overrides of a playbook's vars for a site: `sites: {HQ: {vars: {rssi_floor: -72}}}`, and for all: `vars:`. New reference, may be empty. */
 json_t *ft_config_vars(const struct ft_config *config, const char *site);
+/* The name of the site that is called so, or has that id; the text itself where the configuration does not know it. Borrowed. */
+const char *ft_config_site_name(const struct ft_config *config, const char *site);
+const struct ft_rails *ft_config_rails(const struct ft_config *config);   /* never NULL */
 bool ft_config_has_people(const struct ft_config *config);

@@ -36,9 +36,9 @@ static const char *const migrations[] = {
     "CREATE TABLE answers (row INTEGER PRIMARY KEY, run TEXT NOT NULL, gate TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, taken INTEGER NOT NULL);"
     "CREATE INDEX answers_run ON answers (run, row);"
     "CREATE INDEX answers_new ON answers (row) WHERE NOT taken;"
-    "CREATE TABLE budgets (row INTEGER PRIMARY KEY, run TEXT NOT NULL, path TEXT NOT NULL, attempt INTEGER NOT NULL, action TEXT NOT NULL, site TEXT NOT NULL,"
-    "  target TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (run, path, attempt, target));"
-    "CREATE INDEX budgets_action ON budgets (action, at);"
+    "CREATE TABLE budgets (budget TEXT NOT NULL, grp TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  PRIMARY KEY (budget, grp, run, path, attempt)) WITHOUT ROWID;"
+    "CREATE INDEX budgets_at ON budgets (budget, grp, at);"
     "CREATE TABLE seals (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL);"
     "CREATE TABLE personal (run INTEGER NOT NULL, n INTEGER NOT NULL, salt BLOB NOT NULL, value TEXT, PRIMARY KEY (run, n)) WITHOUT ROWID;",
 };

@@ -83,3 +83,17 @@ void ft_answer_taken(struct ft_store *store, uint64_t row);                     
 int ft_answers(struct ft_store *store, const char *run_id, const char *gate, bool taken_too, json_t **ret, struct ft_err *reterr);
 /* Whether anything was written since the call before with this *since (0 at first). Costs next to nothing. */
 bool ft_store_changed(struct ft_store *store, int64_t *since);
+
+/* ---- budgets (budgets.c): how often something was done in the time behind us. Atomic over all processes that use the store. */
+struct ft_spend {
+    const char *budget, *group;   /* what is counted: "policy name", "site/HQ" */
+    unsigned at_most;
+    uint64_t in_ms;
+    bool runs;                    /* counts the other runs that did it, instead of how often it was done */
+    unsigned used;                /* given back: by others than this write, in the time behind us */
+    uint64_t room_ms;             /* given back: when there is room (wall clock); 0: now */
+};
+/* Takes one of each, or none: -EDQUOT when one of them is used up. A write is known by run, path and attempt: taken again it is not counted twice, but
+ * counts from now on. In the database file when it returns, so before whatever is appended afterwards. take false: only looks. */
+int ft_store_spend(struct ft_store *store, const char *run_id, const char *path, unsigned attempt, uint64_t now_ms, struct ft_spend *spends, size_t count, bool take,
+                   struct ft_err *reterr);

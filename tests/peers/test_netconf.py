@@ -18,68 +18,26 @@ INTERFACES = '<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces">{}
 INTERFACE = "<interface><name>{}</name><description>{}</description>" \
             '<type xmlns:ianaift="urn:ietf:params:xml:ns:yang:iana-if-type">ianaift:ethernetCsmacd</type></interface>'
 RELAY = r'''
-import os, re, select, subprocess, sys, time
+import os, select, subprocess, sys
 folder = sys.argv[1]
 server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 old, gone = b"urn:ietf:params:netconf:base:1.1", b"urn:ietf:params:netconf:base:9.9"
 only_1_0, hasty = os.path.exists(folder + "/only10"), os.path.exists(folder + "/hasty")
 log = os.open(folder + "/said", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-END, hello, greeting, active = b"]]>]]>", b"", b"", False
-
-def send(fd, data):
-    while data:
-        data = data[os.write(fd, data):]
-
-def is_active():
-    with open(folder + "/netconfd.log", "rb") as f:
-        return re.search(rb"Session %s for .* now active" % re.search(rb"<session-id>(\d+)<", greeting)[1], f.read()) is not None
-
-# netconfd leaves what it reads in one piece with the message before it lying until something else comes: so the hello goes when it has said its own
-# (it has read the subsystem's greeting then), and what comes behind the hello when it has taken that.
-def greet():
-    global active
-    end = hello.index(END) + len(END)
-    while END not in greeting:
-        if not from_server():
-            return
-    send(server.stdin.fileno(), hello[:end])
-    until = time.monotonic() + 20
-    while not is_active() and time.monotonic() < until:
-        time.sleep(0.002)
-    active = True
-    send(server.stdin.fileno(), hello[end:])
-
-def to_server(data):
-    global hello
-    send(log, data)
-    if active:
-        send(server.stdin.fileno(), data)
-        return
-    hello += data
-    if END in hello:
-        greet()
-
-def from_server():
-    global greeting
-    data = os.read(server.stdout.fileno(), 65536)
-    greeting += data if not active else b""
-    send(1, data.replace(old, gone) if only_1_0 else data)
-    return data
-
-def from_client():
-    data = os.read(0, 65536)
-    if only_1_0:
-        data = data.replace(old, gone)
-    if hasty:
-        data = data.replace(b"<confirm-timeout>60<", b"<confirm-timeout>02<")
-    if data:
-        to_server(data)
-    return data
-
-going = True
-while going:
-    fd = select.select([0, server.stdout], [], [])[0][0]               # one at a time: to_server may read what the other had
-    going = bool(from_client() if fd == 0 else from_server())
+ways = {0: server.stdin.fileno(), server.stdout.fileno(): 1}
+while ways:
+    for fd in select.select(list(ways), [], [])[0]:
+        data = os.read(fd, 65536)
+        if not data:
+            ways = {}
+            break
+        if only_1_0:
+            data = data.replace(old, gone)
+        if hasty:
+            data = data.replace(b"<confirm-timeout>60<", b"<confirm-timeout>02<")
+        os.write(log, data) if fd == 0 else None
+        while data:
+            data = data[os.write(ways[fd], data):]
 server.stdin.close()
 server.terminate()
 server.wait()
@@ -145,7 +103,7 @@ class Server:
             os.makedirs("/run/sshd", exist_ok=True)
         log = open(f"{self.folder}/netconfd.log", "w", encoding="utf-8")
         self.processes.append(subprocess.Popen(
-            ["stdbuf", "-o0", "/usr/sbin/netconfd", "--module=ietf-interfaces", "--module=iana-if-type", "--no-startup", "--target=candidate", f"--superuser={self.user}",
+            ["/usr/sbin/netconfd", "--module=ietf-interfaces", "--module=iana-if-type", "--no-startup", "--target=candidate", f"--superuser={self.user}",
              f"--ncxserver-sockname={self.folder}/ncx.sock", f"--port={self.port}", "--log-level=info"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             cwd=self.folder, env={**os.environ, "USER": self.user, "HOME": self.folder}))                  # it writes backup-cfg.xml where it is started
         self.processes.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", f"{self.folder}/sshd_config", "-E", f"{self.folder}/sshd.log"], stdin=subprocess.DEVNULL))
@@ -209,7 +167,7 @@ class World:
             json.dump({"fettle": 1, "name": f"netconf-{self.number}", "title": "steps", "category": "change", "severity": "P4", "steps": steps,
                        "outcomes": {"over": {"title": "over", **({"rollback": True} if rollback else {})}}}, out)
         done = subprocess.run([FETTLE, "run", path, "--json", "--yes", *(["--dry-run"] if dry else [])], env={**os.environ, "FETTLE_CONFIG": config}, capture_output=True,
-                              text=True, timeout=300, check=False)      # an action ends by its own deadline, of 120 s at most twice
+                              text=True, timeout=120, check=False)
         return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")] or [{"type": "none", "error": done.stdout + done.stderr}]
 
     def run(self, action, params, **more):

@@ -23,7 +23,7 @@ declare -A allowed=(
 # Libraries that stay behind one folder: the beginning of a header or link name, and who may.
 libraries=(
     "uv.h loop net" "curl/ net" "openssl/ net" "libssh2 net" "libssh/ net" "lua.h script" "lualib.h script" "lauxlib.h script" "sqlite3.h store"
-    "yaml.h data"
+    "yaml.h data" "libical/ data"
     "PkgConfig::UV loop net" "PkgConfig::LUA script" "PkgConfig::SQLITE store" "PkgConfig::YAML data"
 )
 
