@@ -3,6 +3,7 @@
 #include "base/util.h"
 #include "cli/live.h"
 #include "data/json.h"
+#include "run/plan.h"
 
 static void print_value(FILE *to, bool colour, enum ft_tone tone, const char *sign, const json_t *change, const char *side, int indent)
 {
@@ -66,12 +67,10 @@ static const char *undo_words(const json_t *undo)
 static void print_write(FILE *to, bool colour, const json_t *write)
 {
     const char *exactness = ft_json_str(write, "exactness");
-    const json_t *plan = json_object_get(write, "plan");
 
-    if (ft_json_str(plan, "summary"))
-        fprintf(to, "         %s\n", ft_json_str(plan, "summary"));
-    if (plan)
-        plan_print_write(to, colour, plan, 9);
+    if (ft_json_str(write, "summary"))
+        fprintf(to, "         %s\n", ft_json_str(write, "summary"));
+    plan_print_write(to, colour, write, 9);
     if (!ft_streq(exactness, "exact"))
         fprintf(to, "         %s%s%s\n", exactness, ft_json_str(write, "why") ? ": " : "", ft_json_str(write, "why") ? ft_json_str(write, "why") : "");
     fprintf(to, "         undo: %s\n", undo_words(json_object_get(write, "undo")));
@@ -93,9 +92,9 @@ static void print_ways(FILE *to, const json_t *node)
     }
 }
 
-static void print_node(FILE *to, bool colour, const json_t *node)
+static void print_node(FILE *to, bool colour, const json_t *node, const json_t *writes)
 {
-    const json_t *write = json_object_get(node, "write");
+    const json_t *write = json_array_get(writes, (size_t)ft_json_int(node, "write", 0) - 1);
     const char *effect = ft_json_str(node, "effect"), *seen = ft_json_str(node, "seen"), *verb = ft_json_str(node, "verb");
     json_t *inner;
     size_t i;
@@ -116,7 +115,7 @@ static void print_node(FILE *to, bool colour, const json_t *node)
         fprintf(to, "         fails: %s\n", ft_json_str(node, "error"));
     print_ways(to, node);
     json_array_foreach(json_object_get(node, "inner"), i, inner)
-        print_node(to, colour, inner);
+        print_node(to, colour, inner, writes);
 }
 
 void plan_print(FILE *to, bool colour, const json_t *plan)
@@ -127,13 +126,13 @@ void plan_print(FILE *to, bool colour, const json_t *plan)
     size_t i;
 
     json_array_foreach(json_object_get(plan, "nodes"), i, node)
-        print_node(to, colour, node);
+        print_node(to, colour, node, json_object_get(plan, "writes"));
     fputs("\n    ends in:", to);
     json_object_foreach(json_object_get(plan, "outcomes"), name, certainty)
         fprintf(to, " %s (%s)", name, json_string_value(certainty));
     if (json_is_true(json_object_get(plan, "may_fail")))
         fputs(" or a failure, then what was done is taken back", to);
-    fprintf(to, "\n    writes: %d · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_json_int(plan, "writes", 0),
+    fprintf(to, "\n    writes: %d · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_plan_writes(plan),
             (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0), (int)ft_json_int(score, "undetermined", 0));
     if (json_is_true(json_object_get(plan, "cut")))
         fputs("    there are more ways than are shown: some were joined or left out\n", to);

@@ -94,8 +94,9 @@ static int check_member(const json_t *object, const char *key, bool ok, const ch
     return !member || ok ? 0 : ft_err_set(reterr, -EINVAL, "'%s' is not %s", key, what);
 }
 
-static int check_plan(const json_t *plan, struct ft_err *reterr)
+static int check_plan(const struct ft_call *call, struct ft_err *reterr)
 {
+    const json_t *plan = call->result, *result = json_object_get(plan, "result");
     int r = 0;
 
     if (!ft_json_str(plan, "summary"))
@@ -107,7 +108,9 @@ static int check_plan(const json_t *plan, struct ft_err *reterr)
         r = check_member(plan, "users", json_is_integer(json_object_get(plan, "users")), "a number", reterr);
     if (r == 0)
         r = check_member(plan, "nothing_to_do", json_is_boolean(json_object_get(plan, "nothing_to_do")), "true or false", reterr);
-    return r;
+    if (r == 0)
+        r = check_member(plan, "stand_in", json_is_string(json_object_get(plan, "stand_in")), "a text", reterr);
+    return r == 0 && result ? ft_schema_require(call->info->result, result, "'result'", reterr) : r;
 }
 
 static int check_probe(const struct ft_call *call, struct ft_err *reterr)
@@ -127,7 +130,7 @@ static int check_shape(const struct ft_call *call, struct ft_err *reterr)
         return ft_err_set(reterr, -E2BIG, "it is over %d MiB", MAX_RESULT >> 20);
     switch (call->entry) {
     case FT_ENTRY_RUN: return ft_schema_require(call->info->result, call->result, "it", reterr);
-    case FT_ENTRY_PLAN: return check_plan(call->result, reterr);
+    case FT_ENTRY_PLAN: return check_plan(call, reterr);
     case FT_ENTRY_PROBE: return check_probe(call, reterr);
     case FT_ENTRY_UNDO: return 0;
     }

@@ -10,7 +10,7 @@ const json_t *plan_state(const json_t *plan)
 
 bool after_wanted(const struct step_run *step)
 {
-    return step->is_write && !step->after_then && step->step->undo != FT_UNDO_NONE && step->step->call.action->action->plan.start && plan_state(step->plan);
+    return step->is_write && !step->nothing && !step->after_then && step->step->undo != FT_UNDO_NONE && step->step->call.action->action->plan.start && plan_state(step->plan);
 }
 
 void after_note(const struct step_run *step, json_t *event)

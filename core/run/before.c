@@ -15,6 +15,12 @@ void write_checks(struct step_run *step, bool again)
     write_intend(step);
 }
 
+void write_again(struct step_run *step)
+{
+    step->again = true;
+    write_begin(step);
+}
+
 void write_look_again(struct step_run *step)
 {
     run_goes_on(step->run);
@@ -26,9 +32,8 @@ static uint64_t call_ms(const struct ft_action_info *info, uint64_t own)
     return own ? own : info && info->action->timeout_ms ? info->action->timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
-uint64_t write_need_ms(const struct step_run *step)
+uint64_t write_step_ms(const struct ft_step *def)
 {
-    const struct ft_step *def = step->step;
     uint64_t need = call_ms(def->call.action, def->timeout_ms);
 
     if (def->verify)
@@ -37,5 +42,10 @@ uint64_t write_need_ms(const struct step_run *step)
         need += call_ms(def->call.action, 0);
     else if (def->undo == FT_UNDO_CALL)
         need += call_ms(def->undo_call.action, 0);
-    return need + json_array_size(step->run->undo) * (uint64_t)DEFAULT_TIMEOUT_MS;
+    return need;
+}
+
+uint64_t write_need_ms(const struct step_run *step)
+{
+    return write_step_ms(step->step) + json_array_size(step->run->undo) * (uint64_t)DEFAULT_TIMEOUT_MS;
 }

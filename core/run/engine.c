@@ -1,5 +1,6 @@
 /* engine.c: how a run starts, resumes, parks and ends. */
 #include "run/internal.h"
+#include "run/plan.h"
 
 struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts)
 {
@@ -41,6 +42,9 @@ static struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook
     run->intents = json_object();
     run->undone = json_array();
     run->kept = json_array();
+    run->asked = json_object();
+    run->approved = json_array();
+    run->plans = json_object();
     ft_list_init(&run->steps);
     run->segment_start_us = run_now_us(run);
     return run;
@@ -51,7 +55,7 @@ static json_t *root_env(const struct ft_run *run, const json_t *event)
     json_t *env = json_copy(run->vars);
 
     json_object_update(env, run->params);
-    json_object_set_new(env, "run", json_pack("{s:s, s:s, s:I, s:s, s:s}", "id", run->id, "mode", run->dry_run ? "dry_run" : "run",
+    json_object_set_new(env, "run", json_pack("{s:s, s:s, s:I, s:s, s:s}", "id", run->id, "mode", "run",      /* in a dry run, too: it shows what the run will do */
                                               "started_at", (json_int_t)run->started_ms, "requester", run->requester, "playbook", ft_playbook_name(run->playbook)));
     json_object_set_new(env, "error", json_null());          /* until a step has failed */
     if (event)
@@ -138,6 +142,7 @@ static void note_start(struct ft_run *run, const json_t *event)
     char digest[65];
 
     ft_store_blob_put(run->engine->o.store, text, strlen(text), digest);
+    run->sources = ft_strdup(digest);
     free(text);
     json_decref(sources);
     json_object_set_new(e, "playbook", json_string(ft_playbook_name(run->playbook)));
@@ -153,6 +158,10 @@ static void note_start(struct ft_run *run, const json_t *event)
         json_object_set(e, "locks", run->lock_keys);
     if (event)
         json_object_set(e, "event", (json_t *)event);
+    if (run->plan)
+        json_object_set_new(e, "plan", json_string(ft_plan_digest(run->plan)));
+    if (run->accept_undetermined)
+        json_object_set_new(e, "accept_undetermined", json_true());
     run_ride(run, e);
 }
 
@@ -177,14 +186,21 @@ static void first_turn(void *arg)
 int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, const json_t *params, const struct ft_run_opts *opts,
                  const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr)
 {
-    struct ft_run *run = run_new(engine, playbook, observer, arg);
+    struct ft_run *run;
     json_t *env;
     int r;
 
+    if (opts->plan && (ft_plan_check(opts->plan, reterr) < 0 || ft_plan_plugins(opts->plan, playbook, reterr) < 0))
+        return -ESTALE;
+    run = run_new(engine, playbook, observer, arg);
     ft_store_new_id(engine->o.store, run->id);
     run->params = json_incref((json_t *)params);
     run->requester = ft_strdup(opts->requester ? opts->requester : "unknown");
     run->dry_run = opts->dry_run;
+    run->keep_plan = opts->keep_plan;
+    run->plan_valid_ms = opts->plan_valid_ms;
+    run->plan = json_incref((json_t *)opts->plan);
+    run->accept_undetermined = opts->accept_undetermined;
     run->started_ms = run_now_ms(run);
     r = merge_vars(run, opts->vars, reterr);
     if (r < 0) {
@@ -210,34 +226,38 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
 
 /* ---- resume */
 
-struct ft_playbook *ft_run_stored_playbook(const json_t *events, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr)
+struct ft_playbook *run_stored_playbook(const char *digest, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr)
 {
-    const json_t *start = json_array_get(events, 0);
-    const char *digest = ft_json_str(start, "sources");
     struct ft_diags *diags;
     struct ft_playbook *playbook = NULL;
     json_t *sources = NULL;
     char *text = NULL;
     size_t len;
 
-    if (!ft_streq(ft_json_str(start, "type"), "run.started") || !digest) {
-        ft_err_set(reterr, -EBADMSG, "the journal does not begin with run.started");
-        return NULL;
-    }
     if (ft_store_blob_get(store, digest, &text, &len, reterr) < 0 || ft_json_parse(text, len, 0, &sources, reterr) < 0) {
         free(text);
-        ft_err_in(reterr, "the playbook that the run started with");
+        ft_err_in(reterr, "the stored playbook");
         return NULL;
     }
     free(text);
     diags = ft_diags_new();
     playbook = ft_playbook_from_sources(sources, world, diags);
     if (!playbook)
-        ft_err_set(reterr, -EINVAL, "the playbook that the run started with does not load any more: %s (was a plugin removed or changed?)",
+        ft_err_set(reterr, -EINVAL, "the stored playbook does not load any more: %s (was a plugin removed or changed?)",
                    ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "no reason given");
     ft_diags_free(diags);
     json_decref(sources);
     return playbook;
+}
+
+struct ft_playbook *ft_run_stored_playbook(const json_t *events, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr)
+{
+    const json_t *start = json_array_get(events, 0);
+
+    if (ft_streq(ft_json_str(start, "type"), "run.started") && ft_json_str(start, "sources"))
+        return run_stored_playbook(ft_json_str(start, "sources"), store, world, reterr);
+    ft_err_set(reterr, -EBADMSG, "the journal does not begin with run.started");
+    return NULL;
 }
 
 /* Time spent in earlier lives, without the time parked or dead. */
@@ -277,6 +297,20 @@ static void resume_turn(void *arg)
         rollback_go_on(run);
     else
         list_start(run->root);
+}
+
+/* What it applies: without it nothing can be compared, so nothing may go on. */
+static int resume_plan(struct ft_run *run, const json_t *start, struct ft_err *reterr)
+{
+    const char *digest = ft_json_str(start, "plan");
+    int r;
+
+    run->sources = ft_strdup(ft_json_str(start, "sources"));
+    run->accept_undetermined = json_is_true(json_object_get(start, "accept_undetermined"));
+    if (!digest)
+        return 0;
+    r = ft_plan_load(run->engine->o.store, digest, &run->plan, NULL, reterr);
+    return r < 0 ? ft_err_in(reterr, "run %s applies a plan", run->id) : 0;
 }
 
 static int check_resumable(const json_t *events, const char *id, struct ft_err *reterr)
@@ -333,8 +367,14 @@ int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, con
     run = run_new(engine, playbook, observer, arg);
     ft_playbook_unref(playbook);
     snprintf(run->id, sizeof(run->id), "%s", id);
-    resume_state(run, events);
+    r = resume_plan(run, json_array_get(events, 0), reterr);
+    if (r == 0)
+        resume_state(run, events);
     json_decref(events);
+    if (r < 0) {
+        ft_run_free(run);
+        return r;
+    }
     run_info(run, "running", "", "");
     event = ev("run.resumed", NULL);
     json_object_set_new(event, "by", json_string(who ? who : ""));
@@ -368,7 +408,7 @@ void ft_run_free(struct ft_run *run)
     ft_timer_stop(run->limit);
     hold_sessions(run, false);
     undo_cancel(run);
-    dry_free(run);
+    run->dry = dry_free(run->dry);
     list_free(run->root);
     ft_playbook_unref(run->playbook);
     json_decref(run->params);
@@ -380,6 +420,11 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->kept);
     json_decref(run->undo_only);
     json_decref(run->lock_keys);
+    json_decref(run->plan);
+    json_decref(run->asked);
+    json_decref(run->approved);
+    json_decref(run->plans);
+    free(run->sources);
     json_decref(run->final);
     free(run->requester);
     free(run->cancel_who);
@@ -711,7 +756,7 @@ static void cancel_turn(void *arg)
     if (run->state == RUN_ENDED || run->state == RUN_ROLLING_BACK)
         return;
     if (run->dry) {
-        dry_free(run);
+        run->dry = dry_free(run->dry);
         run->state = RUN_STOPPING;
     }
     if (run->cancel_now) {

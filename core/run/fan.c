@@ -61,10 +61,14 @@ static void parallel_over(struct step_run *step)
 
 /* ---- for_each */
 
-static size_t batch_size(const struct ft_batch *batch, size_t total)
+size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total)
 {
-    double n = batch->percent ? (double)total * batch->value / 100.0 : batch->value;
+    const struct ft_batch *b = &step->batches[batch];
+    double n;
 
+    if (batch >= step->batch_count)
+        return total;                                    /* the rest */
+    n = b->percent ? (double)total * b->value / 100.0 : b->value;
     return n < 1 ? 1 : (size_t)(n + 0.999999);
 }
 
@@ -73,7 +77,7 @@ static unsigned failures_allowed(const struct step_run *step)
     const struct ft_batch *max = &step->step->max_failures;
     size_t total = json_array_size(step->items);
 
-    if (!step->step->has_max_failures)
+    if (!step->step->has_max_failures || step->run->off_plan)
         return 0;
     return (unsigned)(max->percent ? (double)total * max->value / 100.0 : max->value);
 }
@@ -82,13 +86,9 @@ static void next_batch(struct step_run *step)
 {
     const struct ft_step *def = step->step;
     size_t total = json_array_size(step->items);
-    size_t size = total;
+    size_t size = fan_batch_size(def, step->batch, total);
     json_t *event;
 
-    if (def->batch_count)
-        size = batch_size(&def->batches[ft_min(step->batch, def->batch_count - 1)], total);
-    if (def->batch_count && step->batch + 1 > def->batch_count)
-        size = total;                                    /* the rest */
     step->batch++;
     step->batch_end = ft_min(total, step->next_item + size);
     if (!def->batch_count)

@@ -2,7 +2,7 @@
  *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
  *   step.c    the life of one step         verbs.c    set lua approve ask wait   fan.c   parallel for_each call
  *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
- *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry.c   dry run
+ *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
  */
 #pragma once
@@ -51,6 +51,15 @@ struct ft_run {
     json_t *undo_only;                 /* paths that are taken back, where it is not all; NULL: all */
     json_t *lock_keys;
     struct undo_run *undoing;
+
+    char *sources;                     /* digest of the stored sources */
+    json_t *plan;                      /* that it applies; NULL: none */
+    bool accept_undetermined, keep_plan;
+    uint64_t plan_valid_ms;
+    json_t *asked;                     /* path of a gate → its newest gate.opened */
+    json_t *approved;                  /* [{path, digest, approval}]: what gates said yes to, in that order; see apply.c */
+    json_t *plans;                     /* digest → plan, once it was needed */
+    bool off_plan;                     /* a write was not what was planned: nothing new starts, the run fails and takes back what it did */
 
     bool cancel, cancel_now, cancel_rollback;
     char *cancel_who;
@@ -103,6 +112,9 @@ struct step_run {
     json_t *result;
     bool is_write, recovered;
     bool again;                        /* the intent to come is of a write that was sent before, and did not happen */
+    bool nothing;                      /* its plan says that there is nothing to do: it is not sent */
+    json_t *off_plan;                  /* why it may not be sent; goes into step.failed */
+    struct dry *ahead;                 /* the plan of what is ahead of it, under way (dry_ahead) */
     struct ft_call *call;
     struct ft_timer *timer;            /* retry, wait, next look of a verification, expiry of a gate */
     uint64_t verify_until_us;
@@ -182,11 +194,17 @@ int write_answer_doubt(struct step_run *step, bool happened, const char *who, st
 /* before.c: the plan is known; may it be sent? */
 enum check { CHECK_GO, CHECK_WAITS, CHECK_FAILED };      /* WAITS: write_look_again comes later. FAILED: step_fail was called */
 void write_checks(struct step_run *step, bool again);    /* all of them, then write_intend */
+void write_again(struct step_run *step);                 /* it was sent, and did not happen: look, check and send once more */
 void write_look_again(struct step_run *step);            /* a wait is over: the world may have moved; plan again, check again */
 void write_intend(struct step_run *step);                /* write.c */
 uint64_t write_need_ms(const struct step_run *step);     /* the longest that it may take, with verification and the undo of all */
+uint64_t write_step_ms(const struct ft_step *step);      /* with verification and its own undo */
+bool write_is_nothing(const json_t *plan);               /* the state wanted is there, and what the action would give is known */
+int write_undo(struct step_run *step, json_t *entry, struct ft_err *reterr);      /* sets entry's "undo": as it would be journalled now */
+size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total);    /* fan.c: of its nth batch; the last one may be shorter */
 enum check lock_check(struct step_run *step);            /* locks.c: a target that no lock covers gets one */
 enum check apply_check(struct step_run *step);           /* apply.c: is it what was planned, on the state that was planned? */
+void apply_note(struct ft_run *run, const json_t *event);/* what binds the run, from its events */
 enum check policy_check(struct step_run *step);          /* policy.c: what guard says */
 enum check gate_for_write(struct step_run *step, json_t *approval);      /* gate.c: people must approve first; takes approval */
 
@@ -218,6 +236,17 @@ void rollback_go_on(struct ft_run *run);
 int undo_one_for(struct step_run *step, void (*over)(struct step_run *step, bool undone));   /* take back just this write; -ENOENT: nothing to take back */
 void undo_next_waiting(struct ft_run *run);
 
-/* dry.c */
+/* dry.c: the plan (plan.h) of the whole playbook, journalled as run.planned */
 void dry_start(struct ft_run *run);
-void dry_free(struct ft_run *run);
+/* Of what is ahead of a step of a live run, this step included, as if it were approved. planned comes from the loop, and takes the plan; put the
+ * answer into step->ahead, which dies with the step, and set it NULL with dry_free in planned. The step's state must be a busy one meanwhile. */
+struct dry *dry_ahead(struct step_run *step, void (*planned)(struct step_run *step, json_t *plan));
+struct dry *dry_free(struct dry *dry);
+
+/* plan.c */
+json_t *plan_clean(const struct ft_run *run, const json_t *value);       /* without secrets, and without the id and the time of this run; new reference */
+void plan_seal(json_t *plan);                                            /* digests it */
+void plan_keep(struct ft_run *run, const json_t *plan);                  /* in the store, riding; a gate keeps what it asks about */
+/* Of the store or of run->plans; borrowed. Negative with a sentence. */
+int plan_get(struct ft_run *run, const char *digest, const json_t **ret, struct ft_err *reterr);
+struct ft_playbook *run_stored_playbook(const char *sources, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr);   /* engine.c */

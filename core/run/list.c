@@ -66,6 +66,13 @@ static void start_next(void *arg)
     /* A cancelled run that was resumed lives again through what it did, and starts nothing new. */
     if (run->cancel && run->state == RUN_GOING && !lived(list, step))
         run->state = RUN_STOPPING;
+    if (run->state == RUN_GOING && run->off_plan && !lived(list, step)) {
+        list->failed = true;
+        list->class = FT_CONFLICT;
+        list->error = ft_strdup("stopped: a step beside it is off the plan");
+        list_over(list);
+        return;
+    }
     if (run->state != RUN_GOING)
         run_check_idle(run);
     else

@@ -6,7 +6,7 @@
  *   parked  nothing can go on until somebody answers (an approval, a question, a write in doubt, an undo that failed)
  *
  * Events (field "type"; all have "seq", "at" in ms, and most "path"):
- *   run.started   playbook, digest, sources (blob), title, params, vars, mode, requester, locks
+ *   run.started   playbook, digest, sources (blob), title, params, vars, mode, requester, locks; of an apply: plan (digest), accept_undetermined
  *   run.resumed   by
  *   step.started  id, title, verb, action, effect, params
  *   step.skipped  because {expr, value, reads}
@@ -16,8 +16,10 @@
  *   step.attempt  attempt, class, error, again_in_ms
  *   verify.look   ok, reads, error    one look of a verification
  *   step.unproven error, after        the verification failed: this write is taken back, then the step fails
- *   step.done     result, seen, ms, write, recovered, after (the state that the write left behind) or after_unknown (why it is not known)
- *   step.failed   class, error, ms, to (where on_error leads)
+ *   step.done     result, seen, ms, write, recovered, after (the state that the write left behind) or after_unknown (why it is not known),
+ *                 nothing_to_do (a write that was not sent)
+ *   step.failed   class, error, ms, to (where on_error leads), off_plan {plan, planned, now, differs [{path, planned, now}]}
+ *   gate.voided   digest (that was approved), approved (path of its gate), planned, now, differs: the world has moved; it is asked again
  *   step.went     to, because {expr, value, reads}, tried [because…]
  *   gate.opened   text, by, until     gate.answered   approved, by, reason, where, expired
  *   ask.opened    text, fields, until ask.answered    values, by
@@ -31,7 +33,7 @@
  *   undo.conflict base, mine, theirs, differences [{path, was, wrote, now}]        undo.failed class, error, attempt
  *   run.parked    waiting [questions], why, incident (a rollback is stuck: the network stands half-changed)
  *   run.reopened  by, why, final, only [paths]        behind run.finished: `fettle undo`
- *   run.planned   plan (of a dry run; dry.c says what is in it)
+ *   run.planned   plan (of a dry run; plan.h says what is in it)
  *   run.cancelling by, now, rollback
  *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, steps
  */
@@ -84,6 +86,10 @@ struct ft_run_opts {
     bool dry_run;
     const json_t *vars;           /* overrides of the playbook's vars; unknown names are an error; may be NULL */
     const json_t *event;          /* the alert that triggered it; may be NULL */
+    bool keep_plan;               /* of a dry run: the plan is kept in the store */
+    uint64_t plan_valid_ms;       /* how long it may be applied; 0: as long as it fits */
+    const json_t *plan;           /* apply this plan (plan.h): params, vars and event are the plan's, too; NULL: none */
+    bool accept_undetermined;     /* also writes that the plan could not determine */
 };
 
 /* params: from ft_playbook_bind. -EBUSY when a lock is held (the sentence says by whom). The first callback comes from the loop. */
@@ -110,7 +116,7 @@ void ft_run_cancel(struct ft_run *run, const char *who, bool now, bool rollback)
 /* ---- reading runs of the past, from their events */
 /* The way of a run for ft_graph (playbook/graph.h); new reference. */
 json_t *ft_run_way(const json_t *events);
-/* The plan that a dry run made: see dry.c; NULL if it was none. Borrowed from events. */
+/* The plan that a dry run made: see plan.h; NULL if it was none. Borrowed from events. */
 const json_t *ft_run_plan(const json_t *events);
 /* The playbook a run started with. */
 struct ft_playbook *ft_run_stored_playbook(const json_t *events, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr);

@@ -37,6 +37,7 @@ void step_stop_ops(struct step_run *step)
     }
     ft_timer_stop(step->timer);
     step->timer = NULL;
+    step->ahead = dry_free(step->ahead);
     ft_store_forget(step->run->engine->o.store, step);
 }
 
@@ -62,6 +63,7 @@ void step_free(struct step_run *step)
     json_decref(step->item_results);
     json_decref(step->after);
     free(step->after_why);
+    json_decref(step->off_plan);
     free(step->last_look);
     free(step->fail_text);
     free(step->path);
@@ -274,7 +276,9 @@ void step_done(struct step_run *step, json_t *result)
     json_object_set_new(event, "ms", json_integer((json_int_t)((run_now_us(step->run) - step->start_us) / 1000)));
     if (step->recovered)
         json_object_set_new(event, "recovered", json_true());
-    if (!step->is_write) {
+    if (step->nothing)
+        json_object_set_new(event, "nothing_to_do", json_true());
+    if (!step->is_write || (step->nothing && !json_object_get(step->run->intents, step->path))) {
         run_ride(step->run, event);
         if (step->run->state != RUN_ENDED)
             step_went(step);
@@ -388,7 +392,7 @@ static bool step_retry(struct step_run *step, enum ft_class class, const char *t
     uint64_t wait = retry->every_ms;
     json_t *event;
 
-    if (step->attempt > retry->times || class == FT_CANCELLED || class == FT_AMBIGUOUS || step->run->state != RUN_GOING)
+    if (step->attempt > retry->times || step->run->off_plan || step->off_plan || class == FT_CANCELLED || class == FT_AMBIGUOUS || step->run->state != RUN_GOING)
         return false;
     if (retry->cond) {
         struct ft_eval_result r = { 0 };
@@ -420,7 +424,8 @@ static bool step_retry(struct step_run *step, enum ft_class class, const char *t
 void step_fail(struct step_run *step, enum ft_class class, const char *text)
 {
     const struct ft_step *def = step->step;
-    bool lived = past_event(step, "step.failed") != NULL;
+    const json_t *past = past_event(step, "step.failed");
+    bool lived = past != NULL, handled = def->has_on_error && (lived ? json_object_get(past, "to") != NULL : !step->run->off_plan && !step->off_plan);
     char *keep = ft_strdup(text ? text : "failed");
 
     step_stop_ops(step);
@@ -445,13 +450,15 @@ void step_fail(struct step_run *step, enum ft_class class, const char *text)
         json_object_set_new(event, "class", json_string(ft_class_name(class)));
         json_object_set_new(event, "error", json_string(keep));
         json_object_set_new(event, "ms", json_integer((json_int_t)((run_now_us(step->run) - step->start_us) / 1000)));
-        if (def->has_on_error)
+        if (handled)
             json_object_set_new(event, "to", json_string(def->on_error.name));
+        if (step->off_plan)
+            json_object_set(event, "off_plan", step->off_plan);
         run_ride(step->run, event);
     }
     if (step->run->state != RUN_ENDED) {
-        /* on_error is reached whatever went wrong, also when the target could not be reached; not when the run is being ended. */
-        if (def->has_on_error && class != FT_CANCELLED) {
+        /* on_error is reached whatever went wrong, also when the target could not be reached; not when the run is being ended, nor when it is off its plan. */
+        if (handled && class != FT_CANCELLED) {
             json_object_set_new(step->list->env, "error", error_value(step, class, keep));
             step_leave(step, &def->on_error);
         } else {

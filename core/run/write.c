@@ -128,6 +128,7 @@ void verb_run(struct step_run *step)
     if (step->run->state == RUN_ENDED)
         return;
     if (step->is_write) {
+        step->again = false;
         write_begin(step);
         return;
     }
@@ -145,6 +146,23 @@ static bool has_entry(const struct step_run *step, enum ft_entry_kind entry)
     return entry == FT_ENTRY_PLAN ? action->plan.start : entry == FT_ENTRY_PROBE ? action->probe.start : entry == FT_ENTRY_UNDO ? action->undo.start : action->run.start;
 }
 
+bool write_is_nothing(const json_t *plan)
+{
+    return json_is_true(json_object_get(plan, "nothing_to_do")) && json_object_get(plan, "result");
+}
+
+/* The state wanted is the state there is: nothing is sent. It is proven all the same. */
+static void not_sent(struct step_run *step, json_t *result)
+{
+    step->nothing = true;
+    json_decref(step->result);
+    step->result = json_incref(result);
+    if (step->step->verify)
+        verify_start(step, false);
+    else
+        step_done(step, json_incref(result));
+}
+
 static void planned(void *arg, json_t *plan)
 {
     struct step_run *step = arg;
@@ -153,7 +171,10 @@ static void planned(void *arg, json_t *plan)
     step->plan = json_incref(plan);
     json_decref(step->receipt);
     step->receipt = json_incref(json_object_get(plan, "receipt"));
-    write_checks(step, false);
+    if (write_is_nothing(plan))
+        not_sent(step, json_object_get(plan, "result"));
+    else
+        write_checks(step, step->again);
 }
 
 static const struct ft_call_handler plan_handler = { .done = planned, .fail = read_failed, .progress = progress };
@@ -163,7 +184,8 @@ void write_begin(struct step_run *step)
     struct ft_run *run = step->run;
     struct ft_err err = { 0 };
 
-    if (run->writes >= ft_playbook_max_writes(run->playbook)) {
+    step->nothing = false;
+    if (!step->again && run->writes >= ft_playbook_max_writes(run->playbook)) {
         ft_err_set(&err, -EDQUOT, "this would be write %u of the run, and the playbook allows %u (limits: writes)", run->writes + 1, ft_playbook_max_writes(run->playbook));
         step_fail(step, FT_REFUSED, err.text);
         return;
@@ -171,7 +193,7 @@ void write_begin(struct step_run *step)
     json_decref(step->plan);
     step->plan = NULL;
     if (!has_entry(step, FT_ENTRY_PLAN)) {
-        write_checks(step, false);
+        write_checks(step, step->again);
         return;
     }
     step->state = STEP_INTENDING;
@@ -179,7 +201,7 @@ void write_begin(struct step_run *step)
         fail_with(step, &err);
 }
 
-static int undo_spec(struct step_run *step, json_t *intent, struct ft_err *reterr)
+int write_undo(struct step_run *step, json_t *intent, struct ft_err *reterr)
 {
     const struct ft_step *def = step->step;
     json_t *undo, *with = NULL;
@@ -224,7 +246,7 @@ void write_intend(struct step_run *step)
     json_object_set_new(event, "attempt", json_integer(step->attempt));
     if (step->again)
         json_object_set_new(event, "again", json_true());
-    if (undo_spec(step, event, &err) < 0) {
+    if (write_undo(step, event, &err) < 0) {
         json_decref(event);
         fail_with(step, &err);
         return;
@@ -559,7 +581,7 @@ static void did_not_happen(struct step_run *step, const char *by)
     step->past = NULL;
     /* A person may have it sent as often as they like. */
     if (step->run->state != RUN_ENDED && !(ft_streq(by, "probe") && sent_often_enough(step)))
-        write_checks(step, true);
+        write_again(step);
 }
 
 static void probe_or_verify(struct step_run *step)
@@ -668,7 +690,7 @@ void write_resume(struct step_run *step)
         step->state = STEP_DOUBT;
         run_check_idle(step->run);
     } else if (step->step->call.effects & FT_EFFECT_IDEMPOTENT) {
-        write_checks(step, true);
+        write_again(step);
     } else {
         doubt(step, "fettle was stopped between sending the request and its answer");
     }

@@ -67,6 +67,10 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
 void ft_store_blob_put(struct ft_store *store, const char *bytes, size_t len, char ret_digest[65]);
 int ft_store_blob_get(struct ft_store *store, const char *digest, char **ret_bytes, size_t *ret_len, struct ft_err *reterr);   /* malloced */
 
+/* ---- plans, by digest (run/plan.h). text: the plan; put is riding. get: by digest or at least 4 of its digits; text malloced */
+void ft_store_plan_put(struct ft_store *store, const char *digest, const char *run_id, const char *text);
+int ft_store_plan_get(struct ft_store *store, const char *prefix, uint64_t *ret_at, char **ret_text, struct ft_err *reterr);
+
 /* ---- locks: all of one run together, or none. Durable with the run's first event. */
 /* keys: array of strings, taken in sorted order. -EBUSY: *ret_holder (malloced) says who and why. */
 int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys, const char *reason, char **ret_holder, struct ft_err *reterr);

@@ -109,8 +109,8 @@ def second_remedies():
                 bad.append(f"{name}: ended with {got}")
     with Lab("busy_channel") as lab:
         _, events, _ = lab.fettle("run", "client-connectivity", f"client={CLIENT}", "--dry-run")
-        nodes = {n["id"]: n for n in last(events, "run.planned")["plan"]["nodes"]}
-        if "/restart" not in str(nodes.get("restart", {}).get("write", {})):
+        restarts = [w for w in last(events, "run.planned")["plan"]["writes"] if w["id"] == "restart"]
+        if "/restart" not in str(restarts):
             bad.append("the plan does not show the restart of the access point, for when RRM does not help")
     return bad
 

@@ -208,17 +208,27 @@ void rig_run(struct rig *rig, const char *yaml, const char *params, bool dry)
         die("the playbook does not load", "see above");
     }
     ft_diags_free(diags);
-    if (!given || ft_playbook_bind(playbook, given, &bound, &err) < 0)
+    opts.keep_plan = rig->keep_plan;
+    opts.plan = rig->apply;
+    opts.accept_undetermined = rig->accept_undetermined;
+    if (rig->apply)
+        bound = json_incref(json_object_get(rig->apply, "params"));
+    else if (!given || ft_playbook_bind(playbook, given, &bound, &err) < 0)
         die("params", err.text);
     ft_run_free(rig->run);
     rig->run = NULL;
     fresh(rig);
-    if (ft_run_start(rig->engine, playbook, bound, &opts, &observer, rig, &rig->run, &err) < 0)
+    memset(&rig->refused, 0, sizeof(rig->refused));
+    int r = ft_run_start(rig->engine, playbook, bound, &opts, &observer, rig, &rig->run, &err);
+
+    if (r < 0 && !rig->apply)
         die("start", err.text);
+    rig->refused = err;
     ft_playbook_unref(playbook);
     json_decref(given);
     json_decref(bound);
-    ft_loop_run(rig->loop);
+    if (r == 0)
+        ft_loop_run(rig->loop);
 }
 
 static const char *last_id(const struct rig *rig)

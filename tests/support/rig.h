@@ -18,6 +18,10 @@ struct rig {
     json_t *events;
     enum ft_run_end end;
     bool ended, parked;
+    /* How the next runs start. */
+    bool keep_plan, accept_undetermined;
+    const json_t *apply;              /* this plan; its params are used */
+    struct ft_err refused;            /* why the last one did not start at all */
     /* Called after each event, may cancel, answer or stop. */
     void (*on_event)(struct rig *rig, const json_t *event);
     /* Called when it parks; NULL: stop the loop and keep it parked. */

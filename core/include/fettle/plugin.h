@@ -271,9 +271,11 @@ struct ft_entry {
  *   summary   string: "restart AP-3F-12"
  *   requests  array of what run would send: http_render() objects, or {"target": "sw-3", "commands": […]}
  *   changes   array of {"path", "from", "to"}: what differs afterwards (optional)
- *   before    any: the state that the write rests on (optional)
+ *   before    any: the state that the write rests on, and nothing that moves by itself (uptime, counters, ages): where it has changed since it
+ *             was planned, the write does not start (optional)
  *   users     integer: people who notice (optional)
- *   nothing_to_do  true: the state wanted is the state there is (optional)
+ *   nothing_to_do  true: the state wanted is the state there is (optional). With `result`, what run would give now, run is not called
+ *   stand_in  a text that stands in the requests for what an earlier write of the run will only give (an id); anything fits it (optional)
  *   receipt   any: what run, undo and probe will be given (optional); journalled before run starts
  * It may look, and must not touch: the host refuses it a request with FT_HTTP_WRITE and a file. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
  * "seen": …, "result": …}) or fails when it cannot tell; with `result` (optional: what run would have given) the steps behind it

@@ -218,6 +218,45 @@ static int set_probe(struct ft_call *call, struct ft_err *reterr)
     return 0;
 }
 
+/* ---- put: set with a plan that says all: the command is the record of it, and nothing is to do where the value is there already */
+
+static char *put_command(struct ft_call *call)
+{
+    json_t *line = json_pack("{s:s, s:O}", "action", "put", "params", host->params(call));
+    char *text = json_dumps(line, JSON_COMPACT | JSON_SORT_KEYS), *command = host->printf(call, "%s", text);
+
+    free(text);
+    json_decref(line);
+    return command;
+}
+
+static int put_plan(struct ft_call *call, struct ft_err *reterr)
+{
+    json_t *state = load("state.json"), *was = json_object_get(state, key_of(call)), *value = json_object_get(host->params(call), "value"), *plan;
+
+    (void)reterr;
+    if (was && json_equal(was, value))
+        plan = json_pack("{s:o, s:[], s:{s:O}, s:b, s:{s:b}, s:{s:O}}", "summary", json_sprintf("%s is so already", key_of(call)), "requests", "before", "value", was,
+                         "nothing_to_do", 1, "result", "ok", 1, "receipt", "value", was);
+    else
+        plan = json_pack("{s:o, s:[{s:s, s:[s]}], s:{s:O?}, s:[{s:s, s:O?, s:O}], s:i, s:{s:O?}}", "summary", json_sprintf("put %s", key_of(call)), "requests", "target", "sim",
+                         "commands", put_command(call), "before", "value", was, "changes", "path", key_of(call), "from", was, "to", value, "users", 1, "receipt", "value", was);
+    json_decref(state);
+    host->done(call, plan);
+    return 0;
+}
+
+static int put_start(struct ft_call *call, struct ft_err *reterr)
+{
+    (void)reterr;
+    take_mode(call, "put");
+    if (fails(call))
+        return 0;
+    do_set(call, "put");
+    host->done(call, json_pack("{s:b}", "ok", 1));
+    return 0;
+}
+
 /* ---- add: not idempotent, no probe, no undo */
 
 static int add_start(struct ft_call *call, struct ft_err *reterr)
@@ -264,6 +303,10 @@ static const struct ft_action set = {
     .size = sizeof(set), .name = "set", .summary = "write a key", .effects = FT_EFFECT_WRITE, .params_schema = set_params, .result_schema = set_result,
     .state_size = sizeof(struct state), .run = { .start = set_start }, .plan = { .start = set_plan }, .undo = { .start = set_undo }, .probe = { .start = set_probe },
 };
+static const struct ft_action put = {
+    .size = sizeof(put), .name = "put", .summary = "write a key, with all that a plan may say", .effects = FT_EFFECT_WRITE, .params_schema = set_params,
+    .result_schema = set_result, .state_size = sizeof(struct state), .run = { .start = put_start }, .plan = { .start = put_plan }, .undo = { .start = set_undo },
+};
 static const struct ft_action blind = {
     .size = sizeof(blind), .name = "blind", .summary = "write a key without plan, undo or probe", .effects = FT_EFFECT_DISRUPTIVE, .params_schema = set_params,
     .result_schema = set_result, .state_size = sizeof(struct state), .run = { .start = set_start },
@@ -281,7 +324,7 @@ static const struct ft_action add = {
     .state_size = sizeof(struct state), .run = { .start = add_start },
 };
 
-static const struct ft_action *const actions[] = { &get, &set, &blind, &dim, &idem, &add, NULL };
+static const struct ft_action *const actions[] = { &get, &set, &put, &blind, &dim, &idem, &add, NULL };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
     FT_PLUGIN_HEADER, .name = "sim", .version = "1.0", .summary = "a device made of one file, for tests", .capabilities = "", .config_schema = config,
