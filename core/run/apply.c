@@ -109,9 +109,9 @@ static bool is_planned(const json_t *planned, const json_t *now)
     const char *stand_in = ft_json_str(planned, "stand_in");
 
     for (size_t i = 0; i < ARRAY_LEN(compared); i++) {
-        bool rests_on_stand_in = stand_in && ft_streq(compared[i], "before");
+        bool moves = (stand_in || json_is_true(json_object_get(planned, "moves"))) && ft_streq(compared[i], "before");
 
-        if (!rests_on_stand_in && !fits(json_object_get(planned, compared[i]), json_object_get(now, compared[i]), stand_in))
+        if (!moves && !fits(json_object_get(planned, compared[i]), json_object_get(now, compared[i]), stand_in))
             return false;
     }
     return true;

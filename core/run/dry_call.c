@@ -157,7 +157,7 @@ static void write_nothing(struct dry_list *l, json_t *plan)
 
 static void plan_answered(struct dry_list *l, json_t *answer)
 {
-    static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in" };
+    static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in", "moves" };
     json_t *plan = json_object_get(answer, "result"), *entry, *value;
 
     if (!plan) {

@@ -75,7 +75,7 @@ json_t *plan_clean(const struct ft_run *run, const json_t *value)
 /* ---- what binds */
 
 static const char *const bound_of_write[] = {
-    "path", "action", "effect", "params", "exactness", "certain", "requests", "changes", "before", "undo", "targets", "site", "nothing_to_do", "stand_in",
+    "path", "action", "effect", "params", "exactness", "certain", "requests", "changes", "before", "undo", "targets", "site", "nothing_to_do", "stand_in", "moves",
 };
 
 static json_t *binding(const json_t *plan)
