@@ -151,7 +151,7 @@ int app_open(struct app *app, unsigned parts)
     }
     if (parts & APP_ENGINE) {
         opts = (struct ft_engine_opts){ .loop = app->loop, .store = app->store, .registry = app->registry, .secrets = app->secrets, .world = &app->world,
-                                         .guard = app->guard };
+                                         .guard = app->guard, .lock_wait_ms = ft_config_lock_wait_ms(app->config) };
         app->engine = ft_engine_new(&opts);
     }
     return 0;

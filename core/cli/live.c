@@ -214,6 +214,24 @@ static void on_question(struct live *live, const json_t *event)
         fprintf(live->to, "      needs approval by %s (%d)\n", ft_json_str(by, "role"), (int)ft_json_int(by, "count", 1));
 }
 
+static void on_lock_waiting(struct live *live, const json_t *event)
+{
+    time_t until = (time_t)(ft_json_int(event, "until", 0) / 1000);
+    char when[16], *text;
+    struct tm tm;
+
+    strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&until, &tm));
+    text = ft_asprintf("%s; waits for it until %s", ft_json_str(event, "text"), when);
+    line(live, "⏸", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
+static void on_lock_taken(struct live *live, const json_t *event)
+{
+    if (json_object_get(event, "waited_ms"))
+        line(live, "✓", TONE_GOOD, title_of(live, event), "the lock is free, goes on", ft_json_int(event, "waited_ms", -1), path_depth(ft_json_str(event, "path")));
+}
+
 static void on_look(struct live *live, const json_t *event)
 {
     char *text = json_is_object(json_object_get(event, "reads")) ? ft_json_brief(json_object_get(event, "reads"), 200) : ft_strdup(ft_json_str(event, "error"));
@@ -337,7 +355,7 @@ void live_event(struct live *live, const json_t *event)
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },
-        { "run.finished", on_finished },
+        { "run.finished", on_finished }, { "lock.waiting", on_lock_waiting }, { "lock.taken", on_lock_taken },
     };
     const char *type = ft_json_str(event, "type");
 

@@ -191,10 +191,13 @@ static void ask_next(struct session *s)
     bool people = ft_config_has_people(s->app->config);
 
     json_decref(s->question);
-    s->question = json_incref(json_array_get(questions, 0));
+    s->question = NULL;
+    for (size_t i = 0; i < json_array_size(questions) && !s->question; i++)
+        if (!json_is_true(json_object_get(json_array_get(questions, i), "stays")))
+            s->question = json_incref(json_array_get(questions, i));
     json_decref(questions);
     if (!s->question)
-        return;
+        return;                       /* it goes on by itself, and soon */
     bool gate = ft_streq(ft_json_str(s->question, "kind"), "approve");
 
     if (gate && people) {

@@ -134,11 +134,15 @@ static void check_roles(const struct reader *rd, const struct ft_node *node)
 
 static void check_small(const struct reader *rd, const struct ft_node *root)
 {
-    static const struct rd_key ssh_keys[] = { { "library" }, { NULL } }, log_keys[] = { { "level" }, { NULL } };
+    static const struct rd_key ssh_keys[] = { { "library" }, { NULL } }, log_keys[] = { { "level" }, { NULL } }, lock_keys[] = { { "wait" }, { NULL } };
     static const char *const libraries[] = { "libssh2", "libssh", NULL }, *const levels[] = { "debug", "info", "warn", "error", NULL };
     const struct ft_node *ssh = ft_node_get(root, "ssh"), *log = ft_node_get(root, "log"), *plugins = ft_node_get(root, "plugins");
+    const struct ft_node *locks = ft_node_get(root, "locks");
+    uint64_t ms;
     unsigned n;
 
+    if (rd_keys(rd, locks, "`locks`", lock_keys))
+        rd_duration(rd, ft_node_get(locks, "wait"), "`wait`", &ms);
     if (rd_keys(rd, ssh, "`ssh`", ssh_keys))
         rd_one_of(rd, ft_node_get(ssh, "library"), "`library`", libraries, &n);
     if (rd_keys(rd, log, "`log`", log_keys))
@@ -153,7 +157,7 @@ static void check_small(const struct reader *rd, const struct ft_node *root)
 static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
-        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" },
+        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" }, { "locks" },
         { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { NULL },
     };
     const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle"), *roles = ft_node_get(root, "roles");
@@ -293,6 +297,16 @@ json_t *ft_config_vars(const struct ft_config *config, const char *site)
     if (own)
         json_object_update(vars, (json_t *)own);
     return vars;
+}
+
+uint64_t ft_config_lock_wait_ms(const struct ft_config *config)
+{
+    const char *wait = ft_json_str(json_object_get(config->json, "locks"), "wait");
+    uint64_t ms = 0;
+
+    if (wait)
+        ft_duration_parse(wait, &ms);
+    return ms;
 }
 
 bool ft_config_has_people(const struct ft_config *config)

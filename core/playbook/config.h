@@ -2,6 +2,7 @@
  *
  * Looked for in: the path given, $FETTLE_CONFIG, ./fettle.yaml, $XDG_CONFIG_HOME/fettle/fettle.yaml, /etc/fettle/fettle.yaml. None at all is fine. */
 #pragma once
+#include <stdint.h>
 #include <jansson.h>
 #include "data/diag.h"
 #include "playbook/rails.h"
@@ -21,4 +22,5 @@ json_t *ft_config_vars(const struct ft_config *config, const char *site);
 /* The name of the site that is called so, or has that id; the text itself where the configuration does not know it. Borrowed. */
 const char *ft_config_site_name(const struct ft_config *config, const char *site);
 const struct ft_rails *ft_config_rails(const struct ft_config *config);   /* never NULL */
+uint64_t ft_config_lock_wait_ms(const struct ft_config *config);           /* `locks: {wait: 5m}`; 0: not said */
 bool ft_config_has_people(const struct ft_config *config);

@@ -77,19 +77,6 @@ static int merge_vars(struct ft_run *run, const json_t *overrides, struct ft_err
     return 0;
 }
 
-/* The store says which key, which run and why; what to do about it is said here. */
-static int held_by(const char *holder, struct ft_err *reterr)
-{
-    char id[9] = "", text[sizeof(reterr->text)] = "";
-
-    if (reterr)
-        snprintf(text, sizeof(text), "%s", reterr->text);
-    if (sscanf(holder, "run %8[0-9a-f]", id) != 1)
-        return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s", text);
-    return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s; wait for it, or look with `fettle show %s`: `fettle resume %s` goes on with it where it is parked, `fettle cancel %s` ends it",
-                        text, id, id, id);
-}
-
 static int take_locks(struct ft_run *run, const json_t *env, struct ft_err *reterr)
 {
     const struct ft_tmpl *tmpl = ft_playbook_locks(run->playbook);
@@ -108,7 +95,7 @@ static int take_locks(struct ft_run *run, const json_t *env, struct ft_err *rete
     reason = ft_asprintf("%s, started by %s", ft_playbook_name(run->playbook), run->requester);
     code = ft_store_lock(run->engine->o.store, run->id, run->lock_keys, reason, &holder, reterr);
     if (code == -EBUSY && holder)
-        code = held_by(holder, reterr);
+        code = lock_held_by(holder, reterr);
     free(reason);
     free(holder);
     return code;
@@ -155,7 +142,7 @@ static void note_start(struct ft_run *run, const json_t *event)
     json_object_set_new(e, "requester", json_string(run->requester));
     json_object_set_new(e, "run", json_string(run->id));
     if (run->lock_keys)
-        json_object_set(e, "locks", run->lock_keys);
+        json_object_set_new(e, "locks", json_copy(run->lock_keys));
     if (event)
         json_object_set(e, "event", (json_t *)event);
     if (run->plan)
@@ -270,7 +257,8 @@ static uint64_t active_before(const json_t *events)
     json_array_foreach((json_t *)events, i, event) {
         uint64_t at = (uint64_t)ft_json_int(event, "at", 0);
         const char *type = ft_json_str(event, "type");
-        bool gap = ft_streq(type, "run.resumed") || ft_streq(type, "gate.answered") || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered");
+        bool gap = ft_streq(type, "run.resumed") || ft_streq(type, "gate.answered") || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered")
+                   || (ft_streq(type, "lock.taken") && json_object_get(event, "waited_ms"));
 
         if (last && at > last && !gap)
             sum += at - last;
@@ -332,7 +320,7 @@ static void resume_state(struct ft_run *run, const json_t *events)
     run->vars = json_incref(json_object_get(start, "vars"));
     run->requester = ft_strdup(ft_json_str(start, "requester"));
     run->started_ms = (uint64_t)ft_json_int(start, "at", 0);
-    run->lock_keys = json_incref(json_object_get(start, "locks"));
+    run->lock_keys = json_copy(json_object_get(start, "locks"));
     run->active_ms = active_before(events);
     run_history(run, events);
     if (cancelling) {

@@ -116,6 +116,8 @@ struct step_run {
     json_t *off_plan;                  /* why it may not be sent; goes into step.failed */
     struct dry *ahead;                 /* the plan of what is ahead of it, under way (dry_ahead) */
     struct ft_call *call;
+    uint64_t lock_until_ms;            /* while it waits for a lock: until when; 0: it does not */
+    char *lock_holder;                 /* the run that has it */
     struct ft_timer *timer;            /* retry, wait, next look of a verification, expiry of a gate */
     uint64_t verify_until_us;
     bool for_doubt;                    /* the verification under way answers a doubt */
@@ -203,6 +205,8 @@ bool write_is_nothing(const json_t *plan);               /* the state wanted is 
 int write_undo(struct step_run *step, json_t *entry, struct ft_err *reterr);      /* sets entry's "undo": as it would be journalled now */
 size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total);    /* fan.c: of its nth batch; the last one may be shorter */
 enum check lock_check(struct step_run *step);            /* locks.c: a target that no lock covers gets one */
+int lock_held_by(const char *holder, struct ft_err *reterr);             /* -EBUSY: what the store said, and what to do about it */
+void lock_note(struct ft_run *run, const json_t *keys);  /* from now on the run holds these, too */
 enum check apply_check(struct step_run *step);           /* apply.c: is it what was planned, on the state that was planned? */
 void apply_note(struct ft_run *run, const json_t *event);/* what binds the run, from its events */
 enum check policy_check(struct step_run *step);          /* policy.c: what guard says */

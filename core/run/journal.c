@@ -101,6 +101,8 @@ void run_note(struct ft_run *run, json_t *event)
         json_object_del(run->intents, path);
     } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
         json_object_del(run->intents, path);
+    } else if (ft_streq(type, "lock.taken")) {
+        lock_note(run, json_object_get(event, "keys"));
     } else if (ft_streq(type, "undo.intended")) {
         undo_sent(run, path, true);
     } else if (ft_streq(type, "undo.attempt") || ft_streq(type, "undo.failed")) {
@@ -149,7 +151,7 @@ static void forget(json_t *record, const char *const *types)
 
 void run_history(struct ft_run *run, const json_t *events)
 {
-    static const char *const after_intent[] = { "step.answered", "step.kept", "step.attempt", "doubt.opened", "doubt.answered", "step.unproven", NULL };
+    static const char *const after_intent[] = { "step.answered", "step.kept", "step.attempt", "doubt.opened", "doubt.answered", "step.unproven", "lock.waiting", NULL };
     size_t i;
     json_t *event;
 

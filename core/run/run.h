@@ -24,6 +24,7 @@
  *   gate.opened   text, by, until     gate.answered   approved, by, reason, where, expired
  *   ask.opened    text, fields, until ask.answered    values, by
  *   wait.opened   until, ms           wait.over
+ *   lock.waiting  keys, within, holder, by, text, until     lock.taken keys, within, waited_ms     of a write's target that no lock of the run covered
  *   each.batch    from, to, of
  *   doubt.opened  action, params, plan, why   doubt.answered  happened, by, seen, result
  *   rollback.started why, count, final
@@ -58,6 +59,7 @@ struct ft_engine_opts {
     const struct ft_playbook_world *world;     /* to load a stored playbook on resume; kept alive by the caller */
     struct ft_guard *guard;                    /* asked right before a write starts; NULL: every write may start (tests) */
     struct ft_undo_policy undo;
+    uint64_t lock_wait_ms;                     /* how long a write waits for the lock on its target; 0: 5 min */
 };
 struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts);
 struct ft_engine *ft_engine_free(struct ft_engine *engine);      /* all runs must have been freed */
@@ -104,7 +106,8 @@ void ft_run_free(struct ft_run *run);
 const char *ft_run_id(const struct ft_run *run);
 const struct ft_playbook *ft_run_playbook(const struct ft_run *run);
 bool ft_run_rolls_back(const struct ft_run *run);      /* what was done is being taken back, or that is stuck */
-/* [{"path", "kind": "approve|ask|doubt|undo", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
+/* kind `wait`: nobody can answer, it goes on by itself; with "stays": true so soon that whoever watches should stay.
+ * [{"path", "kind": "approve|ask|doubt|undo|wait", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
 json_t *ft_run_questions(const struct ft_run *run);
 /* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true}, {"overwrite": true} (whatever
  * is there now), {"leave": true} (as it is now) or {"done": true} (a person did it).

@@ -65,6 +65,7 @@ void step_free(struct step_run *step)
     free(step->after_why);
     json_decref(step->off_plan);
     free(step->last_look);
+    free(step->lock_holder);
     free(step->fail_text);
     free(step->path);
     free(step);

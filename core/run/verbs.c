@@ -168,7 +168,8 @@ void verb_ask(struct step_run *step)
 
 json_t *step_question(const struct step_run *step)
 {
-    static const struct { const char *type, *kind; } kinds[] = { { "gate.opened", "approve" }, { "ask.opened", "ask" }, { "doubt.opened", "doubt" } };
+    static const struct { const char *type, *kind; } kinds[] = { { "gate.opened", "approve" }, { "ask.opened", "ask" }, { "doubt.opened", "doubt" },
+                                                                   { "lock.waiting", "wait" } };
 
     if (step->state != STEP_WAITING && step->state != STEP_DOUBT)
         return NULL;

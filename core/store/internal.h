@@ -52,7 +52,8 @@ struct op {
     bool held;                                 /* the loop is held for its answer */
     bool waited, finished;                     /* somebody waits for it (store_wait), and frees it */
     uint64_t seq, started_ms, ended_ms;        /* EVENT: seq; RUN; LOCK: started_ms is since when */
-    const char *run, *digest, *reason;         /* UNLOCK, LOCK, CLAIM; BLOB */
+    const char *run, *digest, *reason;         /* UNLOCK (reason: the key, NULL: all), LOCK, CLAIM; BLOB */
+    const char *within;                        /* LOCK: the key of the place that all keys lie in; "" */
     const char **texts;                        /* RUN: RUN_FIELDS of them; LOCK: keys, ending with NULL */
     char *holder;                              /* LOCK: who holds it; malloced */
     int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr);      /* OWN */
@@ -108,6 +109,7 @@ struct ft_store {
 /* ---- store.c */
 /* Everything appended so far is in the database file (or has failed). */
 void store_flush(struct ft_store *store);
+bool store_is_over(const char *status);       /* of a run */
 
 /* What a file with a table of its own writes (answers.c): `own` is called on the writer's thread, inside the transaction; negative: the whole batch
  * fails. The texts are copied; op->seq is a number that may go in or come back. */

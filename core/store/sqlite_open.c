@@ -32,6 +32,7 @@ static const char *const migrations[] = {
     "CREATE TABLE locks (key TEXT PRIMARY KEY, run TEXT NOT NULL, reason TEXT NOT NULL, since INTEGER NOT NULL, owner TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX locks_run ON locks (run);",
     /* 2: what is kept of changes */
+    "ALTER TABLE locks ADD COLUMN within TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE plans (row INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, run TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL);"
     "CREATE TABLE answers (row INTEGER PRIMARY KEY, run TEXT NOT NULL, gate TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, taken INTEGER NOT NULL);"
     "CREATE INDEX answers_run ON answers (run, row);"

@@ -358,7 +358,24 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
 
 /* ---- locks */
 
-int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr)
+/* Of a run that is over, or of a process that died before its run had begun. */
+static bool is_stale(const char *status, const char *owner)
+{
+    return *status ? store_is_over(status) : !owner_alive(owner);
+}
+
+static json_t *lock_row(sqlite3_stmt *stmt, bool stale)
+{
+    json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:b}", "key", column(stmt, 0), "run", column(stmt, 1), "within", column(stmt, 6),
+                            "reason", column(stmt, 2), "since", (json_int_t)sqlite3_column_int64(stmt, 3), "playbook", column(stmt, 7),
+                            "status", column(stmt, 5), "summary", column(stmt, 8), "alive", owner_alive(*column(stmt, 5) ? column(stmt, 9) : column(stmt, 4)));
+
+    if (stale)
+        json_object_set_new(row, "stale", json_true());
+    return row;
+}
+
+static int read_locks(struct ft_store *store, bool all, json_t **ret, struct ft_err *reterr)
 {
     json_t *list;
     sqlite3_stmt *stmt;
@@ -366,19 +383,31 @@ int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr)
     int r, step;
 
     store_flush(store);
-    r = read_query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status FROM locks LEFT JOIN runs ON runs.id = locks.run"
-                     " WHERE coalesce(runs.status, '') NOT IN " STATUS_OVER " ORDER BY locks.key", &db, &stmt, reterr);
+    r = read_query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status, locks.within, runs.playbook, runs.summary, runs.owner"
+                     " FROM locks LEFT JOIN runs ON runs.id = locks.run ORDER BY locks.key", &db, &stmt, reterr);
     if (r < 0)
         return r;
     list = json_array();
-    while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
-        if (*column(stmt, 5) || owner_alive(column(stmt, 4)))
-            json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:I}", "key", column(stmt, 0), "run", column(stmt, 1), "reason", column(stmt, 2),
-                                                  "since", (json_int_t)sqlite3_column_int64(stmt, 3)));
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+        bool stale = is_stale(column(stmt, 5), column(stmt, 4));
+
+        if (all || !stale)
+            json_array_append_new(list, lock_row(stmt, stale));
+    }
     r = read_over(store, db, stmt, step, reterr);
     if (r < 0)
         json_decref(list);
     else
         *ret = list;
     return r;
+}
+
+int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr)
+{
+    return read_locks(store, /* all= */ false, ret, reterr);
+}
+
+int ft_store_locks_all(struct ft_store *store, json_t **ret, struct ft_err *reterr)
+{
+    return read_locks(store, /* all= */ true, ret, reterr);
 }

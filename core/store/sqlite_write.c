@@ -11,6 +11,7 @@
 #define SWEEP_ANY 1000                /* 4 MiB, the size of the file that SQLite keeps for the log to be written over */
 
 enum { NORMAL = 1, FULL = 2 };
+enum { LEFT_BEHIND_MS = 600000 };     /* a lock of a run that has been over for so long was left behind by a crash */
 
 static const char *const sql[STATEMENTS] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -22,11 +23,13 @@ static const char *const sql[STATEMENTS] = {
     [ST_RUN_SET] = "UPDATE runs SET playbook = ?2, digest = ?3, mode = ?4, status = ?5, outcome = ?6, summary = ?7, owner = ?8, params = ?9,"
                    " started = ?10, ended = ?11 WHERE row = ?12",
     [ST_BLOB] = "INSERT OR IGNORE INTO blobs (digest, bytes) VALUES (?1, ?2)",
-    [ST_UNLOCK] = "DELETE FROM locks WHERE run = ?1",
+    /* And what a crash between a run's end and its unlocking left behind. */
+    [ST_UNLOCK] = "DELETE FROM locks WHERE (run = ?1 AND coalesce(?2, key) = key)"
+                  " OR run IN (SELECT id FROM runs WHERE status IN " STATUS_OVER " AND ended BETWEEN 1 AND ?3)",
     /* A lock of a run that is over, or of a process that died before its run had begun, holds nothing. */
-    [ST_LOCK_GET] = "SELECT locks.run, locks.reason, locks.owner, runs.playbook, runs.status FROM locks LEFT JOIN runs ON runs.id = locks.run"
-                    " WHERE locks.key = ?1 AND locks.run <> ?2 AND coalesce(runs.status, '') NOT IN " STATUS_OVER,
-    [ST_LOCK_PUT] = "INSERT OR REPLACE INTO locks (key, run, reason, since, owner) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [ST_LOCK_GET] = "SELECT locks.run, locks.reason, locks.owner, runs.playbook, runs.status, locks.key FROM locks LEFT JOIN runs ON runs.id = locks.run"
+                    " WHERE (locks.key IN (?1, ?3) OR locks.within = ?1) AND locks.run <> ?2 AND coalesce(runs.status, '') NOT IN " STATUS_OVER,
+    [ST_LOCK_PUT] = "INSERT OR REPLACE INTO locks (key, run, reason, since, owner, within) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_CLAIM_GET] = "SELECT owner FROM runs WHERE id = ?1",
     [ST_CLAIM_PUT] = "UPDATE runs SET owner = ?2 WHERE id = ?1",
 };
@@ -185,6 +188,8 @@ static int write_unlock(struct ft_store *store, struct op *op, struct ft_err *re
     if (r < 0)
         return r;
     bind_text(stmt, 1, op->run);
+    bind_text(stmt, 2, op->reason);
+    sqlite3_bind_int64(stmt, 3, (sqlite3_int64)op->started_ms - LEFT_BEHIND_MS);
     return finish(store, stmt, reterr);
 }
 
@@ -205,14 +210,19 @@ static int is_held(struct ft_store *store, struct op *op, const char *key, struc
         return r;
     bind_text(stmt, 1, key);
     bind_text(stmt, 2, op->run);
-    r = sqlite3_step(stmt);
-    if (r == SQLITE_ROW && (*column(stmt, 4) || owner_alive(column(stmt, 2)))) {
-        const char *reason = column(stmt, 1), *playbook = column(stmt, 3), *status = column(stmt, 4);
+    bind_text(stmt, 3, *op->within ? op->within : key);
+    while ((r = sqlite3_step(stmt)) == SQLITE_ROW && !*column(stmt, 4) && !owner_alive(column(stmt, 2)))
+        ;
+    if (r == SQLITE_ROW) {
+        const char *reason = column(stmt, 1), *playbook = column(stmt, 3), *status = column(stmt, 4), *by = column(stmt, 5);
 
         held = 1;
         op->holder = ft_asprintf("run %s (%s%s%s)%s%s", column(stmt, 0), *playbook ? playbook : "starting", *status ? ", " : "", status,
                                  *reason ? ": " : "", reason);
-        refuse(op, -EBUSY, "'%s' is locked by %s", key, op->holder);
+        if (ft_streq(by, key))
+            refuse(op, -EBUSY, "'%s' is locked by %s", key, op->holder);
+        else
+            refuse(op, -EBUSY, "'%s' is held with '%s', which is locked by %s", key, by, op->holder);
     }
     if (r != SQLITE_ROW && r != SQLITE_DONE)
         held = fail(store, reterr);
@@ -235,6 +245,7 @@ static int write_lock(struct ft_store *store, struct op *op, struct ft_err *rete
         bind_text(stmt, 3, op->reason);
         sqlite3_bind_int64(stmt, 4, (sqlite3_int64)op->started_ms);
         bind_text(stmt, 5, owner_self());
+        bind_text(stmt, 6, ft_streq(*key, op->within) ? "" : op->within);
         r = finish(store, stmt, reterr);
     }
     return r;

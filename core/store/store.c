@@ -494,7 +494,7 @@ void ft_store_new_id(struct ft_store *store, char ret[9])
     chain_add(store, ret);
 }
 
-static bool is_over(const char *status)
+bool store_is_over(const char *status)
 {
     return ft_streq(status, "finished") || ft_streq(status, "failed") || ft_streq(status, "rolled_back") || ft_streq(status, "cancelled");
 }
@@ -512,7 +512,7 @@ void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
     const char *texts[RUN_FIELDS] = {
         [RUN_PLAYBOOK] = text_or_empty(info->playbook), [RUN_DIGEST] = text_or_empty(info->digest), [RUN_MODE] = text_or_empty(info->mode),
         [RUN_STATUS] = text_or_empty(info->status), [RUN_OUTCOME] = text_or_empty(info->outcome), [RUN_SUMMARY] = text_or_empty(info->summary),
-        [RUN_OWNER] = info->owner ? info->owner : is_over(info->status) ? "" : owner_self(),
+        [RUN_OWNER] = info->owner ? info->owner : store_is_over(info->status) ? "" : owner_self(),
     };
     struct op *op;
 
@@ -529,7 +529,7 @@ void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
     op->started_ms = info->started_ms;
     op->ended_ms = info->ended_ms;
     chain->known = true;
-    chain->over = is_over(info->status);
+    chain->over = store_is_over(info->status);
     chain->queued++;
     stage(store, op);
 }
@@ -619,19 +619,22 @@ static size_t sorted_keys(const json_t *keys, const char **ret)
     return n;
 }
 
-int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys, const char *reason, char **ret_holder, struct ft_err *reterr)
+int ft_store_lock_within(struct ft_store *store, const char *run_id, const json_t *keys, const char *within, const char *reason, char **ret_holder,
+                         struct ft_err *reterr)
 {
-    const char **texts = ft_calloc(json_array_size(keys) + 2, sizeof(*texts));
+    const char **texts = ft_calloc(json_array_size(keys) + 3, sizeof(*texts));
     size_t n = sorted_keys(keys, texts);
     struct op *op;
     int r;
 
     texts[n] = run_id;
     texts[n + 1] = text_or_empty(reason);
-    op = op_with_texts(OP_LOCK, texts, n + 2);
+    texts[n + 2] = text_or_empty(within);
+    op = op_with_texts(OP_LOCK, texts, n + 3);
     free(texts);
     op->run = op->texts[n];
     op->reason = op->texts[n + 1];
+    op->within = op->texts[n + 2];
     op->texts[n] = NULL;
     op->started_ms = ft_clock_wall_ms(ft_loop_clock(store->loop));
     op->durability = FT_COMMIT;
@@ -645,12 +648,25 @@ int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys
     return r;
 }
 
-void ft_store_unlock(struct ft_store *store, const char *run_id)
+int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys, const char *reason, char **ret_holder, struct ft_err *reterr)
 {
-    struct op *op = op_with_texts(OP_UNLOCK, &run_id, 1);
+    return ft_store_lock_within(store, run_id, keys, NULL, reason, ret_holder, reterr);
+}
+
+void ft_store_unlock_key(struct ft_store *store, const char *run_id, const char *key)
+{
+    const char *texts[] = { run_id, key };
+    struct op *op = op_with_texts(OP_UNLOCK, texts, key ? 2 : 1);
 
     op->run = op->texts[0];
+    op->reason = key ? op->texts[1] : NULL;
+    op->started_ms = ft_clock_wall_ms(ft_loop_clock(store->loop));
     stage(store, op);
+}
+
+void ft_store_unlock(struct ft_store *store, const char *run_id)
+{
+    ft_store_unlock_key(store, run_id, NULL);
 }
 
 /* ---- the store itself */

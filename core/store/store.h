@@ -74,8 +74,16 @@ int ft_store_plan_get(struct ft_store *store, const char *prefix, uint64_t *ret_
 /* ---- locks: all of one run together, or none. Durable with the run's first event. */
 /* keys: array of strings, taken in sorted order. -EBUSY: *ret_holder (malloced) says who and why. */
 int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys, const char *reason, char **ret_holder, struct ft_err *reterr);
+/* As ft_store_lock, of things that lie in one place ("site/hq"; NULL: none is known). Whoever has locked the place holds the things in it, and the
+ * place cannot be locked while another run holds one of them. */
+int ft_store_lock_within(struct ft_store *store, const char *run_id, const json_t *keys, const char *within, const char *reason, char **ret_holder,
+                         struct ft_err *reterr);
 void ft_store_unlock(struct ft_store *store, const char *run_id);      /* all of them; queued behind the run's last event */
-int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr);   /* [{"key","run","reason","since"}] */
+void ft_store_unlock_key(struct ft_store *store, const char *run_id, const char *key);
+/* [{"key","run","within","reason","since","playbook","status","summary","alive"}]: "status" is the run's ("": it has not begun), "alive" whether a
+ * process runs it. _all: also those that hold nothing any more (their run is over, or its process died before it began), with "stale": true. */
+int ft_store_locks(struct ft_store *store, json_t **ret, struct ft_err *reterr);
+int ft_store_locks_all(struct ft_store *store, json_t **ret, struct ft_err *reterr);
 
 /* ---- what people answered (answers.c): a row is written by whoever asks them, and taken by the process that runs the run. It lies behind no
  * run's journal: whoever takes it journals it with the number of the row, and so takes it once, whatever dies in between. */

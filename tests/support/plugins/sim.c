@@ -290,7 +290,8 @@ static int add_start(struct ft_call *call, struct ft_err *reterr)
 static const char get_params[] = "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"key\"],\"properties\":{\"key\":{\"type\":\"string\"}}}";
 static const char get_result[] = "{\"type\":\"object\",\"required\":[\"found\"],\"properties\":{\"found\":{\"type\":\"boolean\"},\"value\":{}}}";
 static const char set_params[] =
-    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"key\",\"value\"],\"properties\":{\"key\":{\"type\":\"string\"},\"value\":{}}}";
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"key\",\"value\"],\"properties\":{\"key\":{\"type\":\"string\"},\"value\":{},"
+    "\"device\":{\"type\":\"string\"},\"site\":{\"type\":\"string\"}}}";
 static const char set_result[] = "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}}}";
 static const char add_result[] = "{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\"}}}";
 static const char config[] = "{\"type\":\"object\",\"required\":[\"dir\"],\"properties\":{\"dir\":{\"type\":\"string\"},\"token\":{\"type\":\"string\",\"x-secret\":true}}}";
