@@ -24,6 +24,14 @@ int app_fail(int status, const char *fmt, ...)
     return status;
 }
 
+void app_put_json(const json_t *value)
+{
+    char *text = ft_json_text(value);
+
+    puts(text);
+    free(text);
+}
+
 void app_print_diags(struct ft_diags *diags)
 {
     json_t *all, *one;
@@ -151,7 +159,7 @@ int app_open(struct app *app, unsigned parts)
     }
     if (parts & APP_ENGINE) {
         opts = (struct ft_engine_opts){ .loop = app->loop, .store = app->store, .registry = app->registry, .secrets = app->secrets, .world = &app->world,
-                                         .guard = app->guard, .lock_wait_ms = ft_config_lock_wait_ms(app->config) };
+                                         .config = app->config, .guard = app->guard, .lock_wait_ms = ft_config_lock_wait_ms(app->config) };
         app->engine = ft_engine_new(&opts);
     }
     return 0;
@@ -292,12 +300,32 @@ json_t *app_vars(const struct app *app, const struct ft_playbook *playbook, cons
     return chosen;
 }
 
+/* Only sudo says truly who called it, and anybody can write SUDO_USER: sudo runs as root and waits for what it started. */
+static bool below_sudo(void)
+{
+    char path[64], line[256], name[64] = "";
+    unsigned real = 1, effective = 1;
+    FILE *f;
+
+    if (geteuid() == 0)
+        return true;
+    snprintf(path, sizeof(path), "/proc/%ld/status", (long)getppid());
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f)) {
+        sscanf(line, "Name: %63s", name);
+        sscanf(line, "Uid: %u %u", &real, &effective);
+    }
+    if (f)
+        fclose(f);
+    return effective == 0 && ft_streq(name, "sudo");
+}
+
 const char *app_user(void)
 {
     const char *sudo = getenv("SUDO_USER");
     const struct passwd *pw = getpwuid(getuid());
 
-    if (sudo && *sudo)
+    if (sudo && *sudo && below_sudo())
         return sudo;
     return pw ? pw->pw_name : "unknown";
 }

@@ -32,6 +32,8 @@ int app_fail(int status, const char *fmt, ...);
 char *app_find_playbook(const struct app *app, const char *name);
 /* Loads it; mistakes are printed. NULL: exit with 2. */
 struct ft_playbook *app_load_playbook(struct app *app, const char *name);
+/* As one line on standard output. */
+void app_put_json(const json_t *value);
 /* Prints the mistakes as text, or as JSON lines with --json. */
 void app_print_diags(struct ft_diags *diags);
 /* Overrides of the playbook's variables by the configuration, for the site among the parameters. New reference. */

@@ -47,7 +47,7 @@ static int ask_owner(struct app *app, const char *id)
 
     if (ft_store_runs(app->store, NULL, 10000, find_owner, &owner, &err) < 0 || owner.pid <= 1)
         return app_fail(1, "run %s belongs to another process that cannot be found", id);
-    if (kill((pid_t)owner.pid, o.rollback ? SIGUSR1 : SIGINT) < 0)
+    if (kill((pid_t)owner.pid, o.rollback ? SIGUSR1 : SIGTERM) < 0)
         return app_fail(1, "cannot ask process %ld to stop run %s: %s", owner.pid, id, strerror(errno));
     printf("asked process %ld to stop run %s after the step under way\n", owner.pid, id);
     return 0;

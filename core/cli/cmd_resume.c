@@ -5,12 +5,13 @@
 
 static struct {
     const char *run;
-    bool yes, text;
+    bool yes, text, wait;
 } o;
 
 static const struct ft_opt opts[] = {
     { FT_OPT_OPTIONAL_ARG, 0, NULL, &o.run, "RUN", "the run, or the first digits of its id; without it: every run that a crash left behind", "run" },
     { FT_OPT_FLAG, 'y', "yes", &o.yes, NULL, "approve what would be asked (only where no people and roles are configured)", NULL },
+    { FT_OPT_FLAG, 'w', "wait", &o.wait, NULL, "wait for people's approval also where there is no terminal", NULL },
     { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
     { 0 },
 };
@@ -26,7 +27,7 @@ static int start_run(void *arg, const struct ft_run_observer *observer, void *ob
 
 static int resume_one(struct app *app, const char *id)
 {
-    struct session_opts session = { .yes = o.yes, .text = o.text, .who = app_user() };
+    struct session_opts session = { .yes = o.yes, .text = o.text, .wait = o.wait, .who = app_user() };
     struct start start = { .app = app, .id = id };
 
     return session_run(app, &session, start_run, &start);

@@ -7,7 +7,7 @@
 static struct {
     const char *playbook;
     struct ft_rest given;
-    bool dry_run, yes, text;
+    bool dry_run, yes, text, wait;
 } o;
 
 static const struct ft_opt opts[] = {
@@ -15,6 +15,7 @@ static const struct ft_opt opts[] = {
     { FT_OPT_REST, 0, NULL, &o.given, "name=value …", "the playbook's parameters; `fettle show PLAYBOOK` lists them", NULL },
     { FT_OPT_FLAG, 'n', "dry-run", &o.dry_run, NULL, "reads are real, writes are only shown: nothing is changed", NULL },
     { FT_OPT_FLAG, 'y', "yes", &o.yes, NULL, "approve what would be asked (only where no people and roles are configured)", NULL },
+    { FT_OPT_FLAG, 'w', "wait", &o.wait, NULL, "wait for people's approval also where there is no terminal", NULL },
     { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
     { 0 },
 };
@@ -74,7 +75,7 @@ static int run(void)
     } else if (ft_playbook_bind(playbook, given, &params, &err) < 0) {
         status = app_fail(2, "%s", err.text);
     } else {
-        struct session_opts session = { .yes = o.yes, .text = o.text, .who = app_user() };
+        struct session_opts session = { .yes = o.yes, .text = o.text, .wait = o.wait, .who = app_user() };
 
         vars = app_vars(&app, playbook, params);
         struct start start = { .app = &app, .playbook = playbook, .params = params, .vars = vars };

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
+#include "guard/approval.h"
 
 enum { TITLE_COLUMNS = 38, INDENT = 2 };
 
@@ -207,11 +208,67 @@ static void on_attempt(struct live *live, const json_t *event)
 
 static void on_question(struct live *live, const json_t *event)
 {
-    const json_t *by = json_object_get(event, "by");
-
     line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, path_depth(ft_json_str(event, "path")));
-    if (json_is_object(by) && *ft_json_str(by, "role"))
-        fprintf(live->to, "      needs approval by %s (%d)\n", ft_json_str(by, "role"), (int)ft_json_int(by, "count", 1));
+}
+
+static void on_gate(struct live *live, const json_t *event)
+{
+    int64_t until = ft_json_int(event, "until", 0), left = until - ft_json_int(event, "opened", until);
+    char *needs = ft_gate_needs(event), within[32], when[16];
+    const char *digest = ft_json_str(event, "digest");
+    time_t at = (time_t)(until / 1000);
+    struct tm tm;
+
+    on_question(live, event);
+    if (json_is_true(json_object_get(event, "people"))) {
+        localtime_r(&at, &tm);
+        strftime(when, sizeof(when), "%H:%M", &tm);
+        fprintf(live->to, "        needs approval by %s before %s, %s left\n", needs, when, ft_duration_format((uint64_t)(left > 0 ? left : 0), within, sizeof(within)));
+        fprintf(live->to, "        fettle approve %s   ·   digest %.4s %.4s   ·   fettle approvals shows all that waits\n", live->run, digest ? digest : "",
+                digest && strlen(digest) > 4 ? digest + 4 : "");
+    }
+    free(needs);
+    fflush(live->to);
+}
+
+static void gate_line(struct live *live, const json_t *event, const char *mark, enum ft_tone tone, char *text)
+{
+    line(live, mark, tone, "", text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
+static void on_vote(struct live *live, const json_t *event)
+{
+    const char *from = ft_json_str(event, "for"), *where = ft_json_str(event, "where"), *reason = ft_json_str(event, "reason");
+    bool yes = ft_streq(ft_json_str(event, "decision"), "approve");
+
+    if (!json_object_get(event, "answer"))
+        return;                                   /* given here and decided at once: gate.answered says it */
+    gate_line(live, event, yes ? "✓" : "✗", yes ? TONE_GOOD : TONE_BAD,
+              ft_asprintf("%s by %s%s%s%s%s%s%s%s", yes ? "approved" : "rejected", ft_json_str(event, "by"), from ? " for " : "", from ? from : "",
+                          where && *where ? " (" : "", where ? where : "", where && *where ? ")" : "", reason && *reason ? ": " : "", reason ? reason : ""));
+}
+
+static void on_withdrawn(struct live *live, const json_t *event)
+{
+    bool request = json_is_true(json_object_get(event, "request"));
+
+    gate_line(live, event, "!", TONE_WARN, ft_asprintf("%s withdrew %s", ft_json_str(event, "by"), request ? "the request" : "the approval"));
+}
+
+static void on_refused(struct live *live, const json_t *event)
+{
+    gate_line(live, event, "!", TONE_WARN, ft_asprintf("an answer of %s does not count: %s", ft_json_str(event, "by") ? ft_json_str(event, "by") : "somebody", ft_json_str(event, "why")));
+}
+
+static void on_void(struct live *live, const json_t *event)
+{
+    gate_line(live, event, "!", TONE_WARN, ft_asprintf("the approval is void: %s", ft_json_str(event, "why")));
+}
+
+static void on_broken(struct live *live, const json_t *event)
+{
+    gate_line(live, event, "!", TONE_WARN, ft_asprintf("%s broke the glass: %s (to be reviewed)", ft_json_str(event, "by"), ft_json_str(event, "reason")));
 }
 
 static void on_lock_waiting(struct live *live, const json_t *event)
@@ -351,7 +408,8 @@ void live_event(struct live *live, const json_t *event)
 {
     static const struct { const char *type; void (*show)(struct live *live, const json_t *event); } shows[] = {
         { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
-        { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_question }, { "ask.opened", on_question },
+        { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_gate }, { "ask.opened", on_question },
+        { "gate.vote", on_vote }, { "gate.withdrawn", on_withdrawn }, { "gate.refused", on_refused }, { "gate.void", on_void }, { "gate.broken", on_broken },
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },

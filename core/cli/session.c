@@ -17,11 +17,18 @@ struct session {
     json_t *values;                   /* of a form under way */
     const char *field;
     unsigned interrupts;
+    struct ft_timer *awaiting;        /* people are asked, who answer elsewhere; keeps the loop going */
     int status;
     bool over;
 };
 
 static void ask_next(struct session *s);
+
+static void stop_awaiting(struct session *s)
+{
+    ft_timer_stop(s->awaiting);
+    s->awaiting = NULL;
+}
 
 static void put_json(const struct session *s, const json_t *event)
 {
@@ -42,6 +49,8 @@ static void on_event(void *arg, struct ft_run *run, const json_t *event)
     struct session *s = arg;
 
     s->run = run;
+    if (ft_streq(ft_json_str(event, "type"), "gate.answered"))
+        stop_awaiting(s);
     if (s->live)
         live_event(s->live, event);
     else
@@ -82,8 +91,29 @@ static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
 static void stay_parked(struct session *s)
 {
     if (s->live)
-        printf("  ⏸ parked. `fettle resume %s` comes back to it; nothing is lost if this window closes.\n", ft_run_id(s->run));
+        printf("  ⏸ parked. `fettle follow %s` comes back to it; nothing is lost if this window closes.\n", ft_run_id(s->run));
     leave(s, FT_RUN_PARKED);
+}
+
+static void still_awaiting(void *arg)
+{
+    struct session *s = arg;
+
+    s->awaiting = ft_timer_start(s->app->loop, 1000, still_awaiting, s);
+}
+
+/* The run fetches their answers itself; here is only somebody who watches. */
+static void await_people(struct session *s)
+{
+    if (!s->opts->wait && !(s->live && isatty(STDOUT_FILENO))) {
+        stay_parked(s);
+        return;
+    }
+    if (s->live && !s->awaiting)
+        printf("  ⏸ waiting for them. Ctrl-C leaves it parked; nothing is lost if this window closes.\n");
+    fflush(stdout);
+    stop_awaiting(s);
+    still_awaiting(s);
 }
 
 static void answer(struct session *s, json_t *value, const char *where)
@@ -185,25 +215,41 @@ static void answer_yes(struct session *s)
     answer(s, json_pack("{s:b, s:s}", "approved", 1, "reason", "--yes on the command line"), "--yes");
 }
 
+/* Those at the terminal before those that people answer elsewhere. */
+static json_t *pick_question(const struct session *s, bool *ret_elsewhere)
+{
+    json_t *questions = ft_run_questions(s->run), *q, *picked = NULL;
+    size_t i;
+
+    *ret_elsewhere = true;
+    json_array_foreach(questions, i, q) {
+        if (json_is_true(json_object_get(q, "stays")))
+            continue;                 /* it goes on by itself, and soon */
+        if (!picked)
+            picked = json_incref(q);
+        if (ft_streq(ft_json_str(q, "kind"), "approve") && (json_is_true(json_object_get(q, "people")) || ft_config_has_people(s->app->config)))
+            continue;
+        json_decref(picked);
+        picked = json_incref(q);
+        *ret_elsewhere = false;
+        break;
+    }
+    json_decref(questions);
+    return picked;
+}
+
 static void ask_next(struct session *s)
 {
-    json_t *questions = ft_run_questions(s->run);
-    bool people = ft_config_has_people(s->app->config);
+    bool elsewhere;
 
     json_decref(s->question);
-    s->question = NULL;
-    for (size_t i = 0; i < json_array_size(questions) && !s->question; i++)
-        if (!json_is_true(json_object_get(json_array_get(questions, i), "stays")))
-            s->question = json_incref(json_array_get(questions, i));
-    json_decref(questions);
+    s->question = pick_question(s, &elsewhere);
     if (!s->question)
-        return;                       /* it goes on by itself, and soon */
+        return;
     bool gate = ft_streq(ft_json_str(s->question, "kind"), "approve");
 
-    if (gate && people) {
-        if (s->live)
-            printf("    people and roles are configured: the person who started a run does not approve it\n");
-        stay_parked(s);
+    if (elsewhere) {
+        await_people(s);
     } else if (gate && s->opts->yes) {
         answer_yes(s);
     } else if (!s->live || !isatty(STDIN_FILENO)) {
@@ -228,8 +274,15 @@ static void on_parked(void *arg, struct ft_run *run)
 static void on_signal(void *arg, int signum)
 {
     struct session *s = arg;
-    bool now = signum == SIGINT && s->interrupts++ > 0;
+    bool now;
 
+    if (s->run && s->awaiting && signum == SIGINT) {
+        if (s->live)
+            live_clear(s->live);
+        stay_parked(s);
+        return;
+    }
+    now = signum == SIGINT && s->interrupts++ > 0;
     if (!s->run) {
         leave(s, FT_RUN_CANCELLED);
         return;
@@ -265,6 +318,7 @@ int session_run(struct app *app, const struct session_opts *opts,
     for (size_t i = 0; i < ARRAY_LEN(signums); i++)
         ft_signal_stop(s.signals[i]);
     ft_lines_stop(s.input);
+    stop_awaiting(&s);
     ft_run_free(s.run);
     json_decref(s.question);
     json_decref(s.values);

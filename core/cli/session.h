@@ -5,6 +5,7 @@
 struct session_opts {
     bool yes;                 /* approve what would be asked */
     bool text;                /* text for people also where there is no terminal */
+    bool wait;                /* for people's approval, also where there is no terminal */
     const char *who;
 };
 /* start is given the observer; runs the loop to the end and returns the exit status. */

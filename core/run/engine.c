@@ -12,6 +12,8 @@ struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts)
 
 struct ft_engine *ft_engine_free(struct ft_engine *engine)
 {
+    if (engine)
+        people_free(engine);
     free(engine);
     return NULL;
 }
@@ -45,6 +47,7 @@ static struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook
     run->asked = json_object();
     run->approved = json_array();
     run->plans = json_object();
+    run->gates = json_array();
     ft_list_init(&run->steps);
     run->segment_start_us = run_now_us(run);
     return run;
@@ -257,7 +260,7 @@ static uint64_t active_before(const json_t *events)
     json_array_foreach((json_t *)events, i, event) {
         uint64_t at = (uint64_t)ft_json_int(event, "at", 0);
         const char *type = ft_json_str(event, "type");
-        bool gap = ft_streq(type, "run.resumed") || ft_streq(type, "gate.answered") || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered")
+        bool gap = ft_streq(type, "run.resumed") || (strncmp(type ? type : "", "gate.", 5) == 0 && !ft_streq(type, "gate.opened")) || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered")
                    || (ft_streq(type, "lock.taken") && json_object_get(event, "waited_ms"));
 
         if (last && at > last && !gap)
@@ -393,6 +396,7 @@ void ft_run_free(struct ft_run *run)
     ft_loop_undefer(loop, cancel_turn, run);
     ft_loop_undefer(loop, tell_end, run);
     ft_store_forget(run->engine->o.store, run);
+    people_leave(run);
     ft_timer_stop(run->limit);
     hold_sessions(run, false);
     undo_cancel(run);
@@ -407,6 +411,7 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->undone);
     json_decref(run->kept);
     json_decref(run->undo_only);
+    json_decref(run->gates);
     json_decref(run->lock_keys);
     json_decref(run->plan);
     json_decref(run->asked);
@@ -432,6 +437,7 @@ static void end_with(struct ft_run *run, enum ft_run_end end)
     run->state = RUN_ENDED;
     run->end = end;
     hold_sessions(run, false);
+    people_leave(run);
     ft_timer_stop(run->limit);
     run->limit = NULL;
 }

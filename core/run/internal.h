@@ -1,9 +1,10 @@
 /* internal.h: what the files of run/ share. One file a concern:
  *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
- *   step.c    the life of one step         verbs.c    set lua approve ask wait   fan.c   parallel for_each call
+ *   step.c    the life of one step         verbs.c    set lua ask wait           fan.c   parallel for_each call
  *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
+ *   gate.c    approve: what people decide  people.c   who they are now, and their answers
  */
 #pragma once
 #include "base/buf.h"
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
+#include "guard/approval.h"
 #include "guard/guard.h"
 #include "run/run.h"
 #include "run/targets.h"
@@ -19,6 +21,7 @@
 struct ft_engine {
     struct ft_engine_opts o;
     unsigned runs;                     /* not freed yet */
+    struct people *people;             /* people.c */
 };
 
 enum run_state { RUN_GOING, RUN_STOPPING, RUN_ROLLING_BACK, RUN_ENDED };
@@ -49,6 +52,8 @@ struct ft_run {
     json_t *intents;                   /* path → the step.intended event, until its end */
     json_t *undone, *kept;             /* paths: taken back; left as they are, because a person said so */
     json_t *undo_only;                 /* paths that are taken back, where it is not all; NULL: all */
+    json_t *gates;                     /* guard/approval.h; from events only */
+    struct ft_list in_gated;
     json_t *lock_keys;
     struct undo_run *undoing;
 
@@ -186,9 +191,9 @@ void verb_parallel(struct step_run *step);
 void verb_for_each(struct step_run *step);
 void verb_call(struct step_run *step);
 void fan_child_over(struct step_run *owner, struct list_run *child);
+void verb_started(struct step_run *step);                             /* step.started of a verb without a call */
 void write_begin(struct step_run *step);
 void write_resume(struct step_run *step);
-void step_answer_gate(struct step_run *step, bool approved, const char *who, const char *where, const char *reason, bool expired);
 int step_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
 json_t *step_question(const struct step_run *step);                  /* NULL: it does not wait for anybody */
 int write_answer_doubt(struct step_run *step, bool happened, const char *who, struct ft_err *reterr);
@@ -233,6 +238,20 @@ void undo_stop(struct ft_run *run, const char *who);                 /* no more 
 bool undo_is_stuck(const struct ft_run *run);
 json_t *undo_question(const struct ft_run *run);
 int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr);
+/* gate.c */
+bool gate_waits(const struct step_run *step);
+json_t *gate_question(const struct step_run *step);                  /* NULL: it waits for no approval */
+int gate_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
+void gate_take_row(struct ft_run *run, const json_t *row);           /* an answer out of the store */
+void gates_decide(struct ft_run *run);
+json_t *gate_approvals(const struct step_run *step);                 /* of this write as it is now: as ft_write_facts.approvals; new reference */
+const json_t *gate_broken(const struct step_run *step);              /* {"by","reason"}; borrowed; NULL */
+
+/* people.c */
+struct ft_people people_now(struct ft_engine *engine);               /* borrowed from the engine until the next call */
+void people_ask(struct ft_run *run);                                 /* its answers are fetched from now on */
+void people_leave(struct ft_run *run);
+void people_free(struct ft_engine *engine);
 
 /* undo.c */
 void rollback_start(struct ft_run *run, const char *why);

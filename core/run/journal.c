@@ -76,6 +76,7 @@ void run_note(struct ft_run *run, json_t *event)
     const char *path = ft_json_str(event, "path");
 
     apply_note(run, event);
+    ft_gates_note(run->gates, event, run->requester);
     if (ft_streq(type, "step.intended")) {
         json_object_set_new(run->intents, path, json_copy(event));
         if (ft_json_int(event, "attempt", 1) == 1 && !json_is_true(json_object_get(event, "again")))

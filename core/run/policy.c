@@ -20,16 +20,20 @@ enum check policy_check(struct step_run *step)
     struct ft_guard_answer answer;
     struct ft_err err = { 0 };
     enum check check = CHECK_GO;
-    json_t *targets;
+    json_t *targets, *approvals;
     int r;
 
     if (!guard)
         return CHECK_GO;
     fill(step, &facts);
     targets = ft_targets(step->step->call.name, step->params);
+    approvals = gate_approvals(step);
     facts.targets = targets;
+    facts.approvals = approvals;
+    facts.break_glass = gate_broken(step);
     r = ft_guard_write(guard, &facts, &answer, &err);
     json_decref(targets);
+    json_decref(approvals);
     if (r < 0) {
         step_fail(step, FT_REFUSED, err.text);
         return CHECK_FAILED;

@@ -21,7 +21,9 @@
  *   step.failed   class, error, ms, to (where on_error leads), off_plan {plan, planned, now, differs [{path, planned, now}]}
  *   gate.voided   digest (that was approved), approved (path of its gate), planned, now, differs: the world has moved; it is asked again
  *   step.went     to, because {expr, value, reads}, tried [because…]
- *   gate.opened   text, by, until     gate.answered   approved, by, reason, where, expired
+ *   gate.opened   text, by {role, count} or {all: […]}, people, until, digest, nonce, break_glass, plan, action, with      guard/approval.h
+ *   gate.vote     by, for, decision, reason, where, given, answer (row)     gate.withdrawn  by, reason, request     gate.refused by, why, answer
+ *   gate.broken   by, role, reason    gate.void       was, digest, why      gate.answered   approved, by, reason, where, expired, withdrawn, broken, digest
  *   ask.opened    text, fields, until ask.answered    values, by
  *   wait.opened   until, ms           wait.over
  *   lock.waiting  keys, within, holder, by, text, until     lock.taken keys, within, waited_ms     of a write's target that no lock of the run covered
@@ -57,6 +59,7 @@ struct ft_engine_opts {
     struct ft_registry *registry;
     struct ft_secrets *secrets;
     const struct ft_playbook_world *world;     /* to load a stored playbook on resume; kept alive by the caller */
+    const struct ft_config *config;            /* `people`, `roles`, `approvals`; NULL: nobody is configured */
     struct ft_guard *guard;                    /* asked right before a write starts; NULL: every write may start (tests) */
     struct ft_undo_policy undo;
     uint64_t lock_wait_ms;                     /* how long a write waits for the lock on its target; 0: 5 min */

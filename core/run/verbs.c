@@ -1,7 +1,7 @@
-/* verbs.c: the verbs that need no network: set, lua, approve, ask, wait. */
+/* verbs.c: the verbs that need no network: set, lua, ask, wait. */
 #include "run/internal.h"
 
-static void started(struct step_run *step)
+void verb_started(struct step_run *step)
 {
     json_t *event;
 
@@ -19,7 +19,7 @@ void verb_set(struct step_run *step)
     json_t *result = json_object();
     struct ft_err err = { 0 };
 
-    started(step);
+    verb_started(step);
     for (size_t i = 0; i < step->step->set_count; i++) {
         const struct ft_set *set = &step->step->sets[i];
         json_t *value = NULL;
@@ -39,7 +39,7 @@ void verb_lua(struct step_run *step)
     json_t *value = NULL;
     struct ft_err err = { 0 };
 
-    started(step);
+    verb_started(step);
     if (step_eval(step, step->step->lua, NULL, &value, NULL, &err) < 0)
         step_fail(step, FT_INVALID, err.text);
     else
@@ -54,10 +54,7 @@ static void expired(void *arg)
 
     step->timer = NULL;
     run_goes_on(step->run);
-    if (step->step->verb == FT_VERB_APPROVE)
-        step_answer_gate(step, false, "", "", "nobody answered in time", true);
-    else
-        step_fail(step, FT_TIMEOUT, "nobody answered in time");
+    step_fail(step, FT_TIMEOUT, "nobody answered in time");
 }
 
 static void opened(void *arg, int code, const struct ft_err *err)
@@ -112,42 +109,6 @@ static void open_question(struct step_run *step, const char *type, json_t *more)
         run_broken(step->run, &err);
 }
 
-void step_answer_gate(struct step_run *step, bool approved, const char *who, const char *where, const char *reason, bool is_expired)
-{
-    json_t *event = ev("gate.answered", step->path);
-    json_t *result = json_pack("{s:b, s:s, s:s, s:b}", "approved", approved, "by", who, "reason", reason ? reason : "", "expired", is_expired);
-
-    json_object_update(event, result);
-    json_object_set_new(event, "where", json_string(where));
-    run_ride(step->run, event);
-    if (step->run->state != RUN_ENDED)
-        step_done(step, result);
-    else
-        json_decref(result);
-}
-
-void verb_approve(struct step_run *step)
-{
-    const json_t *event = past_event(step, "gate.opened");
-
-    if (past_event(step, "gate.answered")) {
-        const json_t *a = past_event(step, "gate.answered");
-
-        step_done(step, json_pack("{s:O, s:O, s:O, s:O}", "approved", json_object_get(a, "approved"), "by", json_object_get(a, "by"),
-                                  "reason", json_object_get(a, "reason"), "expired", json_object_get(a, "expired")));
-        return;
-    }
-    if (event) {
-        step->state = STEP_WAITING;
-        if (expire_at(step, (uint64_t)ft_json_int(event, "until", 0)))
-            run_check_idle(step->run);
-        return;
-    }
-    started(step);
-    open_question(step, "gate.opened", json_pack("{s:{s:s, s:i}, s:s}", "by", "role", step->step->by_role ? step->step->by_role : "", "count",
-                                                 (int)(step->step->by_count ? step->step->by_count : 1), "digest", ft_playbook_digest(step->run->playbook)));
-}
-
 void verb_ask(struct step_run *step)
 {
     const json_t *event = past_event(step, "ask.opened");
@@ -162,17 +123,19 @@ void verb_ask(struct step_run *step)
             run_check_idle(step->run);
         return;
     }
-    started(step);
+    verb_started(step);
     open_question(step, "ask.opened", json_pack("{s:O}", "fields", step->step->fields));
 }
 
 json_t *step_question(const struct step_run *step)
 {
-    static const struct { const char *type, *kind; } kinds[] = { { "gate.opened", "approve" }, { "ask.opened", "ask" }, { "doubt.opened", "doubt" },
+    static const struct { const char *type, *kind; } kinds[] = { { "ask.opened", "ask" }, { "doubt.opened", "doubt" },
                                                                    { "lock.waiting", "wait" } };
 
     if (step->state != STEP_WAITING && step->state != STEP_DOUBT)
         return NULL;
+    if (gate_waits(step))
+        return gate_question(step);
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         json_t *event = past_event(step, kinds[i].type);
 
@@ -216,18 +179,15 @@ int step_answer(struct step_run *step, const json_t *answer, const char *who, co
             return ft_err_set(reterr, -EINVAL, "answer whether the write happened: {\"happened\": true} or {\"happened\": false}");
         return write_answer_doubt(step, json_is_true(happened), who, reterr);
     }
+    if (gate_waits(step))
+        return gate_answer(step, answer, who, where, reterr);
     if (step->state != STEP_WAITING)
         return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
     ft_timer_stop(step->timer);
     step->timer = NULL;
     if (step->step->verb == FT_VERB_ASK)
         return answer_ask(step, answer, who, reterr);
-    if (step->step->verb != FT_VERB_APPROVE)
-        return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
-    if (!json_is_boolean(json_object_get(answer, "approved")))
-        return ft_err_set(reterr, -EINVAL, "answer with {\"approved\": true} or {\"approved\": false}");
-    step_answer_gate(step, json_is_true(json_object_get(answer, "approved")), who, where, ft_json_str(answer, "reason"), false);
-    return 0;
+    return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
 }
 
 /* ---- waiting for time */
@@ -268,7 +228,7 @@ void verb_wait(struct step_run *step)
         ms = until > now ? until - now : 0;
         ms = ms < whole ? ms : whole;             /* the clock may have been set back meanwhile */
     } else {
-        started(step);
+        verb_started(step);
         if (wait_ms(step, &ms, &err) < 0) {
             step_fail(step, FT_INVALID, err.text);
             return;

@@ -133,6 +133,21 @@ int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, vo
     return read_over(store, db, stmt, step, reterr);
 }
 
+bool ft_store_owner_alive(struct ft_store *store, const char *id)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    bool alive;
+
+    store_flush(store);
+    if (read_query(store, "SELECT owner FROM runs WHERE id = ?1", &db, &stmt, NULL) < 0)
+        return false;
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    alive = sqlite3_step(stmt) == SQLITE_ROW && !ft_streq(column(stmt, 0), owner_self()) && owner_alive(column(stmt, 0));
+    sqlite3_finalize(stmt);
+    return alive;
+}
+
 /* "7f3c0a12, 7f3c91de, …" behind what was found. */
 static int ambiguous(const char *prefix, sqlite3_stmt *stmt, const char *first, struct ft_err *reterr)
 {

@@ -52,6 +52,8 @@ int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], st
 /* Unfinished runs whose owner is gone, for resume: status running or parked. */
 int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr);      /* this process is its owner now; -EBUSY with who holds it */
 
+bool ft_store_owner_alive(struct ft_store *store, const char *id);                      /* another process has it in its hands */
+
 /* ---- events */
 /* event: object with "type" (and what belongs to it); "seq", "at" are set here. Taken over. written may be NULL; called from the loop, code 0 or negative. */
 int ft_store_append(struct ft_store *store, const char *run_id, json_t *event, enum ft_durability durability,

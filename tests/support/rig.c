@@ -24,12 +24,30 @@ static unsigned effects_of(const struct ft_action_info *info) { return info->act
 static bool has_undo(const struct ft_action_info *info) { return info->action->undo.start != NULL; }
 static const char *full_name(const struct ft_action_info *info) { return info->full; }
 
+static void read_people(struct rig *rig)
+{
+    char *path = ft_asprintf("%s/fettle.yaml", rig->dir);
+    struct ft_diags *diags = ft_diags_new();
+    bool found;
+
+    if (access(path, R_OK) == 0) {
+        rig->people = ft_config_load(path, &found, diags);
+        if (!rig->people) {
+            ft_diags_print(diags, stderr, false);
+            die("the configuration does not load", "see above");
+        }
+    }
+    ft_diags_free(diags);
+    free(path);
+}
+
 static void up(struct rig *rig)
 {
     const char *build = getenv("FETTLE_BUILD");
     char *plugins = ft_asprintf("%s/test-plugins", build ? build : "."), *path = ft_asprintf("%s/store.db", rig->dir);
     struct ft_err err = { 0 };
 
+    read_people(rig);
     rig->clock = ft_clock_manual_new(1790000000000);
     rig->loop = ft_loop_new(rig->clock);
     rig->secrets = ft_secrets_new();
@@ -44,7 +62,7 @@ static void up(struct rig *rig)
         .script = rig->script, .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of, .has_undo = has_undo,
         .full_name = full_name, .arg = rig->registry,
     };
-    struct ft_engine_opts engine = { .loop = rig->loop, .store = rig->store, .registry = rig->registry, .secrets = rig->secrets, .world = &rig->world };
+    struct ft_engine_opts engine = { .loop = rig->loop, .store = rig->store, .registry = rig->registry, .secrets = rig->secrets, .world = &rig->world, .config = rig->people };
 
     rig->engine = ft_engine_new(&engine);
     free(plugins);
@@ -63,6 +81,7 @@ static void down(struct rig *rig)
     ft_secrets_free(rig->secrets);
     ft_clock_free(rig->clock);
     json_decref(rig->config);
+    rig->people = ft_config_free(rig->people);
 }
 
 void rig_open(struct rig *rig)
@@ -76,7 +95,7 @@ void rig_open(struct rig *rig)
 
 void rig_done(struct rig *rig)
 {
-    static const char *const files[] = { "state.json", "state.json.new", "trouble.json", "store.db", "store.db-wal", "store.db-shm", "callee.yaml" };
+    static const char *const files[] = { "state.json", "state.json.new", "trouble.json", "store.db", "store.db-wal", "store.db-shm", "callee.yaml", "fettle.yaml" };
 
     down(rig);
     json_decref(rig->events);
@@ -105,6 +124,7 @@ static void write_file(const struct rig *rig, const char *name, const char *text
     free(path);
 }
 
+void rig_config(struct rig *rig, const char *yaml) { write_file(rig, "fettle.yaml", yaml); }
 void rig_state(struct rig *rig, const char *json) { write_file(rig, "state.json", json); }
 void rig_trouble(struct rig *rig, const char *json) { write_file(rig, "trouble.json", json); }
 

@@ -13,6 +13,7 @@ struct rig {
     struct ft_playbook_world world;
     struct ft_engine *engine;
     json_t *config;
+    struct ft_config *people;         /* of rig_config; NULL: nobody is configured */
     /* Of the last run. */
     struct ft_run *run;
     json_t *events;
@@ -30,6 +31,8 @@ struct rig {
 
 void rig_open(struct rig *rig);
 void rig_done(struct rig *rig);
+/* fettle.yaml, as text: people, roles, approvals. For the next life, or for the runs of this one: it is read again when it changed. */
+void rig_config(struct rig *rig, const char *yaml);
 /* The process dies and is born again: everything but the files is made anew. */
 void rig_reborn(struct rig *rig);
 /* What the device holds, and what goes wrong. JSON texts. */

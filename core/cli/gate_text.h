@@ -1,0 +1,14 @@
+/* gate_text.h: a gate as people see it: what is asked, of whom, what was answered, what would be done. */
+#pragma once
+#include "cli/app.h"
+#include "guard/approval.h"
+
+/* The view of ft_approval_view as text. */
+void gate_print(FILE *to, const json_t *view);
+/* "network-lead (2), 1 of 2 so far, 29 min left"; malloced. */
+char *gate_state_words(const json_t *view);
+struct ft_approvals app_approvals(const struct app *app);
+/* Where this person sits: "command line on noc-1". */
+const char *app_where(void);
+/* What becomes of the run now: who runs it, or how to go on with it. */
+void gate_print_next(const struct app *app, const char *run, const json_t *view);

@@ -1,0 +1,145 @@
+/* people.c: who there is, as the configuration and the store say it now, and their answers: fetched about once a second while something waits for them.
+ * The configuration is read again when its file changed: whoever was taken out of it since the run began does not count. */
+#include <sys/stat.h>
+#include "run/internal.h"
+
+enum { POLL_MS = 1000 };
+
+struct people {
+    struct ft_config *config;          /* read anew; NULL: the engine's own still holds */
+    struct timespec read_at;
+    off_t size;
+    bool unreadable;                   /* the file has mistakes now: nobody counts till they are gone */
+    json_t *delegations;
+    int64_t seen;                      /* of ft_store_changed */
+    bool polled;
+    struct ft_timer *timer;
+    struct ft_list gated;              /* ft_run.in_gated */
+};
+
+static struct people *people_of(struct ft_engine *engine)
+{
+    if (!engine->people) {
+        engine->people = ft_calloc(1, sizeof(*engine->people));
+        ft_list_init(&engine->people->gated);
+    }
+    return engine->people;
+}
+
+void people_free(struct ft_engine *engine)
+{
+    struct people *p = engine->people;
+
+    if (!p)
+        return;
+    ft_timer_stop(p->timer);
+    ft_config_free(p->config);
+    json_decref(p->delegations);
+    free(p);
+    engine->people = NULL;
+}
+
+static void read_config(struct ft_engine *engine, struct people *p)
+{
+    const char *path = engine->o.config ? ft_config_path(engine->o.config) : "";
+    struct ft_config *config;
+    struct ft_diags *diags;
+    struct stat st;
+    bool found;
+
+    if (!*path || stat(path, &st) < 0 || (st.st_mtim.tv_sec == p->read_at.tv_sec && st.st_mtim.tv_nsec == p->read_at.tv_nsec && st.st_size == p->size))
+        return;
+    p->read_at = st.st_mtim;
+    p->size = st.st_size;
+    diags = ft_diags_new();
+    config = ft_config_load(path, &found, diags);
+    p->unreadable = !config;
+    if (config) {
+        ft_config_free(p->config);
+        p->config = config;
+    } else {
+        ft_log(FT_LOG_ERROR, "'%s' has mistakes now (%s): no approval counts until they are mended", path, ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "");
+    }
+    ft_diags_free(diags);
+}
+
+struct ft_people people_now(struct ft_engine *engine)
+{
+    struct people *p = people_of(engine);
+    struct ft_err err = { 0 };
+    json_t *delegations = NULL;
+
+    read_config(engine, p);
+    if (ft_answers(engine->o.store, "", FT_DELEGATIONS, true, &delegations, &err) == 0) {
+        json_decref(p->delegations);
+        p->delegations = delegations;
+    }
+    return (struct ft_people){ .config = p->unreadable ? NULL : p->config ? ft_config_json(p->config) : engine->o.config ? ft_config_json(engine->o.config) : NULL,
+                               .delegations = p->delegations };
+}
+
+/* ---- answers */
+
+static void poll_again(struct ft_engine *engine);
+
+static void take(struct ft_run *run)
+{
+    struct ft_err err = { 0 };
+    json_t *rows = NULL, *row;
+    size_t i;
+
+    if (ft_answers(run->engine->o.store, run->id, NULL, false, &rows, &err) < 0) {
+        ft_log(FT_LOG_WARN, "run %s: the answers of people cannot be read: %s", run->id, err.text);
+        return;
+    }
+    json_array_foreach(rows, i, row)
+        if (run->state != RUN_ENDED && !ft_streq(ft_json_str(row, "gate"), FT_REVIEWS))
+            gate_take_row(run, row);
+    json_decref(rows);
+    gates_decide(run);
+}
+
+static void poll(void *arg)
+{
+    struct ft_engine *engine = arg;
+    struct people *p = engine->people;
+    struct ft_list *pos, *tmp;
+    bool changed = ft_store_changed(engine->o.store, &p->seen) || !p->polled;
+
+    p->timer = NULL;
+    p->polled = true;
+    if (changed)
+        ft_list_each(pos, tmp, &p->gated)
+            take(ft_container(pos, struct ft_run, in_gated));
+    poll_again(engine);
+}
+
+static void poll_again(struct ft_engine *engine)
+{
+    struct people *p = engine->people;
+
+    if (!p->timer && !ft_list_empty(&p->gated))
+        p->timer = ft_timer_start_weak(engine->o.loop, POLL_MS, poll, engine);
+}
+
+static void take_first(void *arg)
+{
+    take(arg);
+}
+
+void people_ask(struct ft_run *run)
+{
+    struct people *p = people_of(run->engine);
+
+    if (!run->in_gated.next)
+        ft_list_append(&p->gated, &run->in_gated);
+    ft_loop_undefer(run->engine->o.loop, take_first, run);
+    ft_loop_defer(run->engine->o.loop, take_first, run);         /* what was answered while nobody ran it */
+    poll_again(run->engine);
+}
+
+void people_leave(struct ft_run *run)
+{
+    ft_loop_undefer(run->engine->o.loop, take_first, run);
+    ft_list_remove(&run->in_gated);
+}
