@@ -238,6 +238,7 @@ void undo_stop(struct ft_run *run, const char *who);                 /* no more 
 bool undo_is_stuck(const struct ft_run *run);
 json_t *undo_question(const struct ft_run *run);
 int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr);
+
 /* gate.c */
 bool gate_waits(const struct step_run *step);
 json_t *gate_question(const struct step_run *step);                  /* NULL: it waits for no approval */
