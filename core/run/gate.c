@@ -39,19 +39,10 @@ json_t *gate_question(const struct step_run *step)
 
 /* ---- what is approved */
 
-/* The plan that lies ahead of the step, as far as it can be said before people decide. */
+/* The playbook alone, until the plan of what is ahead takes its place. */
 static void digest_of(const struct step_run *step, char ret[65])
 {
-    json_t *what = json_pack("{s:s, s:O, s:O, s:s}", "playbook", ft_playbook_digest(step->run->playbook), "params", step->run->params, "vars", step->run->vars, "path", step->path);
-
-    if (step->is_write) {
-        json_object_set_new(what, "action", json_string(step->step->call.name));
-        json_object_set(what, "with", step->params);
-        if (step->plan)
-            json_object_set(what, "plan", step->plan);
-    }
-    ft_json_digest(what, ret);
-    json_decref(what);
+    snprintf(ret, 65, "%s", ft_playbook_digest(step->run->playbook));
 }
 
 /* ---- how it ends */
