@@ -59,6 +59,16 @@ static void print_skipped(const json_t *event)
     print_reads(why, ft_json_int(event, "at", 0));
 }
 
+static void print_checked(const json_t *event, const json_t *look)
+{
+    bool ok = json_is_true(json_object_get(event, "ok"));
+
+    printf("%s batch %d of %d → %s\n                         because  %s%s\n", ft_json_str(event, "path"), (int)ft_json_int(event, "batch", 0),
+           (int)ft_json_int(event, "batches", 0), ok ? "the next" : "stop", ft_json_str(event, "expr"), ok ? "" : " did not hold");
+    if (ft_streq(ft_json_str(look, "path"), ft_json_str(event, "path")))
+        print_reads(look, ft_json_int(look, "at", 0));
+}
+
 static bool wanted(const json_t *event)
 {
     const char *path = ft_json_str(event, "path");
@@ -68,14 +78,17 @@ static bool wanted(const json_t *event)
 
 static int show(const json_t *events, const char *id)
 {
-    json_t *event;
+    json_t *event, *look = NULL;
     size_t i, count = 0;
 
     json_array_foreach((json_t *)events, i, event) {
         const char *type = ft_json_str(event, "type");
         bool went = ft_streq(type, "step.went"), skipped = ft_streq(type, "step.skipped"), failed = ft_streq(type, "step.failed");
+        bool checked = ft_streq(type, "each.checked");
 
-        if (!(went || skipped || failed) || !wanted(event))
+        if (ft_streq(type, "verify.look"))
+            look = event;
+        if (!(went || skipped || failed || checked) || !wanted(event))
             continue;
         count++;
         if (globals.json) {
@@ -87,6 +100,8 @@ static int show(const json_t *events, const char *id)
             print_went(event);
         } else if (skipped) {
             print_skipped(event);
+        } else if (checked) {
+            print_checked(event, look);
         } else {
             printf("%s failed%s%s\n                         because  %s\n", ft_json_str(event, "path"), ft_json_str(event, "to") ? " → " : "",
                    ft_json_str(event, "to") ? ft_json_str(event, "to") : "", ft_json_str(event, "error"));

@@ -271,6 +271,40 @@ static void on_broken(struct live *live, const json_t *event)
     gate_line(live, event, "!", TONE_WARN, ft_asprintf("%s broke the glass: %s (to be reviewed)", ft_json_str(event, "by"), ft_json_str(event, "reason")));
 }
 
+static void on_batch(struct live *live, const json_t *event)
+{
+    int n = (int)(ft_json_int(event, "to", 0) - ft_json_int(event, "from", 0));
+    char *text;
+
+    if (ft_json_int(event, "batches", 0) < 2)
+        return;
+    text = ft_asprintf("batch %d of %d (%d item%s)", (int)ft_json_int(event, "batch", 0), (int)ft_json_int(event, "batches", 0), n, n == 1 ? "" : "s");
+    line(live, "▸", TONE_DIM, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
+static void on_soak(struct live *live, const json_t *event)
+{
+    time_t until = (time_t)(ft_json_int(event, "until", 0) / 1000);
+    char when[16], *text;
+    struct tm tm;
+
+    strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&until, &tm));
+    text = ft_asprintf("batch %d of %d · soaking until %s", (int)ft_json_int(event, "batch", 0), (int)ft_json_int(event, "batches", 0), when);
+    line(live, "⏸", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
+static void on_checked(struct live *live, const json_t *event)
+{
+    bool ok = json_is_true(json_object_get(event, "ok"));
+    char *text = ft_asprintf("batch %d of %d · %s%s", (int)ft_json_int(event, "batch", 0), (int)ft_json_int(event, "batches", 0), ok ? "the check holds: " : "",
+                             ft_json_str(event, ok ? "expr" : "error"));
+
+    line(live, ok ? "✓" : "✗", ok ? TONE_GOOD : TONE_BAD, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
 static void on_lock_waiting(struct live *live, const json_t *event)
 {
     time_t until = (time_t)(ft_json_int(event, "until", 0) / 1000);
@@ -414,6 +448,7 @@ void live_event(struct live *live, const json_t *event)
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },
         { "run.finished", on_finished }, { "lock.waiting", on_lock_waiting }, { "lock.taken", on_lock_taken },
+        { "each.batch", on_batch }, { "each.soak", on_soak }, { "each.checked", on_checked },
     };
     const char *type = ft_json_str(event, "type");
 

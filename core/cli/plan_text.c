@@ -92,6 +92,28 @@ static void print_ways(FILE *to, const json_t *node)
     }
 }
 
+/* "in 3 batches: 1, 4, 35 · soaks 5m between them · each checked by mist.site_health: result.ok" */
+static void print_batches(FILE *to, const json_t *batches)
+{
+    const json_t *sizes = json_object_get(batches, "sizes"), *check = json_object_get(batches, "check");
+    int64_t soak = ft_json_int(batches, "soak_ms", 0);
+    size_t n = json_array_size(sizes);
+    char time[32];
+
+    if (!batches)
+        return;
+    fprintf(to, "         in %s", n ? "" : "batches");
+    if (n)
+        fprintf(to, "%zu batch%s: ", n, n == 1 ? "" : "es");
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%s%d", i ? ", " : "", (int)json_integer_value(json_array_get(sizes, i)));
+    if (soak)
+        fprintf(to, " · soaks %s between them", ft_duration_format((uint64_t)soak, time, sizeof(time)));
+    if (check)
+        fprintf(to, " · each checked by %s: %s", ft_json_str(check, "action"), ft_json_str(check, "until"));
+    fputc('\n', to);
+}
+
 static void print_node(FILE *to, bool colour, const json_t *node, const json_t *writes)
 {
     const json_t *write = json_array_get(writes, (size_t)ft_json_int(node, "write", 0) - 1);
@@ -109,6 +131,7 @@ static void print_node(FILE *to, bool colour, const json_t *node, const json_t *
     fputc('\n', to);
     if (write)
         print_write(to, colour, write);
+    print_batches(to, json_object_get(node, "batches"));
     if (ft_json_str(node, "note"))
         fprintf(to, "         %s\n", ft_json_str(node, "note"));
     if (ft_json_str(node, "error"))

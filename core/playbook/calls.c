@@ -93,22 +93,22 @@ bool pb_read_call(struct loader *ld, const struct ft_node *map, struct ft_call_s
 
 /* ---- proof ------------------------------------------------------------------------------------------------------- */
 
-static void read_verify(struct loader *ld, struct step_info *info, const struct ft_node *node)
+struct ft_verify *pb_read_check(struct loader *ld, const struct ft_node *node, const char *what)
 {
     struct ft_verify *verify = ft_arena_alloc(ld->mem, sizeof(*verify));
 
-    info->step->verify = verify;
     verify->every_ms = 5000;
-    rd_keys(&ld->rd, node, "`verify`", pb_verify_keys);
+    rd_keys(&ld->rd, node, what, pb_verify_keys);
     if (node->kind != FT_NODE_MAP)
-        return;
+        return verify;
     if (pb_read_call(ld, node, &verify->call) && effect_of(&verify->call) != FT_EFFECT_READ)
-        rd_error(&ld->rd, pb_value_mark(node, "run"), NULL, "`verify` must only look, and %s %s", verify->call.name,
+        rd_error(&ld->rd, pb_value_mark(node, "run"), NULL, "%s must only look, and %s %s", what, verify->call.name,
                  is_unknown(ld, verify->call.action) ? "may write: say `effect: read` beside it if this call does not" : "writes");
     rd_duration(&ld->rd, ft_node_get(node, "every"), "`every`", &verify->every_ms);
     if (rd_duration(&ld->rd, ft_node_get(node, "within"), "`within`", &verify->within_ms) && verify->within_ms < verify->every_ms)
         rd_error(&ld->rd, pb_value_mark(node, "within"), NULL, "`within` is shorter than `every` (%s): there would be one look only",
                  ft_node_get(node, "every") ? ft_node_get(node, "every")->text : "5s");
+    return verify;
 }
 
 /* ---- taking back ------------------------------------------------------------------------------------------------- */
@@ -179,7 +179,7 @@ void pb_read_write(struct loader *ld, struct step_info *info)
         return;
     }
     if (verify)
-        read_verify(ld, info, verify);
+        info->step->verify = pb_read_check(ld, verify, "`verify`");
     if (undo)
         read_undo(ld, info, undo);
     else if (call->action)

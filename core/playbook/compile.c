@@ -115,16 +115,40 @@ static const struct ft_tmpl *compile_with(struct scope *scope, const struct ft_n
     return tmpl ? tmpl : call->with;
 }
 
+static void compile_look(struct scope *scope, const struct ft_node *node, struct ft_verify *verify)
+{
+    verify->call.with = compile_with(scope, node, pb_verify_keys, &verify->call);
+    scope->has_result = true;
+    scope->result = action_result(scope->ld, &verify->call);
+    verify->until = pb_condition(scope, ft_node_get(node, "until"), "`until`");
+}
+
 static void compile_verify(struct loader *ld, struct step_info *info)
 {
-    const struct ft_node *node = ft_node_get(info->node, "verify");
-    struct ft_verify *verify = info->step->verify;
     struct scope scope = pb_scope_with_result(ld, info);
 
-    verify->call.with = compile_with(&scope, node, pb_verify_keys, &verify->call);
-    scope.has_result = true;
-    scope.result = action_result(ld, &verify->call);
-    verify->until = pb_condition(&scope, ft_node_get(node, "until"), "`until`");
+    compile_look(&scope, ft_node_get(info->node, "verify"), info->step->verify);
+}
+
+static json_t *batch_schema(const struct ft_name_type *item)
+{
+    json_t *one = closed_object(json_pack("{s:o, s:{s:s}, s:{s:s}, s:{s:s}}", "item", pb_schema_inside(item), "ok", "type", "boolean", "error", "type", "string",
+                                          "class", "type", "string"));
+
+    return closed_object(json_pack("{s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s}, s:{s:s, s:o}, s:{s:s, s:o}}", "number", "type", "integer", "of", "type", "integer",
+                                   "ok", "type", "integer", "failed", "type", "integer", "total", "type", "integer",
+                                   "items", "type", "array", "items", pb_schema_inside(item), "results", "type", "array", "items", one));
+}
+
+/* The check between batches knows the batch. */
+static void compile_check(struct loader *ld, struct step_info *info, const struct ft_name_type *item)
+{
+    struct scope scope = pb_scope_of(ld, info);
+
+    scope.has_batch = true;
+    scope.batch = typed(ld, batch_schema(item));
+    scope.no_result = "the check's own `result` is known in its `until`; the items' are in `batch.results`";
+    compile_look(&scope, ft_node_get(info->node, "check"), info->step->check);
 }
 
 static void compile_run(struct loader *ld, struct step_info *info)
@@ -191,6 +215,8 @@ static void compile_list(struct loader *ld, struct step_info *info)
     if (info->step->as)
         pb_name_type(pb_name_find(ld, info->step->as), info, item);
     info->result = typed(ld, for_each_schema(&item));
+    if (info->step->check && ft_node_get(info->node, "check")->kind == FT_NODE_MAP)
+        compile_check(ld, info, &item);
 }
 
 static void compile_call(struct loader *ld, struct step_info *info)

@@ -98,6 +98,10 @@ static void describe_batches(struct gr_model *m, size_t node, const struct ft_st
         add_line(m, node, "%u at once", step->at_once);
     if (step->has_max_failures)
         add_line(m, node, "stops after more than %g%s failures", step->max_failures.value, step->max_failures.percent ? " %" : "");
+    if (step->soak_ms)
+        add_line(m, node, "soaks %s between batches", duration(step->soak_ms));
+    if (step->check)
+        add_line(m, node, "each batch checked by %s", step->check->call.name);
 }
 
 static void describe_person(struct gr_model *m, size_t node, const struct ft_step *step)

@@ -149,6 +149,7 @@ struct ft_mark pb_value_mark(const struct ft_node *map, const char *key);
 
 /* calls.c: `run` with `with`, in a step, a verify or an undo */
 extern const struct rd_key pb_run_keys[], pb_verify_keys[], pb_undo_keys[];
+struct ft_verify *pb_read_check(struct loader *ld, const struct ft_node *node, const char *what);      /* `verify`, `check`: an action that only looks */
 bool pb_read_call(struct loader *ld, const struct ft_node *map, struct ft_call_spec *ret);   /* true: the action was found */
 void pb_read_write(struct loader *ld, struct step_info *info);     /* verify and undo of a step that runs an action */
 
@@ -165,10 +166,10 @@ struct scope {
     bool quiet;                           /* nobody will read why a name is not there */
     bool all_before;                      /* do not ask: every step may have run (the flow is broken) */
     bool after_error;
-    bool has_result, has_error;
+    bool has_result, has_error, has_batch;
     bool after;                           /* in a branch: what the step itself set is known */
     bool only_event;                      /* a trigger, before there are parameters */
-    struct ft_name_type result;
+    struct ft_name_type result, batch;    /* batch: in the check between batches */
     const char *no_result;                /* why `result` is not there; NULL: a general sentence */
 };
 struct scope pb_scope_of(struct loader *ld, const struct step_info *at);

@@ -110,6 +110,8 @@ struct ft_step {
     struct ft_list_of_steps inner;                              /* PARALLEL: one step per name; FOR_EACH: the steps */
     const struct ft_tmpl *list; const char *as;                 /* FOR_EACH */
     struct ft_batch *batches; size_t batch_count; unsigned at_once; struct ft_batch max_failures; bool has_max_failures;
+    uint64_t soak_ms;                                           /* between two batches; 0: none */
+    struct ft_verify *check;                                    /* after each batch; its texts see `batch`; NULL: none */
     const struct ft_playbook *callee; const struct ft_tmpl *call_with;   /* CALL */
 };
 

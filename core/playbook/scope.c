@@ -203,6 +203,9 @@ bool pb_scope_lookup(void *arg, const char *name, struct ft_name_type *ret, cons
         found = find_result(scope, ret, &why);
     } else if (strcmp(name, "error") == 0) {
         found = find_error(scope, ret, &why);
+    } else if (scope->has_batch && strcmp(name, "batch") == 0) {
+        *ret = scope->batch;
+        found = true;
     } else if (declared) {
         found = find_declared(scope, declared, ret, &why);
     } else {
@@ -215,7 +218,7 @@ bool pb_scope_lookup(void *arg, const char *name, struct ft_name_type *ret, cons
 
 const char *const *pb_scope_all(void *arg)
 {
-    static const char *const ours[] = { "event", "run", "result", "error" };
+    static const char *const ours[] = { "event", "run", "result", "error", "batch" };
     struct scope scope = *(const struct scope *)arg;
     struct loader *ld = scope.ld;
     size_t enough = ft_diags_count(ld->rd.diags) < FT_SUGGEST_UNTIL ? ld->name_count : 0, n = 0;

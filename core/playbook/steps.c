@@ -17,7 +17,7 @@ static const struct rd_key ask_keys[] = { { "ask" }, { "fields", true }, { "with
 static const struct rd_key wait_keys[] = { { "wait" }, COMMON, { NULL } };
 static const struct rd_key parallel_keys[] = { { "parallel" }, { "say" }, COMMON, { NULL } };
 static const struct rd_key for_each_keys[] = {
-    { "for_each" }, { "as", true }, { "steps", true }, { "batches" }, { "at_once" }, { "max_failures" }, { "say" }, COMMON, { NULL },
+    { "for_each" }, { "as", true }, { "steps", true }, { "batches" }, { "at_once" }, { "max_failures" }, { "soak" }, { "check" }, { "say" }, COMMON, { NULL },
 };
 static const struct rd_key call_keys[] = { { "call" }, { "with" }, { "assume" }, { "say" }, COMMON, { NULL } };
 
@@ -57,7 +57,7 @@ struct ft_mark pb_value_mark(const struct ft_node *map, const char *key)
 static const struct rd_key all_keys[] = {
     { "run" }, { "set" }, { "lua" }, { "approve" }, { "ask" }, { "wait" }, { "parallel" }, { "for_each" }, { "call" }, { "with" }, { "effect" },
     { "timeout" }, { "retry" }, { "verify" }, { "undo" }, { "assume" }, { "say" }, { "by" }, { "within" }, { "fields" }, { "as" }, { "steps" },
-    { "batches" }, { "at_once" }, { "max_failures" }, COMMON, { NULL },
+    { "batches" }, { "at_once" }, { "max_failures" }, { "soak" }, { "check" }, COMMON, { NULL },
 };
 
 /* The first verb; a further one is a mistake. False: there is none. */
@@ -296,14 +296,46 @@ static bool read_share(struct loader *ld, const struct ft_node *node, const char
     return true;
 }
 
+/* The first batch is the canary: none behind it is smaller, and none comes when there is nothing left. */
+static void check_batch(struct loader *ld, const struct ft_node *item, const struct ft_batch *before, const struct ft_batch *batch)
+{
+    if (before->percent && before->value >= 100)
+        rd_error(&ld->rd, item->mark, NULL, "nothing is left for a batch behind one of 100%%");
+    else if (before->percent == batch->percent && batch->value < before->value)
+        rd_error(&ld->rd, item->mark, NULL, "this batch is smaller than the one before; the first is the canary, so batches only grow");
+}
+
 static void read_batches(struct loader *ld, const struct ft_node *node, struct ft_step *step)
 {
     if (!node || !rd_list(&ld->rd, node, "`batches`"))
         return;
     step->batches = ft_arena_alloc(ld->mem, node->count * sizeof(*step->batches));
-    for (const struct ft_node *item = node->first; item; item = item->next)
-        if (read_share(ld, item, "a batch", 1, &step->batches[step->batch_count]))
-            step->batch_count++;
+    for (const struct ft_node *item = node->first; item; item = item->next) {
+        struct ft_batch *batch = &step->batches[step->batch_count];
+
+        if (!read_share(ld, item, "a batch", 1, batch))
+            continue;
+        if (step->batch_count++)
+            check_batch(ld, item, batch - 1, batch);
+    }
+}
+
+/* What stands between batches. */
+static void read_between(struct loader *ld, struct step_info *info)
+{
+    const struct ft_node *soak = ft_node_get(info->node, "soak"), *check = ft_node_get(info->node, "check");
+    const struct ft_step *step = info->step;
+    bool batches = pb_has(info, "batches");
+
+    rd_duration(&ld->rd, soak, "`soak`", &info->step->soak_ms);
+    if (check)
+        info->step->check = pb_read_check(ld, check, "`check`");
+    if (soak && !batches)
+        rd_error(&ld->rd, soak->key_mark, NULL, "`soak` is the wait between two batches: say `batches` too, or put a `wait` step behind this one");
+    else if (soak && step->batch_count == 1 && step->batches[0].percent && step->batches[0].value >= 100)
+        rd_error(&ld->rd, soak->key_mark, NULL, "`soak` is the wait between two batches, and there is only one");
+    if (check && !batches)
+        rd_error(&ld->rd, check->key_mark, NULL, "`check` looks after each batch: say `batches` too, or put the look into a step behind this one");
 }
 
 static void read_for_each(struct loader *ld, struct step_info *info)
@@ -325,6 +357,7 @@ static void read_for_each(struct loader *ld, struct step_info *info)
     step->at_once = 1;
     rd_uint(&ld->rd, ft_node_get(info->node, "at_once"), "`at_once`", 1, 1000, &step->at_once);
     step->has_max_failures = read_share(ld, ft_node_get(info->node, "max_failures"), "`max_failures`", 0, &step->max_failures);
+    read_between(ld, info);
     if (inner_list(ld, info, false))
         read_list(ld, ft_node_get(info->node, "steps"), info->inner, &step->inner);
 }

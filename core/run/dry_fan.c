@@ -218,6 +218,7 @@ static void note_batches(struct dry_list *l)
         from += size;
     }
     json_object_set_new(l->node, "batches", json_pack("{s:I, s:i, s:o}", "of", (json_int_t)total, "at_once", (int)(l->step->at_once ? l->step->at_once : 1), "sizes", sizes));
+    batch_plan(l->step, json_object_get(l->node, "batches"));
 }
 
 void dry_for_each(struct dry_list *l)

@@ -63,41 +63,80 @@ static void parallel_over(struct step_run *step)
 
 size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total)
 {
-    const struct ft_batch *b = &step->batches[batch];
+    const struct ft_batch *b;
     double n;
 
     if (batch >= step->batch_count)
         return total;                                    /* the rest */
+    b = &step->batches[batch];
     n = b->percent ? (double)total * b->value / 100.0 : b->value;
     return n < 1 ? 1 : (size_t)(n + 0.999999);
 }
 
-static unsigned failures_allowed(const struct step_run *step)
+static unsigned failures_allowed(const struct step_run *step, size_t of)
 {
     const struct ft_batch *max = &step->step->max_failures;
-    size_t total = json_array_size(step->items);
 
     if (!step->step->has_max_failures || step->run->off_plan)
         return 0;
-    return (unsigned)(max->percent ? (double)total * max->value / 100.0 : max->value);
+    return (unsigned)(max->percent ? (double)of * max->value / 100.0 : max->value);
+}
+
+/* Why no further item starts; malloced, NULL: they may. A share is of each batch as well as of all; in the first of several batches, the canary,
+ * nothing may fail. */
+static char *too_many_failed(const struct step_run *step)
+{
+    size_t total = json_array_size(step->items), in_batch = step->batch_end - step->batch_from, left = total - step->next_item;
+
+    if (step->failures > failures_allowed(step, total))
+        return ft_asprintf("%zu of %zu failed, %u allowed; %zu were not started", step->failures, total, failures_allowed(step, total), left);
+    if (step->batches < 2 || !step->batch_failures)
+        return NULL;
+    if (step->batch == 1)
+        return ft_asprintf("the first batch is the canary, and %zu of its %zu failed; %zu were not started", step->batch_failures, in_batch, left);
+    if (step->step->max_failures.percent && step->batch_failures > failures_allowed(step, in_batch))
+        return ft_asprintf("%zu of %zu in batch %zu of %zu failed, %u (%g%%) allowed; %zu were not started", step->batch_failures, in_batch, step->batch, step->batches,
+                           failures_allowed(step, in_batch), step->step->max_failures.value, left);
+    return NULL;
 }
 
 static void next_batch(struct step_run *step)
 {
     const struct ft_step *def = step->step;
     size_t total = json_array_size(step->items);
-    size_t size = fan_batch_size(def, step->batch, total);
     json_t *event;
 
+    step->batch_from = step->next_item;
+    step->batch_end = batch_next_end(def, total, step->batch, step->next_item);
+    step->batch_failures = 0;
     step->batch++;
-    step->batch_end = ft_min(total, step->next_item + size);
-    if (!def->batch_count)
+    if (!def->batch_count || ft_json_int(past_event(step, "each.batch"), "batch", 0) >= (int64_t)step->batch)
         return;
     event = ev("each.batch", step->path);
+    json_object_set_new(event, "batch", json_integer((json_int_t)step->batch));
+    json_object_set_new(event, "batches", json_integer((json_int_t)step->batches));
     json_object_set_new(event, "from", json_integer((json_int_t)step->next_item));
     json_object_set_new(event, "to", json_integer((json_int_t)step->batch_end));
     json_object_set_new(event, "of", json_integer((json_int_t)total));
     run_ride(step->run, event);
+}
+
+/* Whether the item that comes next was under way in an earlier life. */
+static bool next_lived(const struct step_run *step)
+{
+    char *path = ft_asprintf("%s[%zu]/%s", step->path, step->next_item, step->step->inner.steps[0].id);
+    bool yes = json_object_get(step->run->history, path) != NULL;
+
+    free(path);
+    return yes;
+}
+
+/* After a resume those that were under way come to their end before a new one starts: one of them may have failed. */
+static bool may_start(struct step_run *step)
+{
+    if (step->draining && !next_lived(step))
+        step->draining = step->running > 0;
+    return !step->draining || next_lived(step);
 }
 
 static void start_item(struct step_run *step)
@@ -116,14 +155,13 @@ static void start_item(struct step_run *step)
 static void for_each_over(struct step_run *step)
 {
     size_t total = json_array_size(step->items), ok = 0;
+    char *text = too_many_failed(step);
     json_t *item;
     size_t i;
 
     json_array_foreach(step->item_results, i, item)
         ok += json_is_true(json_object_get(item, "ok"));
-    if (step->failures > failures_allowed(step)) {
-        char *text = ft_asprintf("%zu of %zu failed, %u allowed; %zu were not started", step->failures, total, failures_allowed(step), total - step->next_item);
-
+    if (text) {
         step_fail(step, FT_REFUSED, text);
         free(text);
         return;
@@ -131,25 +169,42 @@ static void for_each_over(struct step_run *step)
     step_done(step, json_pack("{s:I, s:I, s:I, s:O}", "total", (json_int_t)total, "ok", (json_int_t)ok, "failed", (json_int_t)step->failures, "items", step->item_results));
 }
 
-static void for_each_go(struct step_run *step)
+static void start_items(struct step_run *step)
 {
     unsigned at_once = step->step->at_once ? step->step->at_once : 1;
-    size_t total = json_array_size(step->items);
-    bool stop = step->failures > failures_allowed(step) || step->run->state != RUN_GOING;
 
-    if (step->running == 0 && (stop || step->next_item >= total)) {
-        if (step->run->state == RUN_GOING)
-            for_each_over(step);
-        else
-            run_check_idle(step->run);
-        return;
-    }
-    if (stop)
-        return;                                          /* those under way end first */
-    if (step->next_item >= step->batch_end && step->running == 0)
-        next_batch(step);
-    while (step->run->state == RUN_GOING && step->running < at_once && step->next_item < step->batch_end)
+    while (step->run->state == RUN_GOING && step->running < at_once && step->next_item < step->batch_end && may_start(step))
         start_item(step);
+}
+
+void for_each_next(struct step_run *step)
+{
+    step->state = STEP_CHILDREN;
+    if (step->run->state != RUN_GOING) {
+        run_check_idle(step->run);
+    } else if (step->next_item >= json_array_size(step->items)) {
+        for_each_over(step);
+    } else {
+        next_batch(step);
+        start_items(step);
+    }
+}
+
+/* An item is over. */
+static void for_each_go(struct step_run *step)
+{
+    char *stop = too_many_failed(step);
+    bool going = step->run->state == RUN_GOING;
+
+    if (step->running == 0 && !going)
+        run_check_idle(step->run);
+    else if (step->running == 0 && stop)
+        for_each_over(step);
+    else if (step->running == 0 && step->next_item >= step->batch_end)
+        batch_over(step);
+    else if (going && !stop)                             /* else those under way end first */
+        start_items(step);
+    free(stop);
 }
 
 static void item_over(struct step_run *step, struct list_run *child)
@@ -160,6 +215,7 @@ static void item_over(struct step_run *step, struct list_run *child)
         json_object_set_new(note, "error", json_string(child->error));
         json_object_set_new(note, "class", json_string(ft_class_name(child->class)));
         step->failures++;
+        step->batch_failures++;
     }
     json_array_set_new(step->item_results, child->number, note);
 }
@@ -185,7 +241,10 @@ void verb_for_each(struct step_run *step)
     step->item_results = json_array();
     for (size_t i = 0; i < json_array_size(step->items); i++)
         json_array_append_new(step->item_results, json_pack("{s:O, s:b}", "item", json_array_get(step->items, i), "ok", false));
-    for_each_go(step);
+    step->draining = past != NULL;
+    for (size_t end = 0; end < json_array_size(step->items); step->batches++)
+        end = batch_next_end(step->step, json_array_size(step->items), step->batches, end);
+    for_each_next(step);
 }
 
 /* ---- call */

@@ -2,6 +2,7 @@
  *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
  *   step.c    the life of one step         verbs.c    set lua ask wait           fan.c   parallel for_each call
  *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
+ *   batch.c   between two batches of a for_each
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
  *   gate.c    approve: what people decide  people.c   who they are now, and their answers
@@ -135,7 +136,8 @@ struct step_run {
     char *fail_text;
     struct ft_list children;           /* list_run.in_owner */
     json_t *items, *item_results;      /* for_each */
-    size_t next_item, batch_end, batch, running, failures;
+    size_t next_item, batch_from, batch_end, batch, batches, running, failures, batch_failures;
+    bool draining;                     /* resumed: nothing new starts before what was under way is over */
 };
 
 /* journal.c */
@@ -192,6 +194,11 @@ void verb_for_each(struct step_run *step);
 void verb_call(struct step_run *step);
 void fan_child_over(struct step_run *owner, struct list_run *child);
 void verb_started(struct step_run *step);                             /* step.started of a verb without a call */
+void for_each_next(struct step_run *step);              /* the batch is over, soaked and checked */
+/* batch.c: what stands between two batches of a for_each */
+void batch_over(struct step_run *step);                 /* soak, check, then for_each_next, or step_fail */
+size_t batch_next_end(const struct ft_step *step, size_t total, size_t batch, size_t from);
+void batch_plan(const struct ft_step *step, json_t *into);        /* "soak_ms", "check" {action, until}: what the plan says of the time between */
 void write_begin(struct step_run *step);
 void write_resume(struct step_run *step);
 int step_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);

@@ -27,7 +27,8 @@
  *   ask.opened    text, fields, until ask.answered    values, by
  *   wait.opened   until, ms           wait.over
  *   lock.waiting  keys, within, holder, by, text, until     lock.taken keys, within, waited_ms     of a write's target that no lock of the run covered
- *   each.batch    from, to, of
+ *   each.batch    batch, batches, from, to, of                   a for_each begins its batch number `batch`
+ *   each.soak     batch, batches, until, ms                      each.checked batch, batches, ok, expr, class, error (its looks: verify.look)
  *   doubt.opened  action, params, plan, why   doubt.answered  happened, by, seen, result
  *   rollback.started why, count, final
  *   undo.intended undo, checked (it was seen to be what fettle wrote), plan, overwrite_by         durable before the undo is sent

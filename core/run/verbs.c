@@ -130,7 +130,7 @@ void verb_ask(struct step_run *step)
 json_t *step_question(const struct step_run *step)
 {
     static const struct { const char *type, *kind; } kinds[] = { { "ask.opened", "ask" }, { "doubt.opened", "doubt" },
-                                                                   { "lock.waiting", "wait" } };
+                                                                   { "lock.waiting", "wait" }, { "each.soak", "wait" } };
 
     if (step->state != STEP_WAITING && step->state != STEP_DOUBT)
         return NULL;

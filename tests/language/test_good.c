@@ -60,6 +60,12 @@ static void say_call(struct ft_buf *buf, const char *what, const struct ft_call_
     cr_assert(call->with);
 }
 
+static void say_look(struct ft_buf *buf, const char *what, const struct ft_verify *look)
+{
+    say_call(buf, what, &look->call);
+    ft_buf_addf(buf, " until=[%s] every=%" PRIu64 " within=%" PRIu64, ft_chunk_text(look->until), look->every_ms, look->within_ms);
+}
+
 static void say_write(struct ft_buf *buf, const struct ft_step *step)
 {
     static const char *const undo[] = { "", " undo=none", " undo=auto", " undo=call" };
@@ -67,10 +73,8 @@ static void say_write(struct ft_buf *buf, const struct ft_step *step)
     ft_buf_adds(buf, undo[step->undo]);
     if (step->undo == FT_UNDO_CALL)
         say_call(buf, "by", &step->undo_call);
-    if (!step->verify)
-        return;
-    say_call(buf, "verify", &step->verify->call);
-    ft_buf_addf(buf, " until=[%s] every=%" PRIu64 " within=%" PRIu64, ft_chunk_text(step->verify->until), step->verify->every_ms, step->verify->within_ms);
+    if (step->verify)
+        say_look(buf, "verify", step->verify);
 }
 
 static void say_verb(struct ft_buf *buf, const struct ft_step *step)
@@ -102,6 +106,10 @@ static void say_verb(struct ft_buf *buf, const struct ft_step *step)
             ft_buf_addf(buf, " batch=%g%s", step->batches[i].value, step->batches[i].percent ? "%" : "");
         if (step->has_max_failures)
             ft_buf_addf(buf, " max_failures=%g%s", step->max_failures.value, step->max_failures.percent ? "%" : "");
+        if (step->soak_ms)
+            ft_buf_addf(buf, " soak=%" PRIu64, step->soak_ms);
+        if (step->check)
+            say_look(buf, "check", step->check);
         break;
     case FT_VERB_CALL:
         ft_buf_addf(buf, " playbook=%s", ft_playbook_path(step->callee));
