@@ -263,7 +263,22 @@ static void on_refused(struct live *live, const json_t *event)
 
 static void on_void(struct live *live, const json_t *event)
 {
-    gate_line(live, event, "!", TONE_WARN, ft_asprintf("the approval is void: %s", ft_json_str(event, "why")));
+    const json_t *first = json_array_get(json_object_get(event, "differs"), 0), *planned = json_object_get(first, "planned"), *now = json_object_get(first, "now");
+    char *was = planned ? ft_json_brief(planned, 60) : ft_strdup("not there"), *is = now ? ft_json_brief(now, 60) : ft_strdup("not there");
+
+    gate_line(live, event, "!", TONE_WARN, first ? ft_asprintf("the approval is void: %s was %s, and is %s now; it is asked again", ft_json_str(first, "path"), was, is)
+                                                 : ft_strdup("the approval is void: this is not what was approved; it is asked again"));
+    free(was);
+    free(is);
+}
+
+static void on_reminded(struct live *live, const json_t *event)
+{
+    bool level = ft_streq(ft_json_str(event, "type"), "gate.escalated");
+    char *to = ft_json_brief(json_object_get(event, "to"), 100);
+
+    gate_line(live, event, "…", TONE_DIM, level ? ft_asprintf("told the next level, %s: %s", ft_json_str(event, "role"), to) : ft_asprintf("reminded: %s", to));
+    free(to);
 }
 
 static void on_broken(struct live *live, const json_t *event)
@@ -443,7 +458,8 @@ void live_event(struct live *live, const json_t *event)
     static const struct { const char *type; void (*show)(struct live *live, const json_t *event); } shows[] = {
         { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
         { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_gate }, { "ask.opened", on_question },
-        { "gate.vote", on_vote }, { "gate.withdrawn", on_withdrawn }, { "gate.refused", on_refused }, { "gate.void", on_void }, { "gate.broken", on_broken },
+        { "gate.vote", on_vote }, { "gate.withdrawn", on_withdrawn }, { "gate.refused", on_refused }, { "gate.voided", on_void }, { "gate.broken", on_broken },
+        { "gate.reminded", on_reminded }, { "gate.escalated", on_reminded },
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },

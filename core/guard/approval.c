@@ -195,6 +195,7 @@ static json_t *view_of(const struct seen *s, const char *run, const char *who)
     json_object_set_new(view, "left_ms", json_integer((json_int_t)(ft_json_int(s->gate, "until", 0) - (int64_t)s->now)));
     json_object_del(view, "nonce");
     json_object_del(view, "answers");
+    json_object_del(view, "told");
     if (who && ft_gate_is_open(s->gate))
         add_may(s, who, view);
     free(missing);

@@ -47,6 +47,11 @@ char *ft_gate_needs(const json_t *gate);
 /* Who may still answer: names, new reference. */
 json_t *ft_gate_asked(const struct ft_people *people, const json_t *gate, uint64_t now_ms);
 
+/* When those who are asked are reminded, and whom it is told next: {"remind_ms", "escalate": [{"at","role","level"}]}, by the playbook's severity and the
+ * configuration's `approvals`; gate_times.c says what holds where it is silent. New reference. */
+json_t *ft_gate_times(const json_t *config, const char *severity, uint64_t opened_ms);
+uint64_t ft_gate_next(const json_t *gate);      /* when something is next due: a reminder, an escalation, its end */
+
 /* ---- answering */
 struct ft_approvals {
     struct ft_store *store;

@@ -123,6 +123,7 @@ static void note_opened(json_t *gates, const json_t *event, const char *requeste
     json_object_set_new(gate, "state", json_string("open"));
     json_object_set_new(gate, "votes", json_array());
     json_object_set_new(gate, "answers", json_array());
+    json_object_set_new(gate, "told", json_array());
     json_object_set_new(gate, "reminded", json_integer(0));
     json_object_set_new(gate, "escalated", json_integer(0));
     if (requester)
@@ -168,13 +169,27 @@ static void note_one(json_t *gate, const char *type, const json_t *event)
     else if (ft_streq(type, "gate.broken"))
         json_object_set(gate, "broken", (json_t *)event);
     else if (ft_streq(type, "gate.reminded"))
-        bump(gate, "reminded");
+        json_object_set(gate, "reminded", json_object_get(event, "n"));
+    else if (ft_streq(type, "gate.noticed") || ft_streq(type, "gate.notice_failed"))
+        json_array_append(json_object_get(gate, "told"), json_object_get(event, "what"));
     else if (ft_streq(type, "gate.escalated"))
         bump(gate, "escalated");
     else if (ft_streq(type, "gate.answered"))
         note_answered(gate, event);
-    else if (ft_streq(type, "gate.void"))
-        json_object_set_new(gate, "state", json_string("void"));
+}
+
+/* Said at the write that differs, of the gate that approved it. */
+static void note_voided(json_t *gates, const json_t *event)
+{
+    for (size_t i = json_array_size(gates); i-- > 0;) {
+        json_t *gate = json_array_get(gates, i);
+
+        if (ft_streq(ft_json_str(gate, "path"), ft_json_str(event, "approved")) && ft_streq(ft_json_str(gate, "digest"), ft_json_str(event, "digest"))) {
+            json_object_set_new(gate, "state", json_string("void"));
+            json_object_set(gate, "again_at", json_object_get(event, "path"));
+            return;
+        }
+    }
 }
 
 void ft_gates_note(json_t *gates, const json_t *event, const char *requester)
@@ -186,6 +201,10 @@ void ft_gates_note(json_t *gates, const json_t *event, const char *requester)
         return;
     if (ft_streq(type, "gate.opened")) {
         note_opened(gates, event, requester);
+        return;
+    }
+    if (ft_streq(type, "gate.voided")) {
+        note_voided(gates, event);
         return;
     }
     gate = ft_gate_at(gates, ft_json_str(event, "path"));

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
+#include "playbook/people_parts.h"
 #include "playbook/rails_parts.h"
 #include "playbook/reader.h"
 
@@ -71,67 +72,6 @@ static void check_sites(const struct reader *rd, const struct ft_node *node)
     }
 }
 
-static void check_role(const struct reader *rd, const struct ft_node *role, const struct ft_node *declared)
-{
-    const char *text = rd_constant(rd, role, "a role"), *near;
-    const char **names;
-    char mean[128];
-    size_t n = 0;
-
-    if (!text || !declared || declared->kind != FT_NODE_MAP || ft_node_get(declared, text))
-        return;
-    names = ft_calloc(declared->count + 1, sizeof(*names));
-    for (const struct ft_node *member = declared->first; member; member = member->next)
-        names[n++] = member->key;
-    near = ft_suggest(text, names);
-    rd_error(rd, role->mark, NULL, "`roles` has no role '%s'%s", text, rd_did_you_mean(near, mean, sizeof(mean)));
-    free(names);
-}
-
-void rails_check_role(struct rails_reader *r, const struct ft_node *role)
-{
-    if (role && role->kind == FT_NODE_STRING)
-        check_role(r->rd, role, ft_node_get(r->root, "roles"));
-}
-
-static void check_people(const struct reader *rd, const struct ft_node *node, const struct ft_node *declared)
-{
-    static const struct rd_key keys[] = { { "email" }, { "roles" }, { NULL } };
-    char what[160];
-
-    if (!node || !rd_map(rd, node, "`people`"))
-        return;
-    for (const struct ft_node *person = node->first; person; person = person->next) {
-        const struct ft_node *email = ft_node_get(person, "email"), *roles = ft_node_get(person, "roles");
-        const char *address;
-
-        snprintf(what, sizeof(what), "the person '%s'", person->key);
-        rd_keys(rd, person, what, keys);
-        address = rd_constant(rd, email, "`email`");
-        if (address && (!strchr(address, '@') || strpbrk(address, " \t<>,")))
-            rd_error(rd, email->mark, NULL, "'%s' is no mail address", address);
-        if (roles && rd_list(rd, roles, "`roles`"))
-            for (const struct ft_node *role = roles->first; role; role = role->next)
-                check_role(rd, role, declared);
-    }
-}
-
-static void check_roles(const struct reader *rd, const struct ft_node *node)
-{
-    static const struct rd_key keys[] = { { "about" }, { NULL } };
-    char what[160];
-
-    if (!node || !rd_map(rd, node, "`roles`"))
-        return;
-    for (const struct ft_node *role = node->first; role; role = role->next) {
-        snprintf(what, sizeof(what), "the role '%s'", role->key);
-        if (role->kind == FT_NODE_NULL)
-            continue;                                     /* `network-lead:` needs no more words */
-        rd_keys(rd, role, what, keys);
-        rd_constant(rd, ft_node_get(role, "about"), "`about`");
-    }
-}
-
 static void check_small(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key ssh_keys[] = { { "library" }, { NULL } }, log_keys[] = { { "level" }, { NULL } }, lock_keys[] = { { "wait" }, { NULL } };
@@ -157,10 +97,10 @@ static void check_small(const struct reader *rd, const struct ft_node *root)
 static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
-        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "ssh" }, { "locks" },
+        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "approvals" }, { "ssh" }, { "locks" },
         { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { NULL },
     };
-    const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle"), *roles = ft_node_get(root, "roles");
+    const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle");
 
     rd_keys(rd, root, "the configuration", keys);
     if (root->kind != FT_NODE_MAP)
@@ -174,8 +114,7 @@ static void check(const struct reader *rd, const struct ft_node *root)
     check_small(rd, root);
     check_vars(rd, ft_node_get(root, "vars"), "`vars`");
     check_sites(rd, ft_node_get(root, "sites"));
-    check_roles(rd, roles);
-    check_people(rd, ft_node_get(root, "people"), roles);
+    people_check(rd, root);
 }
 
 /* ---- what it gives ----------------------------------------------------------------------------------------------- */

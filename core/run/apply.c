@@ -333,3 +333,20 @@ enum check apply_check(struct step_run *step)
     json_decref(now);
     return check;
 }
+
+bool apply_holds(struct step_run *step, const char *path, const char *digest)
+{
+    const json_t *plan, *planned;
+    struct ft_err err = { 0 };
+    json_t *now = NULL, *one;
+    bool bound = false;
+    size_t i;
+
+    json_array_foreach(step->run->approved, i, one)
+        bound |= ft_streq(ft_json_str(one, "path"), path) && ft_streq(ft_json_str(one, "digest"), digest);
+    if (!bound || !stands_before(path, step) || plan_get(step->run, digest, &plan, &err) < 0 || write_now(step, &now, &err) < 0)
+        return false;
+    bound = find(step, plan, now, &planned) == FITS;
+    json_decref(now);
+    return bound;
+}

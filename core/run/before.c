@@ -1,4 +1,4 @@
-/* before.c: what stands between a write's plan and its intent, in this order: the lock on its target, the plan that was approved, the rails
+/* before.c: what stands between a write's plan and its intent, in this order: the lock on its target, people who were asked, the plan that was approved, the rails
  * of the configuration. Each may let it go, hold it for a while, or end the step. After every wait all of it is asked again, on a fresh plan. */
 #include "run/internal.h"
 
@@ -6,7 +6,7 @@ enum { DEFAULT_TIMEOUT_MS = 30000 };
 
 void write_checks(struct step_run *step, bool again)
 {
-    static enum check (*const checks[])(struct step_run *step) = { lock_check, apply_check, policy_check };
+    static enum check (*const checks[])(struct step_run *step) = { lock_check, gate_check, apply_check, policy_check };
 
     step->again = again;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)

@@ -48,6 +48,7 @@ static struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook
     run->approved = json_array();
     run->plans = json_object();
     run->gates = json_array();
+    ft_list_init(&run->notices);
     ft_list_init(&run->steps);
     run->segment_start_us = run_now_us(run);
     return run;
@@ -121,7 +122,18 @@ static void set_limit(struct ft_run *run)
     uint64_t limit = ft_playbook_runtime_ms(run->playbook);
     uint64_t left = limit > run->active_ms ? limit - run->active_ms : 0;
 
+    run->segment_start_us = run_now_us(run);
     run->limit = ft_timer_start_weak(run->engine->o.loop, left, limit_reached, run);
+}
+
+/* Waiting for people is no running. */
+static void pause_limit(struct ft_run *run)
+{
+    if (!run->limit)
+        return;
+    run->active_ms += (run_now_us(run) - run->segment_start_us) / 1000;
+    ft_timer_stop(run->limit);
+    run->limit = NULL;
 }
 
 static void note_start(struct ft_run *run, const json_t *event)
@@ -142,6 +154,8 @@ static void note_start(struct ft_run *run, const json_t *event)
     json_object_set(e, "params", run->params);
     json_object_set(e, "vars", run->vars);
     json_object_set_new(e, "mode", json_string(run->dry_run ? "dry_run" : "run"));
+    if (run->break_glass)
+        json_object_set(e, "break_glass", run->break_glass);
     json_object_set_new(e, "requester", json_string(run->requester));
     json_object_set_new(e, "run", json_string(run->id));
     if (run->lock_keys)
@@ -157,9 +171,14 @@ static void note_start(struct ft_run *run, const json_t *event)
 
 static void hold_sessions(struct ft_run *run, bool hold)
 {
-    if (run->holding != hold)
-        ft_registry_hold(run->engine->o.registry, hold ? 1 : -1);
+    if (run->holding == hold)
+        return;
+    ft_registry_hold(run->engine->o.registry, hold ? 1 : -1);
     run->holding = hold;
+    if (!hold)
+        pause_limit(run);
+    else if (!run->limit && run->state != RUN_ENDED)
+        set_limit(run);
 }
 
 static void first_turn(void *arg)
@@ -191,6 +210,8 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
     run->plan_valid_ms = opts->plan_valid_ms;
     run->plan = json_incref((json_t *)opts->plan);
     run->accept_undetermined = opts->accept_undetermined;
+    if (opts->break_glass)
+        run->break_glass = json_pack("{s:s, s:s}", "by", run->requester, "reason", opts->break_glass);
     run->started_ms = run_now_ms(run);
     r = merge_vars(run, opts->vars, reterr);
     if (r < 0) {
@@ -322,6 +343,7 @@ static void resume_state(struct ft_run *run, const json_t *events)
     run->params = json_incref(json_object_get(start, "params"));
     run->vars = json_incref(json_object_get(start, "vars"));
     run->requester = ft_strdup(ft_json_str(start, "requester"));
+    run->break_glass = json_incref(json_object_get(start, "break_glass"));
     run->started_ms = (uint64_t)ft_json_int(start, "at", 0);
     run->lock_keys = json_copy(json_object_get(start, "locks"));
     run->active_ms = active_before(events);
@@ -397,7 +419,9 @@ void ft_run_free(struct ft_run *run)
     ft_loop_undefer(loop, tell_end, run);
     ft_store_forget(run->engine->o.store, run);
     people_leave(run);
+    notices_drop(run);
     ft_timer_stop(run->limit);
+    run->limit = NULL;
     hold_sessions(run, false);
     undo_cancel(run);
     run->dry = dry_free(run->dry);
@@ -412,6 +436,7 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->kept);
     json_decref(run->undo_only);
     json_decref(run->gates);
+    json_decref(run->break_glass);
     json_decref(run->lock_keys);
     json_decref(run->plan);
     json_decref(run->asked);
@@ -425,11 +450,21 @@ void ft_run_free(struct ft_run *run)
     free(run);
 }
 
+/* Who broke the glass is over soon: those who were passed over are told all the same, before the process may end. */
 static void tell_end(void *arg)
 {
     struct ft_run *run = arg;
 
+    run->end_untold = notices_under_way(run);
+    if (run->end_untold)
+        return;
     run->observer->ended(run->arg, run, run->end);
+}
+
+void notices_maybe_last(struct ft_run *run)
+{
+    if (run->end_untold && !notices_under_way(run))
+        ft_loop_defer(run->engine->o.loop, tell_end, run);
 }
 
 static void end_with(struct ft_run *run, enum ft_run_end end)

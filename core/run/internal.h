@@ -55,6 +55,9 @@ struct ft_run {
     json_t *undo_only;                 /* paths that are taken back, where it is not all; NULL: all */
     json_t *gates;                     /* guard/approval.h; from events only */
     struct ft_list in_gated;
+    struct ft_list notices;            /* notice.c: under way */
+    bool end_untold;                   /* it is over, and waits for its notices */
+    json_t *break_glass;               /* {by, reason}: asked for with the run; NULL */
     json_t *lock_keys;
     struct undo_run *undoing;
 
@@ -114,6 +117,7 @@ struct step_run {
     json_t *past;                      /* of a resume: {event type: event}; NULL: nothing happened yet */
     json_t *params;                    /* of the call */
     json_t *plan, *undo_params;        /* of a write */
+    json_t *asking;                    /* gate.c: {requirement, by, text} of a gate that is about to open */
     json_t *receipt;
     json_t *result;
     bool is_write, recovered;
@@ -219,10 +223,13 @@ size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total);  
 enum check lock_check(struct step_run *step);            /* locks.c: a target that no lock covers gets one */
 int lock_held_by(const char *holder, struct ft_err *reterr);             /* -EBUSY: what the store said, and what to do about it */
 void lock_note(struct ft_run *run, const json_t *keys);  /* from now on the run holds these, too */
+bool apply_holds(struct step_run *step, const char *path, const char *digest);       /* that gate's approval binds this write, which is as it was planned */
 enum check apply_check(struct step_run *step);           /* apply.c: is it what was planned, on the state that was planned? */
 void apply_note(struct ft_run *run, const json_t *event);/* what binds the run, from its events */
 enum check policy_check(struct step_run *step);          /* policy.c: what guard says */
 enum check gate_for_write(struct step_run *step, json_t *approval);      /* gate.c: people must approve first; takes approval */
+enum check gate_check(struct step_run *step);            /* gate.c: do its people still decide? */
+enum check gate_for_policy(struct step_run *step, const struct ft_write_facts *facts, const struct ft_guard_answer *answer);      /* guard says APPROVE */
 
 /* after.c */
 const json_t *plan_state(const json_t *plan);                        /* the state that a plan's write rests on, where it can be compared; NULL: not */
@@ -252,12 +259,20 @@ json_t *gate_question(const struct step_run *step);                  /* NULL: it
 int gate_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
 void gate_take_row(struct ft_run *run, const json_t *row);           /* an answer out of the store */
 void gates_decide(struct ft_run *run);
-json_t *gate_approvals(const struct step_run *step);                 /* of this write as it is now: as ft_write_facts.approvals; new reference */
-const json_t *gate_broken(const struct step_run *step);              /* {"by","reason"}; borrowed; NULL */
+json_t *gate_approvals(struct step_run *step);                       /* of this write as it is now: as ft_write_facts.approvals; new reference */
+const json_t *gate_broken(struct step_run *step);                    /* {"by","reason"}; borrowed; NULL */
+
+/* notice.c */
+/* what: opened, reminded, escalated, broken; n: the how many-th, 0: the only one. to: names; taken. event: whose by and reason are told; may be NULL. */
+void notice_send(struct ft_run *run, const json_t *gate, const char *what, int n, json_t *to, const json_t *event);
+bool notices_under_way(const struct ft_run *run);
+void notices_maybe_last(struct ft_run *run);                         /* engine.c: a run that is over waits for its notices before it says so */
+void notices_drop(struct ft_run *run);
 
 /* people.c */
 struct ft_people people_now(struct ft_engine *engine);               /* borrowed from the engine until the next call */
 void people_ask(struct ft_run *run);                                 /* its answers are fetched from now on */
+void people_look(struct ft_run *run);                                /* now */
 void people_leave(struct ft_run *run);
 void people_free(struct ft_engine *engine);
 

@@ -122,6 +122,11 @@ static void poll_again(struct ft_engine *engine)
         p->timer = ft_timer_start_weak(engine->o.loop, POLL_MS, poll, engine);
 }
 
+void people_look(struct ft_run *run)
+{
+    take(run);
+}
+
 static void take_first(void *arg)
 {
     take(arg);

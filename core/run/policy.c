@@ -33,8 +33,8 @@ enum check policy_check(struct step_run *step)
     facts.break_glass = gate_broken(step);
     r = ft_guard_write(guard, &facts, &answer, &err);
     json_decref(targets);
-    json_decref(approvals);
     if (r < 0) {
+        json_decref(approvals);
         step_fail(step, FT_REFUSED, err.text);
         return CHECK_FAILED;
     }
@@ -42,13 +42,14 @@ enum check policy_check(struct step_run *step)
     case FT_GUARD_GO:
         break;
     case FT_GUARD_APPROVE:
-        check = gate_for_write(step, json_incref(answer.approval));
+        check = gate_for_policy(step, &facts, &answer);
         break;
     default:
         step_fail(step, answer.class ? answer.class : FT_REFUSED, answer.text);
         check = CHECK_FAILED;
         break;
     }
+    json_decref(approvals);
     ft_guard_answer_done(&answer);
     return check;
 }

@@ -19,11 +19,14 @@
  *   step.done     result, seen, ms, write, recovered, after (the state that the write left behind) or after_unknown (why it is not known),
  *                 nothing_to_do (a write that was not sent)
  *   step.failed   class, error, ms, to (where on_error leads), off_plan {plan, planned, now, differs [{path, planned, now}]}
- *   gate.voided   digest (that was approved), approved (path of its gate), planned, now, differs: the world has moved; it is asked again
+ *   gate.voided   digest (that was asked about or approved), approved (path of its gate), planned, now, differs: the world has moved; it is asked again
  *   step.went     to, because {expr, value, reads}, tried [because…]
- *   gate.opened   text, by {role, count} or {all: […]}, people, until, digest, nonce, break_glass, plan, action, with      guard/approval.h
+ *   gate.opened   text, by {role, count} or {all: […]}, requirement, people, opened, until, digest (of the plan ahead, kept), writes, score, nonce,
+ *                 remind_ms, escalate, break_glass, policy; at a write: plan, action, with                                     guard/approval.h
  *   gate.vote     by, for, decision, reason, where, given, answer (row)     gate.withdrawn  by, reason, request     gate.refused by, why, answer
- *   gate.broken   by, role, reason    gate.void       was, digest, why      gate.answered   approved, by, reason, where, expired, withdrawn, broken, digest
+ *   gate.broken   by, role, reason    gate.reminded   n, to                 gate.escalated  level, role, to
+ *   gate.noticed  what, action        gate.notice_failed what, action, error
+ *   gate.answered approved, by, reason, where, digest, expired, withdrawn, broken, nobody_configured
  *   ask.opened    text, fields, until ask.answered    values, by
  *   wait.opened   until, ms           wait.over
  *   lock.waiting  keys, within, holder, by, text, until     lock.taken keys, within, waited_ms     of a write's target that no lock of the run covered
@@ -94,6 +97,7 @@ struct ft_run_opts {
     const json_t *event;          /* the alert that triggered it; may be NULL */
     bool keep_plan;               /* of a dry run: the plan is kept in the store */
     uint64_t plan_valid_ms;       /* how long it may be applied; 0: as long as it fits */
+    const char *break_glass;      /* the reason; NULL: as everybody */
     const json_t *plan;           /* apply this plan (plan.h): params, vars and event are the plan's, too; NULL: none */
     bool accept_undetermined;     /* also writes that the plan could not determine */
 };

@@ -56,6 +56,7 @@ void step_free(struct step_run *step)
     json_decref(step->past);
     json_decref(step->params);
     json_decref(step->plan);
+    json_decref(step->asking);
     json_decref(step->undo_params);
     json_decref(step->receipt);
     json_decref(step->result);
