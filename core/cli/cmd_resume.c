@@ -1,17 +1,24 @@
 /* fettle resume */
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
 #include "base/util.h"
 #include "cli/session.h"
 #include "data/json.h"
+#include "run/parking.h"
 
 static struct {
-    const char *run;
-    bool yes, text, wait;
+    const char *run, *at_once;
+    bool yes, text, wait, watch;
 } o;
 
 static const struct ft_opt opts[] = {
     { FT_OPT_OPTIONAL_ARG, 0, NULL, &o.run, "RUN", "the run, or the first digits of its id; without it: every run that a crash left behind", "run" },
     { FT_OPT_FLAG, 'y', "yes", &o.yes, NULL, "approve what would be asked (only where no people and roles are configured)", NULL },
     { FT_OPT_FLAG, 'w', "wait", &o.wait, NULL, "wait for people's approval also where there is no terminal", NULL },
+    { FT_OPT_FLAG, 0, "watch", &o.watch, NULL, "stay, and keep every run going: those that a crash left behind, and parked ones once they were answered or their time has come", NULL },
+    { FT_OPT_STR, 0, "at-once", &o.at_once, "N", "with --watch: as many runs live at a time (16); those that wait do not count", NULL },
     { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
     { 0 },
 };
@@ -67,6 +74,79 @@ static int resume_all(struct app *app)
     return worst;
 }
 
+/* ---- --watch */
+
+struct watch { struct app *app; struct ft_parking *parking; struct ft_signal *signals[2]; unsigned asked; bool text; };
+
+static void news(void *arg, const char *run_id, enum ft_parking_news what, const char *text)
+{
+    static const char *const words[] = { [FT_PARKING_GOES_ON] = "goes on", [FT_PARKING_PARKED] = "parked", [FT_PARKING_ENDED] = "ended", [FT_PARKING_TROUBLE] = "trouble" };
+    const struct watch *w = arg;
+    time_t now = time(NULL);
+    char clock[16];
+
+    if (w->text) {
+        strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
+        printf("%s  %s  %-8s %s\n", clock, run_id, words[what], text);
+    } else {
+        json_t *line = json_pack("{s:s, s:s, s:s}", "run", run_id, "news", words[what], "text", text);
+        char *json = ft_json_text(line);
+
+        puts(json);
+        free(json);
+        json_decref(line);
+    }
+    fflush(stdout);
+}
+
+static void nothing_lives(void *arg)
+{
+    const struct watch *w = arg;
+
+    ft_loop_stop(w->app->loop);
+}
+
+/* Once: what lives goes on until it parks or ends; twice: it is left where it is. */
+static void asked_to_end(void *arg, int signum)
+{
+    struct watch *w = arg;
+    struct ft_parking_counts n;
+
+    (void)signum;
+    ft_parking_count(w->parking, &n);
+    if (w->asked++ > 0)
+        ft_loop_stop(w->app->loop);
+    else if (n.alive)
+        fprintf(stderr, "fettle: ending when %zu run%s parked or over; ask again to leave %s now\n", n.alive, n.alive == 1 ? " is" : "s are", n.alive == 1 ? "it" : "them");
+    ft_parking_stop(w->parking);
+}
+
+static int watch(struct app *app)
+{
+    static const int signums[] = { SIGINT, SIGTERM };
+    struct watch w = { .app = app, .text = !globals.json && (o.text || isatty(STDOUT_FILENO)) };
+    struct ft_parking_opts keeper = { .loop = app->loop, .store = app->store, .engine = app->engine, .who = app_user(), .news = news, .idle = nothing_lives, .arg = &w };
+    struct ft_parking_counts n;
+    struct ft_err err = { 0 };
+
+    if (o.at_once) {
+        keeper.at_once = (unsigned)strtoul(o.at_once, NULL, 10);
+        if (keeper.at_once < 1 || keeper.at_once > 10000)
+            return app_fail(2, "--at-once is a number from 1 to 10000, not '%s'", o.at_once);
+    }
+    if (ft_parking_new(&keeper, &w.parking, &err) < 0)
+        return app_fail(1, "%s", err.text);
+    ft_parking_count(w.parking, &n);
+    fprintf(stderr, "fettle: %zu run%s parked, %zu left behind by a process that died; Ctrl-C ends the watch, and leaves them parked\n", n.parked, n.parked == 1 ? "" : "s", n.waiting);
+    for (size_t i = 0; i < ARRAY_LEN(signums); i++)
+        w.signals[i] = ft_signal_start(app->loop, signums[i], asked_to_end, &w);
+    ft_loop_run(app->loop);
+    for (size_t i = 0; i < ARRAY_LEN(signums); i++)
+        ft_signal_stop(w.signals[i]);
+    ft_parking_free(w.parking);
+    return 0;
+}
+
 static int run(void)
 {
     struct app app;
@@ -76,7 +156,11 @@ static int run(void)
 
     if (status)
         return status;
-    if (!o.run)
+    if (o.watch)
+        status = o.run ? app_fail(2, "--watch keeps every run going; leave out '%s'", o.run) : watch(&app);
+    else if (o.at_once)
+        status = app_fail(2, "--at-once goes with --watch");
+    else if (!o.run)
         status = resume_all(&app);
     else if (ft_store_find(app.store, o.run, id, &err) < 0)
         status = app_fail(2, "%s", err.text);
@@ -89,5 +173,9 @@ static int run(void)
 const struct ft_command cmd_resume = {
     "resume", "Go on with a run that is parked, or that a crash interrupted", opts, run,
     "What was decided is not decided again, and what was done is not done again. A write that was under way when the process died\n"
-    "is first found out: by the action's own probe, by the step's verification, or by you.\n",
+    "is first found out: by the action's own probe, by the step's verification, or by you.\n"
+    "\n"
+    "With --watch it stays, as a service would: a run that waits costs next to nothing, and goes on when somebody in another terminal\n"
+    "answered, when its window opens or when its time is over. A line tells of each. SIGTERM or Ctrl-C: what is under way goes on\n"
+    "until it is parked or over; a second one leaves it where it is, for the next to take up.\n",
 };

@@ -14,6 +14,8 @@ struct ft_engine *ft_engine_free(struct ft_engine *engine)
 {
     if (engine)
         people_free(engine);
+    for (size_t i = 0; engine && i < ARRAY_LEN(engine->loaded); i++)
+        ft_playbook_unref(engine->loaded[i].playbook);
     free(engine);
     return NULL;
 }
@@ -271,6 +273,26 @@ struct ft_playbook *ft_run_stored_playbook(const json_t *events, struct ft_store
     return NULL;
 }
 
+/* Of thousands of runs that are resumed most began with the same playbook: the last few stay loaded. */
+static struct ft_playbook *loaded_playbook(struct ft_engine *engine, const json_t *events, struct ft_err *reterr)
+{
+    const char *sources = ft_json_str(json_array_get(events, 0), "sources");
+    struct ft_playbook *playbook;
+    struct loaded *l = engine->loaded;
+
+    for (size_t i = 0; sources && i < ARRAY_LEN(engine->loaded); i++)
+        if (l[i].playbook && ft_streq(l[i].sources, sources))
+            return ft_playbook_ref(l[i].playbook);
+    playbook = ft_run_stored_playbook(events, engine->o.store, engine->o.world, reterr);
+    if (!playbook)
+        return NULL;
+    l += engine->next_loaded++ % ARRAY_LEN(engine->loaded);
+    ft_playbook_unref(l->playbook);
+    l->playbook = ft_playbook_ref(playbook);
+    snprintf(l->sources, sizeof(l->sources), "%s", sources);
+    return playbook;
+}
+
 /* Time spent in earlier lives, without the time parked or dead. */
 static uint64_t active_before(const json_t *events)
 {
@@ -372,7 +394,7 @@ int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, con
         r = ft_store_events(engine->o.store, id, 0, &events, reterr);
     if (r == 0)
         r = check_resumable(events, id, reterr);
-    playbook = r == 0 ? ft_run_stored_playbook(events, engine->o.store, engine->o.world, reterr) : NULL;
+    playbook = r == 0 ? loaded_playbook(engine, events, reterr) : NULL;
     if (!playbook) {
         json_decref(events);
         return r < 0 ? r : -EINVAL;
@@ -631,18 +653,43 @@ static void parked_written(void *arg, int code, const struct ft_err *err)
         run->observer->parked(run->arg, run);
 }
 
+/* When it goes on although nobody answers: the first of what its questions say. */
+static uint64_t wake_of(const json_t *questions)
+{
+    static const char *const times[] = { "until", "wake" };
+    uint64_t first = UINT64_MAX;
+    json_t *question;
+    size_t i;
+
+    json_array_foreach((json_t *)questions, i, question) {
+        for (size_t k = 0; k < ARRAY_LEN(times); k++) {
+            uint64_t at = (uint64_t)ft_json_int(question, times[k], 0);
+
+            first = at && at < first ? at : first;
+        }
+    }
+    return first;
+}
+
+uint64_t ft_run_wake_ms(const struct ft_run *run)
+{
+    return run->wake_ms;
+}
+
 static void park(struct ft_run *run, const char *why)
 {
-    json_t *event = ev("run.parked", NULL);
+    json_t *event = ev("run.parked", NULL), *questions = ft_run_questions(run);
     struct ft_err err = { 0 };
 
     run->parked_told = true;
     hold_sessions(run, false);
     json_object_set_new(event, "why", json_string(why));
-    json_object_set_new(event, "waiting", ft_run_questions(run));
+    json_object_set_new(event, "waiting", questions);
+    run->wake_ms = wake_of(questions);
     if (undo_is_stuck(run))
         json_object_set_new(event, "incident", json_true());
     run_info(run, "parked", undo_is_stuck(run) ? "incident" : "", why);
+    ft_store_wake_at(run->engine->o.store, run->id, run->wake_ms);
     if (run_journal(run, event, FT_DURABLE, parked_written, run, &err) < 0)
         run_broken(run, &err);
 }

@@ -6,6 +6,7 @@
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
  *   gate.c    approve: what people decide  people.c   who they are now, and their answers
+ *   parking.c runs that wait, as stubs (parking.h)
  */
 #pragma once
 #include "base/buf.h"
@@ -23,6 +24,8 @@ struct ft_engine {
     struct ft_engine_opts o;
     unsigned runs;                     /* not freed yet */
     struct people *people;             /* people.c */
+    struct loaded { char sources[65]; struct ft_playbook *playbook; } loaded[8];
+    unsigned next_loaded;
 };
 
 enum run_state { RUN_GOING, RUN_STOPPING, RUN_ROLLING_BACK, RUN_ENDED };
@@ -45,6 +48,7 @@ struct ft_run {
     struct list_run *root;
     struct ft_list steps;              /* step_run.in_run: everything alive */
     unsigned writes, steps_done;
+    uint64_t wake_ms;                  /* of a parked run: when it goes on by itself; UINT64_MAX: never */
     uint64_t started_ms, active_ms;    /* active_ms: of earlier lives, parking left out */
     uint64_t segment_start_us;
     struct ft_timer *limit;

@@ -117,6 +117,8 @@ bool ft_run_rolls_back(const struct ft_run *run);      /* what was done is being
 /* kind `wait`: nobody can answer, it goes on by itself; with "stays": true so soon that whoever watches should stay.
  * [{"path", "kind": "approve|ask|doubt|undo|wait", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
 json_t *ft_run_questions(const struct ft_run *run);
+/* When a parked run goes on although nobody answers, ms since 1970; UINT64_MAX: never. */
+uint64_t ft_run_wake_ms(const struct ft_run *run);
 /* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true}, {"overwrite": true} (whatever
  * is there now), {"leave": true} (as it is now) or {"done": true} (a person did it).
  * who, where ("terminal", "--yes") are journalled. -EINVAL with what is wrong with the answer. */

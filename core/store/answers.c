@@ -115,7 +115,7 @@ bool ft_store_changed(struct ft_store *store, int64_t *since)
     if (read_query(store, "PRAGMA data_version", &db, &stmt, NULL) < 0)
         return true;                         /* whoever reads then is told why it cannot be read */
     if (sqlite3_step(stmt) == SQLITE_ROW)
-        now = sqlite3_column_int64(stmt, 0);
+        now = sqlite3_column_int64(stmt, 0) * 2 + (db == store->reader);      /* each connection counts for itself */
     sqlite3_finalize(stmt);
     if (now == *since)
         return false;

@@ -28,6 +28,7 @@ struct chain {
     bool known, over;                 /* it has a row, or one is queued; its status is final */
     struct ft_err *failed;            /* why nothing more is taken */
     bool told;                        /* somebody knows of it */
+    bool rests;                       /* nobody in this process goes on with it: dropped like one that is over */
     /* the writer's */
     int64_t row;                      /* 0: not inserted yet */
     bool broken;                      /* an earlier event could not be written */
@@ -116,6 +117,8 @@ bool store_is_over(const char *status);       /* of a run */
 struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count, enum ft_durability durability);
 void store_stage(struct ft_store *store, struct op *op);           /* behind what was appended; nobody waits */
 int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_seq, struct ft_err *reterr);      /* written when it returns; ret_seq may be NULL */
+
+void store_chain_rests(struct ft_store *store, const char *id);
 
 /* ---- sqlite_open.c */
 extern int db_busy_ms;                        /* how long to wait for another process's lock; tests wait less */

@@ -41,6 +41,7 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (budget, grp, run, path, attempt)) WITHOUT ROWID;"
     "CREATE INDEX budgets_at ON budgets (budget, grp, at);"
     "CREATE TABLE seals (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL);"
+    "ALTER TABLE runs ADD COLUMN wake INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE personal (run INTEGER NOT NULL, n INTEGER NOT NULL, salt BLOB NOT NULL, value TEXT, PRIMARY KEY (run, n)) WITHOUT ROWID;",
 };
 

@@ -283,7 +283,17 @@ static int chain_get(struct ft_store *store, const char *id, struct chain **ret,
 static void chain_release(struct ft_store *store, struct chain *chain)
 {
     chain->queued--;
-    if (!chain->queued && chain->over)
+    if (!chain->queued && (chain->over || chain->rests))
+        chain_drop(store, chain);
+}
+
+void store_chain_rests(struct ft_store *store, const char *id)
+{
+    struct chain *chain = chain_find(store, id);
+
+    if (chain && chain->queued)
+        chain->rests = true;
+    else if (chain)
         chain_drop(store, chain);
 }
 
@@ -463,6 +473,7 @@ static int append(struct ft_store *store, const char *run_id, json_t *event, str
     memcpy(op->text, store->scratch.data, store->scratch.len);
     op->chain = chain;
     op->seq = ++chain->seq;
+    chain->rests = false;
     chain->queued++;
     *ret = op;
     return 0;

@@ -53,6 +53,19 @@ int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], st
 int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr);      /* this process is its owner now; -EBUSY with who holds it */
 
 bool ft_store_owner_alive(struct ft_store *store, const char *id);                      /* another process has it in its hands */
+/* ---- runs that wait (parked.c): many thousands of them, so each is a row and nothing more */
+/* When a parked run wants to be looked at although nobody answered: ms since 1970; UINT64_MAX: never. Rides with the run's row. */
+void ft_store_wake_at(struct ft_store *store, const char *id, uint64_t wake_ms);
+/* This process is done with a run that is not over: whoever comes first may claim it. Queued behind its events. */
+void ft_store_rest(struct ft_store *store, const char *id);
+struct ft_open_run {
+    char id[9];
+    bool parked;                  /* else it runs, or ran when its process died */
+    bool held, ours;              /* a living process owns it; it is this one */
+    uint64_t wake_ms;             /* 0: not known */
+};
+/* Every run that is not over, dry runs left out. Sees what is queued, too. */
+int ft_store_open_runs(struct ft_store *store, void (*fn)(void *arg, const struct ft_open_run *run), void *arg, struct ft_err *reterr);
 
 /* ---- events */
 /* event: object with "type" (and what belongs to it); "seq", "at" are set here. Taken over. written may be NULL; called from the loop, code 0 or negative. */
