@@ -1,4 +1,5 @@
 /* fettle approvals: what waits for people, who acts for whom, what must be looked at afterwards */
+#include <errno.h>
 #include "base/text.h"
 #include "base/util.h"
 #include "cli/gate_text.h"
@@ -6,13 +7,16 @@
 
 static struct {
     struct ft_rest words;
-    const char *until;
-    bool mine;
+    const char *until, *note;
+    bool mine, review;
 } o;
 
 static const struct ft_opt opts[] = {
-    { FT_OPT_REST, 0, NULL, &o.words, "[delegate ROLE PERSON | end ROLE]", "instead of the list: let somebody else act in your role, or no more", "delegate end" },
+    { FT_OPT_REST, 0, NULL, &o.words, "[delegate ROLE PERSON | end ROLE | review RUN]",
+      "instead of the list: let somebody else act in your role, or no more; say what you found where a glass was broken", "delegate end review" },
     { FT_OPT_FLAG, 'm', "mine", &o.mine, NULL, "only what you may answer", NULL },
+    { FT_OPT_FLAG, 'r', "review", &o.review, NULL, "runs in which somebody went on without approval, and nobody has looked at it yet", NULL },
+    { FT_OPT_STR, 0, "note", &o.note, "TEXT", "what a review found", NULL },
     { FT_OPT_STR, 'u', "until", &o.until, "TIME", "how long a delegation holds: 2d, 8h, or 2026-12-24T08:00:00Z", NULL },
     { 0 },
 };
@@ -84,18 +88,60 @@ static int delegate(struct app *app)
     return 0;
 }
 
+static int list_reviews(struct app *app)
+{
+    struct ft_approvals approvals = app_approvals(app);
+    struct ft_err err = { 0 };
+    json_t *all = NULL, *one;
+    char when[32];
+    size_t i;
+
+    if (ft_approval_reviews(&approvals, &all, &err) < 0)
+        return app_fail(1, "%s", err.text);
+    json_array_foreach(all, i, one) {
+        const json_t *broken = json_object_get(one, "broken");
+
+        if (globals.json)
+            app_put_json(one);
+        else
+            printf("%s  %s  %s broke the glass at '%s': %s\n    fettle show %s   ·   fettle approvals review %s --note …\n", ft_json_str(one, "run"),
+                   ft_time_format((uint64_t)ft_json_int(one, "at", 0), when, sizeof(when)), ft_json_str(broken, "by"), ft_json_str(broken, "path"), ft_json_str(broken, "reason"),
+                   ft_json_str(one, "run"), ft_json_str(one, "run"));
+    }
+    if (!json_array_size(all) && !globals.json)
+        printf("nothing waits for a review\n");
+    json_decref(all);
+    return 0;
+}
+
+static int review(struct app *app)
+{
+    struct ft_approvals approvals = app_approvals(app);
+    struct ft_err err = { 0 };
+    char id[9];
+
+    if (o.words.count != 2)
+        return app_fail(2, "which run? `fettle approvals review RUN --note …`; `fettle approvals --review` lists them");
+    if (ft_store_find(app->store, o.words.items[1], id, &err) < 0)
+        return app_fail(2, "%s", err.text);
+    if (ft_approval_review(&approvals, id, app_user(), app_where(), o.note, &err) < 0)
+        return app_fail(err.code == -EINVAL ? 2 : 1, "%s", err.text);
+    printf("run %s is reviewed\n", id);
+    return 0;
+}
+
 static int run(void)
 {
     const char *word = o.words.count ? o.words.items[0] : "";
     struct app app;
     int status;
 
-    if (*word && !ft_streq(word, "delegate") && !ft_streq(word, "end"))
+    if (*word && !ft_streq(word, "delegate") && !ft_streq(word, "end") && !ft_streq(word, "review"))
         return app_fail(2, "'%s' is nothing that `fettle approvals` does; `fettle approvals --help` says what is", word);
     status = app_open(&app, APP_CONFIG | APP_STORE);
     if (status)
         return status;
-    status = *word ? delegate(&app) : list(&app);
+    status = ft_streq(word, "review") ? review(&app) : *word ? delegate(&app) : o.review ? list_reviews(&app) : list(&app);
     app_close(&app);
     return status;
 }

@@ -41,7 +41,7 @@ static char *ask(const char *question, char *buf, size_t len)
 }
 
 /* 0, or an exit status. Sets what stands for "seen". */
-static int seen_by_person(const json_t *view, const char *decision, char *reason, size_t len, const char **ret_digest)
+static int seen_by_person(const struct app *app, const json_t *view, const char *decision, char *reason, size_t len, const char **ret_digest)
 {
     char line[16];
 
@@ -51,6 +51,7 @@ static int seen_by_person(const json_t *view, const char *decision, char *reason
     }
     if (globals.json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
         return app_fail(2, "say what you saw, so that this is what is decided: --digest %.8s (`fettle approvals` shows it)", ft_json_str(view, "digest"));
+    gate_print_plan(stdout, app, view);
     gate_print(stdout, view);
     if (ft_streq(decision, "reject") && !o.reason) {
         if (!ask("    why not? ", reason, len) || !*reason)
@@ -91,7 +92,7 @@ static int answer(struct app *app, const char *id, const char *decision)
         json_decref(view);
         return status;
     }
-    status = seen_by_person(view, decision, reason, sizeof(reason), &given.digest);
+    status = seen_by_person(app, view, decision, reason, sizeof(reason), &given.digest);
     if (!status) {
         given.path = ft_json_str(view, "path");
         given.reason = o.reason;

@@ -5,6 +5,7 @@
 #include "base/util.h"
 #include "cli/live.h"
 #include "data/json.h"
+#include "run/plan.h"
 
 struct ft_approvals app_approvals(const struct app *app)
 {
@@ -79,7 +80,7 @@ static void print_names(FILE *to, const char *before, const json_t *names)
 void gate_print(FILE *to, const json_t *view)
 {
     char *words = gate_state_words(view);
-    const json_t *plan = json_object_get(view, "plan");
+    const json_t *plan = json_object_get(view, "plan"), *score = json_object_get(view, "score");
     const char *key;
     json_t *value;
 
@@ -101,8 +102,23 @@ void gate_print(FILE *to, const json_t *view)
         fprintf(to, "    %s\n", ft_json_str(view, "action"));
     if (plan)
         plan_print_write(to, term_colour(to), plan, 6);
+    fprintf(to, "    %d write%s ahead: %d exact, %d predicted, %d undetermined\n", (int)ft_json_int(view, "writes", 0), ft_json_int(view, "writes", 0) == 1 ? "" : "s",
+            (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0), (int)ft_json_int(score, "undetermined", 0));
     fprintf(to, "    digest %.8s\n", ft_json_str(view, "digest"));
     free(words);
+}
+
+void gate_print_plan(FILE *to, const struct app *app, const json_t *view)
+{
+    const char *digest = ft_json_str(view, "digest");
+    struct ft_err err = { 0 };
+    json_t *plan = NULL;
+
+    if (!digest || ft_plan_load(app->store, digest, &plan, NULL, &err) < 0)
+        fprintf(to, "    the plan cannot be shown: %s\n", digest ? err.text : "it has no digest");
+    else
+        plan_print(to, term_colour(to), plan);
+    json_decref(plan);
 }
 
 struct owner { const char *run, *status; char owner[64], state[16]; };

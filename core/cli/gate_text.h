@@ -5,6 +5,8 @@
 
 /* The view of ft_approval_view as text. */
 void gate_print(FILE *to, const json_t *view);
+/* What is approved, in full: the kept plan with that digest. */
+void gate_print_plan(FILE *to, const struct app *app, const json_t *view);
 /* "network-lead (2), 1 of 2 so far, 29 min left"; malloced. */
 char *gate_state_words(const json_t *view);
 struct ft_approvals app_approvals(const struct app *app);

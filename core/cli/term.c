@@ -13,6 +13,11 @@ bool term_colour(FILE *to)
     return isatty(fileno(to)) && !globals.no_color && !(none && *none) && !(term && strcmp(term, "dumb") == 0);
 }
 
+bool term_is(FILE *to)
+{
+    return isatty(fileno(to));
+}
+
 int term_width(FILE *to)
 {
     struct winsize size;

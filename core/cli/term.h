@@ -7,6 +7,7 @@
 enum ft_tone { TONE_PLAIN, TONE_GOOD, TONE_BAD, TONE_WARN, TONE_DIM, TONE_BOLD };
 
 bool term_colour(FILE *to);                          /* a terminal, and colour is wanted */
+bool term_is(FILE *to);                              /* a terminal */
 int term_width(FILE *to);                            /* columns; 80 when it is no terminal */
 /* The text in a tone, or plain when `colour` is false. */
 void term_put(FILE *to, bool colour, enum ft_tone tone, const char *text);

@@ -358,6 +358,67 @@ int ft_approval_answer(const struct ft_approvals *approvals, const struct ft_ans
     return r;
 }
 
+/* ---- reviews */
+
+int ft_approval_reviews(const struct ft_approvals *approvals, json_t **ret, struct ft_err *reterr)
+{
+    json_t *rows = NULL, *list, *row;
+    size_t i;
+    int r = ft_answers(approvals->store, NULL, FT_REVIEWS, false, &rows, reterr);
+
+    if (r < 0)
+        return r;
+    list = json_array();
+    json_array_foreach(rows, i, row)
+        json_array_append_new(list, json_pack("{s:O, s:O, s:O, s:O}", "run", json_object_get(row, "run"), "row", json_object_get(row, "row"), "at", json_object_get(row, "at"),
+                                              "broken", json_object_get(row, "answer")));
+    json_decref(rows);
+    *ret = list;
+    return 0;
+}
+
+static int may_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *note, const json_t *rows, struct ft_err *reterr)
+{
+    struct ft_people people = { .config = approvals->config };
+    json_t *row;
+    size_t i;
+
+    if (!json_array_size(rows))
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "run %s has nothing that must be reviewed", run);
+    if (!ft_person_has(&people, who, ""))
+        return ft_err_class(reterr, FT_DENIED, -EPERM, "the configuration names no person '%s' among `people`", who);
+    if (!note || !*note || strlen(note) > MAX_REASON)
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "say what was found: --note, at most %d bytes", MAX_REASON);
+    json_array_foreach((json_t *)rows, i, row)
+        if (ft_streq(ft_json_str(json_object_get(row, "answer"), "by"), who))
+            return ft_err_class(reterr, FT_DENIED, -EPERM, "%s broke the glass in run %s; somebody else reviews it", who, run);
+    return 0;
+}
+
+int ft_approval_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *where, const char *note, struct ft_err *reterr)
+{
+    json_t *rows = NULL, *row;
+    size_t i;
+    int r = ft_answers(approvals->store, run, FT_REVIEWS, false, &rows, reterr);
+
+    if (r == 0)
+        r = may_review(approvals, run, who, note, rows, reterr);
+    if (r == 0)
+        r = ft_store_claim(approvals->store, run, reterr);
+    json_array_foreach(rows, i, row) {
+        json_t *event = json_pack("{s:s, s:O*, s:s, s:s, s:s, s:O}", "type", "gate.reviewed", "path", json_object_get(json_object_get(row, "answer"), "path"), "by", who,
+                                  "note", note ? note : "", "where", where ? where : "", "broken", json_object_get(row, "answer"));
+
+        if (r == 0)
+            r = ft_store_append(approvals->store, run, json_incref(event), FT_DURABLE, NULL, NULL, reterr);
+        if (r == 0)
+            ft_answer_taken(approvals->store, (uint64_t)ft_json_int(row, "row", 0));
+        json_decref(event);
+    }
+    json_decref(rows);
+    return r;
+}
+
 /* ---- delegation */
 
 int ft_approval_delegate(const struct ft_approvals *approvals, const char *from, const char *role, const char *to, uint64_t until, const char *where,

@@ -81,6 +81,12 @@ void ft_gate_link(const char *run, const json_t *gate, char ret[33]);
 /* All that waits, as views, oldest run first. */
 int ft_approval_list(const struct ft_approvals *approvals, const char *who, json_t **ret, struct ft_err *reterr);
 
+/* ---- reviews: a glass that was broken is looked at afterwards, by somebody else. */
+/* [{"run","row","at","broken": {by, role, reason, path}}]; new reference. */
+int ft_approval_reviews(const struct ft_approvals *approvals, json_t **ret, struct ft_err *reterr);
+/* Journalled in the run, which must be in nobody's hands. */
+int ft_approval_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *where, const char *note, struct ft_err *reterr);
+
 /* ---- delegation: role "" is every role that `from` has. until_ms 0 ends it. */
 int ft_approval_delegate(const struct ft_approvals *approvals, const char *from, const char *role, const char *to, uint64_t until_ms, const char *where,
                          struct ft_err *reterr);

@@ -31,6 +31,9 @@ static json_t *filled_text(const char *text, const json_t *words)
         ft_buf_add(&buf, text, (size_t)(hit - text));
         if (json_is_string(word)) {
             ft_buf_adds(&buf, json_string_value(word));
+        } else if (json_is_array(word)) {
+            for (size_t i = 0; i < json_array_size(word); i++)
+                ft_buf_addf(&buf, "%s%s", i ? ", " : "", json_string_value(json_array_get(word, i)));
         } else if (word) {
             char *brief = ft_json_brief(word, 400);
 

@@ -25,6 +25,7 @@
  *                 remind_ms, escalate, break_glass, policy; at a write: plan, action, with                                     guard/approval.h
  *   gate.vote     by, for, decision, reason, where, given, answer (row)     gate.withdrawn  by, reason, request     gate.refused by, why, answer
  *   gate.broken   by, role, reason    gate.reminded   n, to                 gate.escalated  level, role, to
+ *   gate.reviewed by, note, where, broken              behind the end of a run whose glass was broken
  *   gate.noticed  what, action        gate.notice_failed what, action, error
  *   gate.answered approved, by, reason, where, digest, expired, withdrawn, broken, nobody_configured
  *   ask.opened    text, fields, until ask.answered    values, by

@@ -401,6 +401,158 @@ Test(approvals, a_page_of_what_is_void_by_now_approves_nothing)
     expect_untouched("an old page");
 }
 
+/* ---- a policy holds the write */
+
+#define POLICY "policies:\n  - {name: two-leads, match: {action: sim.set}, approval: {role: lead, count: 2, within: 1h, break_glass: true}}\n"
+#define WRITE HEAD "steps:\n  - {id: w, run: sim.set, with: {key: a, value: 1}, undo: auto, on_error: bad, then: good}\n"
+
+static void with_policy(const char *more)
+{
+    char *yaml = ft_asprintf(PEOPLE "%s%s", POLICY, more);
+
+    rig_config(&rig, yaml);
+    rig_reborn(&rig);
+    free(yaml);
+}
+
+Test(approvals, a_policy_holds_a_write_that_the_playbook_would_just_send)
+{
+    with_policy("");
+    start(WRITE);
+    cr_expect_eq(rig_count(&rig, "gate.opened"), 1);
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "gate.opened", "w"), "text"), "two-leads"), "'%s'", ft_json_str(rig_event(&rig, "gate.opened", "w"), "text"));
+    expect_no_answer("tester", "approve", "asked for the run");
+    cr_expect_eq(answer("bob", "approve"), 0, "%s", said.text);
+    live(2000);
+    expect_untouched("one of two");
+    rig_reborn(&rig);
+    rig_resume(&rig);
+    live(2000);
+    expect_untouched("resumed with one of two");
+    cr_expect_eq(answer("carol", "approve"), 0, "%s", said.text);
+    live(3000);
+    expect_way("w:done -> good");
+    cr_expect_eq(rig_records(&rig, NULL), 1);
+    cr_expect_eq(rig_count(&rig, "gate.opened"), 1, "it was asked %zu times", rig_count(&rig, "gate.opened"));
+}
+
+Test(approvals, a_write_that_a_policy_holds_and_people_refuse_is_never_sent)
+{
+    with_policy("");
+    start(WRITE);
+    cr_expect_eq(answer("bob", "reject"), 0, "%s", said.text);
+    live(2000);
+    expect_way("w:failed -> bad");
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "step.failed", "w"), "class"), "denied");
+    start(WRITE);
+    rig_reborn(&rig);
+    ft_clock_set_wall(rig.clock, ft_clock_wall_ms(rig.clock) + 61 * 60000);
+    rig_resume(&rig);
+    live(2000);
+    expect_way("w:failed -> bad");
+    expect_untouched("refused, then too late");
+}
+
+Test(approvals, a_playbooks_own_gate_meets_a_policy_that_asks_for_the_same)
+{
+    with_policy("");
+    start(GATE("{role: lead, count: 2}"));
+    cr_expect_eq(answer("bob", "approve"), 0, "%s", said.text);
+    cr_expect_eq(answer("carol", "approve"), 0, "%s", said.text);
+    live(3000);
+    expect_way("gate:done w:done -> good");
+    cr_expect_eq(rig_count(&rig, "gate.opened"), 1, "they were asked twice for the same");
+}
+
+Test(approvals, a_playbooks_own_gate_that_asks_less_does_not_loosen_a_policy)
+{
+    with_policy("");
+    start(GATE("{role: board}"));
+    cr_expect_eq(answer("dora", "approve"), 0, "%s", said.text);
+    live(3000);
+    expect_untouched("the board is not the leads");
+    cr_expect_eq(rig_count(&rig, "gate.opened"), 2);
+    cr_expect_eq(answer("bob", "approve"), 0, "%s", said.text);
+    cr_expect_eq(answer("carol", "approve"), 0, "%s", said.text);
+    live(3000);
+    expect_way("gate:done w:done -> good");
+}
+
+Test(approvals, what_moved_under_a_policys_approval_is_asked_again)
+{
+    with_policy("");
+    start(WRITE);
+    cr_expect_eq(answer("bob", "approve"), 0, "%s", said.text);
+    live(2000);
+    rig_state(&rig, "{\"a\": 7}");
+    cr_expect_eq(answer("carol", "approve"), 0, "%s", said.text);
+    live(3000);
+    expect_untouched("the state moved");
+    cr_expect_eq(rig_count(&rig, "gate.opened"), 2);
+    cr_expect_eq(answer("bob", "approve"), 0, "%s", said.text);
+    cr_expect_eq(answer("carol", "approve"), 0, "%s", said.text);
+    live(3000);
+    expect_way("w:done -> good");
+}
+
+Test(approvals, the_glass_breaks_where_the_policy_lets_it_and_is_reviewed)
+{
+    json_t *all = NULL;
+
+    with_policy("approvals: {break_glass: {role: board}}\n");
+    start(WRITE);
+    expect_no_answer("tester", "break_glass", "role board");
+    expect_no_answer("bob", "break_glass", "role board");
+    cr_expect_eq(answer("dora", "break_glass"), 0, "%s", said.text);
+    live(3000);
+    expect_way("w:done -> good");
+    struct ft_approvals approvals = there();
+
+    cr_assert_eq(ft_approval_reviews(&approvals, &all, &said), 0, "%s", said.text);
+    cr_expect_eq(json_array_size(all), 1);
+    json_decref(all);
+    cr_expect_lt(ft_approval_review(&approvals, run_id, "dora", "test", "fine", &said), 0, "dora reviewed herself");
+    cr_expect_lt(ft_approval_review(&approvals, run_id, "bob", "test", "", &said), 0, "a review without a word");
+}
+
+Test(approvals, a_policy_without_people_denies)
+{
+    rig_config(&rig, "fettle: 1\n" POLICY);
+    rig_reborn(&rig);
+    rig_run(&rig, WRITE, NULL, false);
+    expect_way("w:failed -> bad");
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "step.failed", "w"), "error"), "names nobody"), "'%s'", ft_json_str(rig_event(&rig, "step.failed", "w"), "error"));
+    expect_untouched("nobody is configured");
+}
+
+/* ---- reminders, and the next level */
+
+Test(approvals, those_who_are_asked_are_reminded_and_then_the_next_level_is_told)
+{
+    static const char yaml[] = "fettle: 1\nname: t\ntitle: T\ncategory: incident\nseverity: P1\nsteps:\n  - id: gate\n    approve: May I?\n    by: {role: lead}\n    within: 2h\n    branch:\n"
+                               "      - if: result.approved\n        then: good\n      - else: bad\n";
+    const json_t *level;
+
+    rig_config(&rig, PEOPLE "approvals: {levels: [lead, board]}\n");
+    rig_reborn(&rig);
+    start(yaml);
+    live(14 * 60000);
+    cr_expect_eq(rig_count(&rig, "gate.reminded"), 0);
+    live(2 * 60000);
+    cr_expect_eq(rig_count(&rig, "gate.reminded"), 1);
+    cr_expect_eq(rig_count(&rig, "gate.escalated"), 0);
+    live(15 * 60000);
+    level = rig_event(&rig, "gate.escalated", "gate");
+    cr_assert(level, "P1: the next level is told after 30 minutes");
+    cr_expect_str_eq(ft_json_str(level, "role"), "board");
+    cr_expect_str_eq(json_string_value(json_array_get(json_object_get(level, "to"), 0)), "dora");
+    rig_reborn(&rig);                                  /* the clock begins anew: nothing is said a second time */
+    rig_resume(&rig);
+    live(60000);
+    cr_expect_eq(rig_count(&rig, "gate.escalated"), 1);
+    cr_expect_leq(rig_count(&rig, "gate.reminded"), 2);
+}
+
 /* ---- a death between any two events */
 
 static unsigned die_at;

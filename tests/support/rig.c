@@ -62,7 +62,14 @@ static void up(struct rig *rig)
         .script = rig->script, .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of, .has_undo = has_undo,
         .full_name = full_name, .arg = rig->registry,
     };
-    struct ft_engine_opts engine = { .loop = rig->loop, .store = rig->store, .registry = rig->registry, .secrets = rig->secrets, .world = &rig->world, .config = rig->people };
+    if (rig->people) {
+        struct ft_guard_opts guard = { .config = rig->people, .store = rig->store, .clock = rig->clock };
+
+        rig->guard = ft_guard_new(&guard, &err);
+        if (!rig->guard)
+            die("guard", err.text);
+    }
+    struct ft_engine_opts engine = { .loop = rig->loop, .store = rig->store, .registry = rig->registry, .secrets = rig->secrets, .world = &rig->world, .config = rig->people, .guard = rig->guard };
 
     rig->engine = ft_engine_new(&engine);
     free(plugins);
@@ -81,6 +88,7 @@ static void down(struct rig *rig)
     ft_secrets_free(rig->secrets);
     ft_clock_free(rig->clock);
     json_decref(rig->config);
+    rig->guard = ft_guard_free(rig->guard);
     rig->people = ft_config_free(rig->people);
 }
 

@@ -14,6 +14,7 @@ struct rig {
     struct ft_engine *engine;
     json_t *config;
     struct ft_config *people;         /* of rig_config; NULL: nobody is configured */
+    struct ft_guard *guard;           /* with its policies; NULL likewise */
     /* Of the last run. */
     struct ft_run *run;
     json_t *events;
