@@ -673,7 +673,28 @@ static uint64_t wake_of(const json_t *questions)
 
 uint64_t ft_run_wake_ms(const struct ft_run *run)
 {
-    return run->wake_ms;
+    json_t *questions = ft_run_questions(run);
+    uint64_t at = wake_of(questions);
+
+    json_decref(questions);
+    return at;
+}
+
+/* For whoever looks at the run's last event; the whole question is in the event that opened it, and once is enough for thousands of runs. */
+static json_t *in_short(const json_t *questions)
+{
+    static const char *const members[] = { "path", "kind", "title", "text", "by", "until", "wake" };
+    json_t *all = json_array(), *question;
+    size_t i;
+
+    json_array_foreach((json_t *)questions, i, question) {
+        json_t *q = json_object();
+
+        for (size_t k = 0; k < ARRAY_LEN(members); k++)
+            json_object_set(q, members[k], json_object_get(question, members[k]));
+        json_array_append_new(all, q);
+    }
+    return all;
 }
 
 static void park(struct ft_run *run, const char *why)
@@ -684,12 +705,12 @@ static void park(struct ft_run *run, const char *why)
     run->parked_told = true;
     hold_sessions(run, false);
     json_object_set_new(event, "why", json_string(why));
-    json_object_set_new(event, "waiting", questions);
-    run->wake_ms = wake_of(questions);
+    json_object_set_new(event, "waiting", in_short(questions));
+    json_decref(questions);
     if (undo_is_stuck(run))
         json_object_set_new(event, "incident", json_true());
     run_info(run, "parked", undo_is_stuck(run) ? "incident" : "", why);
-    ft_store_wake_at(run->engine->o.store, run->id, run->wake_ms);
+    ft_store_wake_at(run->engine->o.store, run->id, ft_run_wake_ms(run));
     if (run_journal(run, event, FT_DURABLE, parked_written, run, &err) < 0)
         run_broken(run, &err);
 }

@@ -48,7 +48,6 @@ struct ft_run {
     struct list_run *root;
     struct ft_list steps;              /* step_run.in_run: everything alive */
     unsigned writes, steps_done;
-    uint64_t wake_ms;                  /* of a parked run: when it goes on by itself; UINT64_MAX: never */
     uint64_t started_ms, active_ms;    /* active_ms: of earlier lives, parking left out */
     uint64_t segment_start_us;
     struct ft_timer *limit;

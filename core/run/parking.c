@@ -22,7 +22,7 @@ struct alive {
     struct ft_parking *parking;
     struct ft_run *run;
     uint32_t seen;
-    bool parked, over;
+    bool parked, over, stays;         /* stays: it waits for another run's lock and looks for itself; not counted */
     enum ft_run_end end;
     char ended[200];
 };
@@ -200,7 +200,7 @@ static struct alive *alive_new(struct ft_parking *p, uint32_t seen)
 static void alive_free(struct alive *a)
 {
     ft_list_remove(&a->in);
-    a->parking->alive_count--;
+    a->parking->alive_count -= !a->stays;
     ft_run_free(a->run);
     free(a);
 }
@@ -256,6 +256,20 @@ static void tell_parked(struct ft_parking *p, struct alive *a, uint32_t id)
     json_decref(questions);
 }
 
+static bool stays(struct alive *a)
+{
+    json_t *questions = ft_run_questions(a->run);
+    bool yes = json_is_true(json_object_get(json_array_get(questions, 0), "stays"));
+
+    json_decref(questions);
+    if (yes && !a->stays) {
+        a->stays = true;
+        a->parking->alive_count--;
+    }
+    a->parked = a->parked && !yes;
+    return yes;
+}
+
 /* Out of the turn of the run that parked or ended: now it may be freed. */
 static void settle(void *arg)
 {
@@ -266,10 +280,10 @@ static void settle(void *arg)
     ft_list_each(pos, tmp, &p->alive) {
         struct alive *a = ft_container(pos, struct alive, in);
         uint32_t id = number_of(ft_run_id(a->run)), seen = a->seen;
-        uint64_t wake_ms = ft_run_wake_ms(a->run);
+        uint64_t wake_ms = ft_run_wake_ms(a->run), soonest = now_ms(p) + LOOK_MS;
         char run_id[9];
 
-        if (!a->parked && !a->over)
+        if ((!a->parked && !a->over) || (!a->over && stays(a)))
             continue;
         id_of(id, run_id);
         if (*a->ended) {
@@ -278,7 +292,7 @@ static void settle(void *arg)
             put_aside(p, id, seen, BROKEN_MS, "its journal could not be written; it is taken up again in a minute");
         } else {
             tell_parked(p, a, id);
-            stub_put(p, (struct stub){ .id = id, .seen = seen, .wake_ms = wake_ms });
+            stub_put(p, (struct stub){ .id = id, .seen = seen, .wake_ms = wake_ms > soonest ? wake_ms : soonest });
         }
         alive_free(a);
         ft_store_rest(p->o.store, run_id);
@@ -349,7 +363,7 @@ static int find_answered(struct ft_parking *p, struct ft_err *reterr)
         uint32_t row = (uint32_t)ft_json_int(answer, "row", 0);
         struct stub *stub = run && strlen(run) == 8 ? stub_find(p, number_of(run)) : NULL;
 
-        if (!stub || row <= stub->seen)
+        if (!stub || row <= stub->seen || ft_streq(ft_json_str(answer, "gate"), FT_REVIEWS))
             continue;
         stub->seen = row;
         wake(p, stub, ANSWERED);

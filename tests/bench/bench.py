@@ -145,7 +145,54 @@ def transitions(tmp):
         say(name, ratio=statistics.median(ratios), limit=limit, rows_per_second=ours["rows"] / ours["seconds"], steps_per_second=ours["steps"] / ours["seconds"], rows_per_commit=group)
 
 
-ALL = {"startup": startup, "check": check, "playbook": playbook, "flushes": flushes, "transitions": transitions}
+def kept(*args):
+    out = subprocess.run([f"{BUILD}/bin/bench_parked", *map(str, args)], capture_output=True, text=True)
+    if out.returncode not in (0, -9):
+        sys.exit(f"bench_parked {args}: {out.returncode}: {out.stderr[-500:]}")
+    return json.loads(out.stdout) if out.stdout else None
+
+
+def parked(tmp):
+    """Runs that wait for an approval: what each costs, and whether anything else feels them."""
+    plugins, stores, steps = f"{BUILD}/bench-plugins", {}, {n: [] for n in (0, 1000, 10000)}
+    for turn in range(3):
+        for n in steps:
+            stores[n] = f"{tmp}/parked{n}-{turn}.db"
+            row = kept(stores[n], plugins, "park", n)
+            steps[n].append(row["step_cpu_us"])
+            if turn == 0 and n:
+                say(f"parked_{n}_memory_bytes", value=row["memory_bytes"], limit=1024, keeper_bytes=row["keeper_bytes"])
+                say(f"parked_{n}_disk_bytes", value=row["disk_bytes"], limit=4096)
+                say(f"parked_{n}_alive_and_sockets", value=row["alive"] + row["sockets"], limit=0)
+    for n in (1000, 10000):
+        say(f"parked_{n}_cpu_of_a_step", ratio=statistics.median(a / b for a, b in zip(steps[n], steps[0])), limit=1.25, cpu_us=statistics.median(steps[n]))
+    text = "fettle: 1\nname: pure\ntitle: Pure\ncategory: check\nsteps:\n" + "".join(f"  - {{id: s{i}, set: {{x{i}: {i}}}}}\n" for i in range(5)) + \
+        "  - {id: last, set: {y: 1}, then: good}\noutcomes:\n  good: {title: Good}\n"
+    open(f"{tmp}/pure.yaml", "w").write(text)
+    for name, args in (("version", ["--version"]), ("runs", ["runs", "--limit", "20"]), ("run", ["run", f"{tmp}/pure.yaml"])):
+        with_store = lambda n: many([FETTLE, *args, *([] if name == "version" else ["--store", stores[n]])], 10)
+        a, b, ratio, med = pairs(9, with_store(10000), with_store(0))
+        say(f"start_{name}_beside_10000_parked", ratio_wall=ratio(0), ratio_cpu=ratio(1), limit=1.25, ours_ms=med(a, 0) * 100)
+
+
+def recovery(tmp):
+    """kill -9 with many runs under way: until a new process knows them all, and until each went on and parked again."""
+    each = {}
+    for n in (1000, 10000):
+        rows = []
+        for turn in range(3):
+            store = f"{tmp}/recovery{n}-{turn}.db"
+            kept(store, f"{BUILD}/bench-plugins", "leave", n)
+            rows.append(kept(store, f"{BUILD}/bench-plugins", "recover"))
+            if rows[-1]["open"] != n or rows[-1]["trouble"]:
+                sys.exit(f"recovery: {rows[-1]}")
+        each[n] = statistics.median(r["all_cpu_s"] for r in rows) / n
+        say(f"recovery_of_{n}_known_s", value=statistics.median(r["known_s"] for r in rows), limit=1)
+        say(f"recovery_of_{n}_all_gone_on_s", value=statistics.median(r["all_s"] for r in rows), cpu_us_each=each[n] * 1e6)
+    say("recovery_is_linear", ratio=each[10000] / each[1000], limit=1.5)
+
+
+ALL = {"startup": startup, "check": check, "playbook": playbook, "flushes": flushes, "transitions": transitions, "parked": parked, "recovery": recovery}
 wanted = sys.argv[2:] or list(ALL)
 with tempfile.TemporaryDirectory() as tmp:
     for name in wanted:

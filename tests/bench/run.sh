@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The benchmarks: one line of JSON a figure, each the median ratio of pairs taken in turn in this run.
 #   tests/bench/run.sh            all
-#   tests/bench/run.sh startup    only these (startup, check, playbook, memory, flushes, transitions)
+#   tests/bench/run.sh startup    only these (startup, check, playbook, flushes, transitions, parked, recovery)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/support/packages.sh
