@@ -16,7 +16,7 @@
 #include "base/util.h"
 #include "run/parking.h"
 
-enum { AT_ONCE = 256, LATENCY_RUNS = 40, LATENCY_STEPS = 20 };
+enum { AT_ONCE = 1000, LATENCY_RUNS = 40, LATENCY_STEPS = 20 };
 
 static struct ft_loop *loop;
 static struct ft_store *store;
