@@ -211,6 +211,19 @@ static void on_question(struct live *live, const json_t *event)
     line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, path_depth(ft_json_str(event, "path")));
 }
 
+static void print_asked(struct live *live, const json_t *asked)
+{
+    json_t *name;
+    size_t i;
+
+    fputs("        ", live->to);
+    if (!json_array_size(asked))
+        fputs("nobody in the configuration may answer this: see its `people` and `roles`", live->to);
+    json_array_foreach((json_t *)asked, i, name)
+        fprintf(live->to, "%s%s", i ? ", " : "asked: ", json_string_value(name));
+    fputc('\n', live->to);
+}
+
 static void on_gate(struct live *live, const json_t *event)
 {
     int64_t until = ft_json_int(event, "until", 0), left = until - ft_json_int(event, "opened", until);
@@ -224,6 +237,7 @@ static void on_gate(struct live *live, const json_t *event)
         localtime_r(&at, &tm);
         strftime(when, sizeof(when), "%H:%M", &tm);
         fprintf(live->to, "        needs approval by %s before %s, %s left\n", needs, when, ft_duration_format((uint64_t)(left > 0 ? left : 0), within, sizeof(within)));
+        print_asked(live, json_object_get(event, "asked"));
         fprintf(live->to, "        fettle approve %s   ·   digest %.4s %.4s   ·   fettle approvals shows all that waits\n", live->run, digest ? digest : "",
                 digest && strlen(digest) > 4 ? digest + 4 : "");
     }
@@ -233,7 +247,15 @@ static void on_gate(struct live *live, const json_t *event)
 
 static void gate_line(struct live *live, const json_t *event, const char *mark, enum ft_tone tone, char *text)
 {
-    line(live, mark, tone, "", text, -1, path_depth(ft_json_str(event, "path")));
+    int at = INDENT + path_depth(ft_json_str(event, "path")) + 6;
+
+    live_clear(live);
+    fprintf(live->to, "%*s", at, "");
+    term_put(live->to, live->colour, tone, mark);
+    fputc(' ', live->to);
+    term_wrap(live->to, text, at + 2, at + 2, term_width(live->to));
+    fputc('\n', live->to);
+    fflush(live->to);
     free(text);
 }
 

@@ -362,8 +362,11 @@ static json_t *opened_event(struct step_run *step, const json_t *plan)
     json_object_set_new(event, "writes", json_integer((json_int_t)ft_plan_writes(plan)));
     json_object_set(event, "score", json_object_get(plan, "score"));
     json_object_set_new(event, "nonce", json_string(nonce));
-    if (ft_people_configured(&people))
+    json_object_set_new(event, "requester", json_string(step->run->requester));
+    if (ft_people_configured(&people)) {
+        json_object_set_new(event, "asked", ft_gate_asked(&people, event, now));
         add_times(step, &people, requirement, now, event);
+    }
     if (glass)
         json_object_set_new(event, "break_glass", glass);
     if (step->is_write) {

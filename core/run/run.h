@@ -21,7 +21,7 @@
  *   step.failed   class, error, ms, to (where on_error leads), off_plan {plan, planned, now, differs [{path, planned, now}]}
  *   gate.voided   digest (that was asked about or approved), approved (path of its gate), planned, now, differs: the world has moved; it is asked again
  *   step.went     to, because {expr, value, reads}, tried [because…]
- *   gate.opened   text, by {role, count} or {all: […]}, requirement, people, opened, until, digest (of the plan ahead, kept), writes, score, nonce,
+ *   gate.opened   text, by {role, count} or {all: […]}, requirement, people, asked, requester, opened, until, digest (of the plan ahead, kept), writes, score, nonce,
  *                 remind_ms, escalate, break_glass, policy; at a write: plan, action, with                                     guard/approval.h
  *   gate.vote     by, for, decision, reason, where, given, answer (row)     gate.withdrawn  by, reason, request     gate.refused by, why, answer
  *   gate.broken   by, role, reason    gate.reminded   n, to                 gate.escalated  level, role, to
