@@ -65,6 +65,27 @@ static int until_of(const char *text, uint64_t *ret)
     return 0;
 }
 
+static int list_delegations(struct app *app)
+{
+    struct ft_approvals approvals = app_approvals(app);
+    struct ft_err err = { 0 };
+    json_t *all = NULL, *one;
+    size_t i;
+
+    if (ft_approval_delegations(&approvals, &all, &err) < 0)
+        return app_fail(1, "%s", err.text);
+    json_array_foreach(all, i, one) {
+        if (globals.json)
+            app_put_json(one);
+        else
+            printf("%s acts for %s as %s\n", ft_json_str(one, "person"), ft_json_str(one, "from"), ft_json_str(one, "role"));
+    }
+    if (!json_array_size(all) && !globals.json)
+        printf("nobody acts for anybody\n");
+    json_decref(all);
+    return 0;
+}
+
 static int delegate(struct app *app)
 {
     struct ft_approvals approvals = app_approvals(app);
@@ -74,6 +95,8 @@ static int delegate(struct app *app)
     char when[32];
     int status;
 
+    if (!end && o.words.count == 1)
+        return list_delegations(app);
     if (o.words.count != (end ? 2 : 3))
         return app_fail(2, end ? "which role? `fettle approvals end ROLE`" : "which role, and who? `fettle approvals delegate ROLE PERSON --until 2d`");
     status = end ? 0 : until_of(o.until, &until);
@@ -148,5 +171,5 @@ static int run(void)
 
 const struct ft_command cmd_approvals = {
     "approvals", "What waits for people: who may answer, what was answered, how long is left", opts, run,
-    "A delegation is not passed on, and nobody has two voices: whoever acts for another and has the role, too, counts once.\n",
+    "`delegate` alone lists who acts for whom. A delegation is not passed on, and nobody has two voices: whoever acts for another and has the role, too, counts once.\n",
 };

@@ -9,6 +9,8 @@ void gate_print(FILE *to, const json_t *view);
 void gate_print_plan(FILE *to, const struct app *app, const json_t *view);
 /* "network-lead (2), 1 of 2 so far, 29 min left"; malloced. */
 char *gate_state_words(const json_t *view);
+/* What happened at a gate, in one line; NULL: nothing that people did. malloced */
+char *gate_words(const json_t *event, const char **ret_mark, enum ft_tone *ret_tone);
 struct ft_approvals app_approvals(const struct app *app);
 /* Where this person sits: "command line on noc-1". */
 const char *app_where(void);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
+#include "cli/gate_text.h"
 #include "guard/approval.h"
 
 enum { TITLE_COLUMNS = 38, INDENT = 2 };
@@ -245,67 +246,24 @@ static void on_gate(struct live *live, const json_t *event)
     fflush(live->to);
 }
 
-static void gate_line(struct live *live, const json_t *event, const char *mark, enum ft_tone tone, char *text)
+/* What people did at a gate. One answer at the terminal, where nobody is configured, is told once: by gate.answered. */
+static void on_gate_event(struct live *live, const json_t *event)
 {
     int at = INDENT + path_depth(ft_json_str(event, "path")) + 6;
+    enum ft_tone tone;
+    const char *mark;
+    char *text = gate_words(event, &mark, &tone);
 
-    live_clear(live);
-    fprintf(live->to, "%*s", at, "");
-    term_put(live->to, live->colour, tone, mark);
-    fputc(' ', live->to);
-    term_wrap(live->to, text, at + 2, at + 2, term_width(live->to));
-    fputc('\n', live->to);
-    fflush(live->to);
+    if (text && !(ft_streq(ft_json_str(event, "type"), "gate.vote") && !json_object_get(event, "answer"))) {
+        live_clear(live);
+        fprintf(live->to, "%*s", at, "");
+        term_put(live->to, live->colour, tone, mark);
+        fputc(' ', live->to);
+        term_wrap(live->to, text, at + 2, at + 2, term_width(live->to));
+        fputc('\n', live->to);
+        fflush(live->to);
+    }
     free(text);
-}
-
-static void on_vote(struct live *live, const json_t *event)
-{
-    const char *from = ft_json_str(event, "for"), *where = ft_json_str(event, "where"), *reason = ft_json_str(event, "reason");
-    bool yes = ft_streq(ft_json_str(event, "decision"), "approve");
-
-    if (!json_object_get(event, "answer"))
-        return;                                   /* given here and decided at once: gate.answered says it */
-    gate_line(live, event, yes ? "✓" : "✗", yes ? TONE_GOOD : TONE_BAD,
-              ft_asprintf("%s by %s%s%s%s%s%s%s%s", yes ? "approved" : "rejected", ft_json_str(event, "by"), from ? " for " : "", from ? from : "",
-                          where && *where ? " (" : "", where ? where : "", where && *where ? ")" : "", reason && *reason ? ": " : "", reason ? reason : ""));
-}
-
-static void on_withdrawn(struct live *live, const json_t *event)
-{
-    bool request = json_is_true(json_object_get(event, "request"));
-
-    gate_line(live, event, "!", TONE_WARN, ft_asprintf("%s withdrew %s", ft_json_str(event, "by"), request ? "the request" : "the approval"));
-}
-
-static void on_refused(struct live *live, const json_t *event)
-{
-    gate_line(live, event, "!", TONE_WARN, ft_asprintf("an answer of %s does not count: %s", ft_json_str(event, "by") ? ft_json_str(event, "by") : "somebody", ft_json_str(event, "why")));
-}
-
-static void on_void(struct live *live, const json_t *event)
-{
-    const json_t *first = json_array_get(json_object_get(event, "differs"), 0), *planned = json_object_get(first, "planned"), *now = json_object_get(first, "now");
-    char *was = planned ? ft_json_brief(planned, 60) : ft_strdup("not there"), *is = now ? ft_json_brief(now, 60) : ft_strdup("not there");
-
-    gate_line(live, event, "!", TONE_WARN, first ? ft_asprintf("the approval is void: %s was %s, and is %s now; it is asked again", ft_json_str(first, "path"), was, is)
-                                                 : ft_strdup("the approval is void: this is not what was approved; it is asked again"));
-    free(was);
-    free(is);
-}
-
-static void on_reminded(struct live *live, const json_t *event)
-{
-    bool level = ft_streq(ft_json_str(event, "type"), "gate.escalated");
-    char *to = ft_json_brief(json_object_get(event, "to"), 100);
-
-    gate_line(live, event, "…", TONE_DIM, level ? ft_asprintf("told the next level, %s: %s", ft_json_str(event, "role"), to) : ft_asprintf("reminded: %s", to));
-    free(to);
-}
-
-static void on_broken(struct live *live, const json_t *event)
-{
-    gate_line(live, event, "!", TONE_WARN, ft_asprintf("%s broke the glass: %s (to be reviewed)", ft_json_str(event, "by"), ft_json_str(event, "reason")));
 }
 
 static void on_batch(struct live *live, const json_t *event)
@@ -418,9 +376,12 @@ static void on_answered(struct live *live, const json_t *event)
 {
     const char *by = ft_json_str(event, "by"), *where = ft_json_str(event, "where"), *reason = ft_json_str(event, "reason");
     bool yes = json_is_true(json_object_get(event, "approved")) || json_object_get(event, "values");
+    bool people = ft_streq(ft_json_str(event, "type"), "gate.answered") && !json_object_get(event, "nobody_configured"), late = json_is_true(json_object_get(event, "expired"));
     char *text;
 
-    if (json_is_true(json_object_get(event, "expired")))
+    if (people && json_object_get(event, "digest") && !late)
+        return;                                       /* their answers stand there already */
+    if (late)
         text = ft_strdup("nobody answered in time");
     else
         text = ft_asprintf("%s by %s%s%s%s%s%s", json_object_get(event, "values") ? "answered" : yes ? "approved" : "refused", by && *by ? by : "somebody",
@@ -480,8 +441,9 @@ void live_event(struct live *live, const json_t *event)
     static const struct { const char *type; void (*show)(struct live *live, const json_t *event); } shows[] = {
         { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
         { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_gate }, { "ask.opened", on_question },
-        { "gate.vote", on_vote }, { "gate.withdrawn", on_withdrawn }, { "gate.refused", on_refused }, { "gate.voided", on_void }, { "gate.broken", on_broken },
-        { "gate.reminded", on_reminded }, { "gate.escalated", on_reminded },
+        { "gate.vote", on_gate_event }, { "gate.withdrawn", on_gate_event }, { "gate.refused", on_gate_event }, { "gate.voided", on_gate_event },
+        { "gate.broken", on_gate_event }, { "gate.reviewed", on_gate_event }, { "gate.notice_failed", on_gate_event },
+        { "gate.reminded", on_gate_event }, { "gate.escalated", on_gate_event },
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "rollback.started", on_rollback },
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },

@@ -1,3 +1,4 @@
+#include "cli/gate_text.h"
 #include "cli/report.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -118,14 +119,22 @@ static void steps(struct ft_buf *buf, const json_t *events)
         { "undo.done", "taken back", "by" }, { "undo.kept", "left as it is", "by" }, { "undo.conflict", "changed since", "error" }, { "undo.attempt", "undo tried", "error" },
         { "run.reopened", "undo asked for", "by" }, { "undo.failed", "undo failed", "error" },
     };
+    enum ft_tone tone;
+    const char *mark;
     json_t *event;
     size_t i;
 
     ft_buf_adds(buf, "<h2>Steps</h2><table><tr><th>at</th><th>step</th><th></th><th>seen</th><th>took</th></tr>\n");
-    json_array_foreach((json_t *)events, i, event)
+    json_array_foreach((json_t *)events, i, event) {
+        char *words = gate_words(event, &mark, &tone);
+
         for (size_t k = 0; k < ARRAY_LEN(rows); k++)
             if (ft_streq(rows[k].type, ft_json_str(event, "type")))
                 step_row(buf, event, rows[k].state, ft_json_str(event, rows[k].field));
+        if (words)
+            step_row(buf, event, "people", words);
+        free(words);
+    }
     ft_buf_adds(buf, "</table>\n");
 }
 

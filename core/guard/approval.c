@@ -430,6 +430,29 @@ int ft_approval_review(const struct ft_approvals *approvals, const char *run, co
 
 /* ---- delegation */
 
+int ft_approval_delegations(const struct ft_approvals *approvals, json_t **ret, struct ft_err *reterr)
+{
+    json_t *rows = NULL, *who, *voices, *one;
+    struct ft_people people;
+    const char *name;
+    size_t i;
+    int r = people_of(approvals, &rows, &people, reterr);
+
+    if (r < 0)
+        return r;
+    *ret = json_array();
+    json_object_foreach(json_object_get(people.config, "people"), name, who) {
+        voices = ft_person_acts_for(&people, name, now_ms(approvals));
+        json_array_foreach(voices, i, one) {
+            json_object_set_new(one, "person", json_string(name));
+            json_array_append(*ret, one);
+        }
+        json_decref(voices);
+    }
+    json_decref(rows);
+    return 0;
+}
+
 int ft_approval_delegate(const struct ft_approvals *approvals, const char *from, const char *role, const char *to, uint64_t until, const char *where,
                          struct ft_err *reterr)
 {

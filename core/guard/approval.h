@@ -24,7 +24,7 @@ bool ft_people_configured(const struct ft_people *people);
 /* Names of those who have the role (""; everybody), in their own right; new reference. */
 json_t *ft_people_with(const struct ft_people *people, const char *role);
 bool ft_person_has(const struct ft_people *people, const char *person, const char *role);
-/* What the person needs to know of whoever else they act for at that time: [{"from","role","until"}]; new reference. */
+/* Whose voices the person may give at that time: [{"from","role"}]; new reference. */
 json_t *ft_person_acts_for(const struct ft_people *people, const char *person, uint64_t at_ms);
 
 /* ---- gates: {"path","nonce","digest","text","title","by","people","requester","until","opened","break_glass","state","votes":[…],"reminded","escalated"}
@@ -88,5 +88,7 @@ int ft_approval_reviews(const struct ft_approvals *approvals, json_t **ret, stru
 int ft_approval_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *where, const char *note, struct ft_err *reterr);
 
 /* ---- delegation: role "" is every role that `from` has. until_ms 0 ends it. */
+/* Who acts for whom now: [{"person","from","role"}]; new reference. */
+int ft_approval_delegations(const struct ft_approvals *approvals, json_t **ret, struct ft_err *reterr);
 int ft_approval_delegate(const struct ft_approvals *approvals, const char *from, const char *role, const char *to, uint64_t until_ms, const char *where,
                          struct ft_err *reterr);

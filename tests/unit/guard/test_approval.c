@@ -377,3 +377,52 @@ Test(approval, an_answer_is_checked_again_when_it_is_taken)
     json_decref(gates);
     json_decref(events);
 }
+
+/* ---- when people are reminded, and the next level is told */
+
+static uint64_t at_of(const json_t *times, size_t i)
+{
+    return (uint64_t)ft_json_int(json_array_get(json_object_get(times, "escalate"), i), "at", 0);
+}
+
+Test(approval, reminds_and_tells_the_next_level_by_the_severity)
+{
+    static const struct { const char *severity; uint64_t remind, first; } by[] = { { "P1", 15, 30 }, { "P2", 60, 240 }, { "P4", 1440, 7 * 1440 } };
+    json_t *times;
+    uint64_t friday, monday;
+
+    setenv("TZ", "UTC", 1);
+    json_object_set_new(config, "approvals", json_pack("{s:[s,s,s]}", "levels", "lead", "oncall", "board"));
+    for (size_t i = 0; i < ARRAY_LEN(by); i++) {
+        times = ft_gate_times(config, by[i].severity, NOW);
+        cr_expect_eq(ft_json_int(times, "remind_ms", 0), by[i].remind * MINUTE, "%s", by[i].severity);
+        cr_expect_eq(json_array_size(json_object_get(times, "escalate")), 2, "the first level is asked anyway");
+        cr_expect_eq(at_of(times, 0), NOW + by[i].first * MINUTE, "%s", by[i].severity);
+        cr_expect_eq(at_of(times, 1), NOW + 2 * by[i].first * MINUTE, "%s", by[i].severity);
+        json_decref(times);
+    }
+    ft_time_parse("2026-11-27T15:00:00Z", &friday);
+    ft_time_parse("2026-11-30T08:00:00Z", &monday);
+    times = ft_gate_times(config, "P3", friday);
+    cr_expect_eq(at_of(times, 0), monday, "P3: the next business day");
+    cr_expect_eq(at_of(times, 1), monday + 24 * 60 * (uint64_t)MINUTE);
+    json_decref(times);
+    json_object_set_new(json_object_get(config, "approvals"), "escalate", json_pack("{s:s}", "P3", "2h"));
+    json_object_set_new(json_object_get(config, "approvals"), "remind", json_string("5m"));
+    times = ft_gate_times(config, "P3", friday);
+    cr_expect_eq(at_of(times, 0), friday + 120 * (uint64_t)MINUTE);
+    cr_expect_eq(ft_json_int(times, "remind_ms", 0), 5 * MINUTE);
+    json_decref(times);
+}
+
+Test(approval, says_who_acts_for_whom)
+{
+    json_t *all = NULL;
+
+    delegate_in_config("bob", "eve", NULL);
+    cr_assert_eq(ft_approval_delegations(&approvals, &all, &said), 0, "%s", said.text);
+    cr_assert_eq(json_array_size(all), 1);
+    cr_expect_str_eq(ft_json_str(json_array_get(all, 0), "person"), "eve");
+    cr_expect_str_eq(ft_json_str(json_array_get(all, 0), "from"), "bob");
+    json_decref(all);
+}
