@@ -2,100 +2,11 @@
 #include <string.h>
 #include "base/buf.h"
 #include "base/digest.h"
-#include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
-#include "guard/approval.h"
+#include "guard/approval_parts.h"
 
 enum { MAX_SLOTS = 64 };
-
-/* ---- people */
-
-bool ft_people_configured(const struct ft_people *people)
-{
-    return json_object_size(json_object_get(people->config, "people")) > 0;
-}
-
-static const json_t *person(const struct ft_people *people, const char *name)
-{
-    return name ? json_object_get(json_object_get(people->config, "people"), name) : NULL;
-}
-
-bool ft_person_has(const struct ft_people *people, const char *name, const char *role)
-{
-    const json_t *who = person(people, name), *one;
-    size_t i;
-
-    if (!who)
-        return false;
-    if (!*role)
-        return true;
-    json_array_foreach(json_object_get(who, "roles"), i, one)
-        if (ft_streq(json_string_value(one), role))
-            return true;
-    return false;
-}
-
-json_t *ft_people_with(const struct ft_people *people, const char *role)
-{
-    json_t *names = json_array(), *who;
-    const char *name;
-
-    json_object_foreach(json_object_get(people->config, "people"), name, who)
-        if (ft_person_has(people, name, role))
-            json_array_append_new(names, json_string(name));
-    return names;
-}
-
-/* The newest row by `from` of this role that was there at that time says to whom, and until when. */
-static const json_t *stored_delegation(const struct ft_people *people, const char *from, const char *role, uint64_t at)
-{
-    for (size_t i = json_array_size(people->delegations); i-- > 0;) {
-        const json_t *row = json_array_get(people->delegations, i), *d = json_object_get(row, "answer");
-        const char *of = ft_json_str(d, "role");
-
-        if ((uint64_t)ft_json_int(row, "at", 0) <= at && ft_streq(ft_json_str(d, "from"), from) && of && (!*of || !*role || ft_streq(of, role)))
-            return d;
-    }
-    return NULL;
-}
-
-static bool configured_delegation(const struct ft_people *people, const char *from, const char *to, uint64_t at)
-{
-    const json_t *who = person(people, from);
-    const char *until = ft_json_str(who, "until");
-    uint64_t end = UINT64_MAX;
-
-    return ft_streq(ft_json_str(who, "delegates_to"), to) && (!until || ft_time_parse(until, &end) == 0) && at < end;
-}
-
-/* Never passed on: only who has the role in their own right gives it. What they said last at a keyboard counts before the configuration. */
-static bool delegates(const struct ft_people *people, const char *from, const char *role, const char *to, uint64_t at)
-{
-    const json_t *stored;
-
-    if (ft_streq(from, to) || !person(people, to) || !ft_person_has(people, from, role))
-        return false;
-    stored = stored_delegation(people, from, role, at);
-    if (stored && (uint64_t)ft_json_int(stored, "until", 0) > at)
-        return ft_streq(ft_json_str(stored, "to"), to);
-    if (stored && !ft_json_int(stored, "until", 0))
-        return false;                                    /* ended by word of the person: also what the configuration says */
-    return configured_delegation(people, from, to, at);
-}
-
-json_t *ft_person_acts_for(const struct ft_people *people, const char *name, uint64_t at)
-{
-    json_t *all = json_array(), *who, *role;
-    const char *from;
-    size_t i;
-
-    json_object_foreach(json_object_get(people->config, "people"), from, who)
-        json_array_foreach(json_object_get(who, "roles"), i, role)
-            if (delegates(people, from, json_string_value(role), name, at))
-                json_array_append_new(all, json_pack("{s:s, s:O}", "from", from, "role", role));
-    return all;
-}
 
 /* ---- gates from events */
 
@@ -308,7 +219,7 @@ static const char *delegated_voice(const struct ft_people *people, const json_t 
 
     json_object_foreach(json_object_get(people->config, "people"), from, who) {
         json_array_foreach((json_t *)all, i, need) {
-            if (!*role_of(need) || !delegates(people, from, role_of(need), by, at))
+            if (!*role_of(need) || !who_delegates(people, from, role_of(need), by, at))
                 continue;
             if (ft_streq(from, requester))
                 own = true;
@@ -341,7 +252,7 @@ static int may_vote(const struct ft_people *people, const json_t *gate, const ch
         return snprintf(why, len, "people were configured when this was asked, and the configuration names none any more"), -EPERM;
     if (ft_streq(by, requester))
         return snprintf(why, len, "%s asked for the run, and whoever asks does not approve", by), -EPERM;
-    if (!person(people, by))
+    if (!who_is(people, by))
         return snprintf(why, len, "the configuration names no person '%s' among `people`", by), -EPERM;
     all = needs(gate);
     direct = has_needed(people, all, by);
@@ -374,11 +285,11 @@ static bool fits(const struct ft_people *people, const json_t *gate, const json_
 
     if (!strict(people, gate))
         return true;
-    if (ft_streq(by, requester) || ft_streq(from, requester) || !person(people, by))
+    if (ft_streq(by, requester) || ft_streq(from, requester) || !who_is(people, by))
         return false;
     if (!from || !*from)
         return ft_person_has(people, by, role);
-    return *role && delegates(people, from, role, by, (uint64_t)ft_json_int(vote, "given", 0));
+    return *role && who_delegates(people, from, role, by, (uint64_t)ft_json_int(vote, "given", 0));
 }
 
 struct match {

@@ -5,7 +5,7 @@
  *   batch.c   between two batches of a for_each
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
- *   gate.c    approve: what people decide  people.c   who they are now, and their answers
+ *   gate*.c   approve: what people decide  people.c   who they are now, and their answers
  *   parking.c runs that wait, as stubs (parking.h)
  */
 #pragma once

@@ -1,0 +1,7 @@
+/* approval_parts.h: what gates.c needs of who.c. */
+#pragma once
+#include "guard/approval.h"
+
+const json_t *who_is(const struct ft_people *people, const char *name);      /* borrowed; NULL: nobody of that name */
+/* Whether `from` lets `to` answer in this role at that time. */
+bool who_delegates(const struct ft_people *people, const char *from, const char *role, const char *to, uint64_t at);

@@ -1,0 +1,136 @@
+/* gate_kinds.c: the two kinds of gates: an `approve:` step, and a write that waits for people. */
+#include "run/gate_parts.h"
+
+static void open_approve(struct step_run *step)
+{
+    uint64_t within = step->step->within_ms ? step->step->within_ms : (uint64_t)DAY_MS;
+    struct ft_people people = people_now(step->run->engine);
+    json_t *text = NULL, *requirement, *glass = json_object_get(json_object_get(people.config, "approvals"), "break_glass");
+    struct ft_err err = { 0 };
+    char *words;
+
+    if (step_fill(step, step->step->text, NULL, &text, &err) < 0) {
+        step_fail(step, FT_INVALID, err.text);
+        return;
+    }
+    words = json_is_string(text) ? ft_strdup(json_string_value(text)) : ft_json_brief(text, 400);
+    json_decref(text);
+    requirement = json_pack("{s:s, s:i, s:I, s:O*}", "role", step->step->by_role ? step->step->by_role : "", "count", (int)(step->step->by_count ? step->step->by_count : 1),
+                            "within_ms", (json_int_t)within, "break_glass", glass);
+    gate_open(step, requirement, words);
+    free(words);
+}
+
+void verb_approve(struct step_run *step)
+{
+    const json_t *gate = gate_of(step);
+
+    if (!gate)
+        verb_started(step);
+    if (step->run->state == RUN_ENDED)
+        return;
+    if (gate && ft_gate_is_open(gate))
+        gate_wait(step);
+    else if (gate && ft_streq(ft_json_str(gate, "state"), "approved"))
+        gate_approved(step);
+    else if (gate && !ft_streq(ft_json_str(gate, "state"), "void"))
+        gate_not_approved(step);
+    else
+        open_approve(step);
+}
+
+/* What the events say of a write that is about to be checked: it waits for people, they refused it, or what they approved is void and was not asked
+ * again yet. Else it may be that nobody was asked: then apply.c and guard say whether anybody must be. */
+enum check gate_check(struct step_run *step)
+{
+    for (size_t i = json_array_size(step->run->gates); i-- > 0;) {
+        const json_t *gate = json_array_get(step->run->gates, i);
+        bool own = ft_streq(ft_json_str(gate, "path"), step->path), again = ft_streq(ft_json_str(gate, "again_at"), step->path);
+
+        if (own && ft_streq(ft_json_str(gate, "state"), "approved"))
+            return CHECK_GO;
+        if (own || again)
+            return gate_for_write(step, json_incref(json_object_get(gate, "requirement")));
+    }
+    return CHECK_GO;
+}
+
+/* A policy holds the write, or what was approved of it is void. One that was refused, or that nobody answered in time, is never asked a second time. */
+enum check gate_for_write(struct step_run *step, json_t *approval)
+{
+    const json_t *gate = gate_of(step);
+    const char *state = ft_json_str(gate, "state"), *said = ft_json_str(approval, "text"), *summary = ft_json_str(step->plan, "summary");
+    char *text;
+
+    if (gate && ft_gate_is_open(gate)) {
+        gate_wait(step);
+        json_decref(approval);
+        return CHECK_WAITS;
+    }
+    if (gate && !ft_streq(state, "approved") && !ft_streq(state, "void")) {
+        gate_not_approved(step);
+        json_decref(approval);
+        return CHECK_FAILED;
+    }
+    text = ft_asprintf("%s%s%s", summary ? summary : step->step->title, said ? ": " : "", said ? said : ": what was approved is not what would be done now");
+    gate_open(step, approval ? approval : json_object(), text);
+    free(text);
+    return CHECK_WAITS;
+}
+
+/* Only what is not met yet is asked for. */
+enum check gate_for_policy(struct step_run *step, const struct ft_write_facts *facts, const struct ft_guard_answer *answer)
+{
+    struct ft_people people = people_now(step->run->engine);
+    json_t *all = json_array(), *one;
+    size_t i;
+
+    if (!ft_people_configured(&people)) {
+        char *text = ft_asprintf("%s; the configuration names nobody who could (`people`, `roles`)", answer->text);
+
+        json_decref(all);
+        step_fail(step, FT_DENIED, text);
+        free(text);
+        return CHECK_FAILED;
+    }
+    json_array_foreach(json_object_get(answer->approval, "all"), i, one)
+        if (!ft_guard_met(one, facts->approvals, facts->requester, facts->break_glass))
+            json_array_append(all, one);
+    return gate_for_write(step, json_pack("{s:o, s:s}", "all", all, "text", answer->text));
+}
+
+/* Votes that hold for this write as it is now. */
+json_t *gate_approvals(struct step_run *step)
+{
+    struct ft_people people = people_now(step->run->engine);
+    json_t *all = json_array(), *gate, *votes, *vote;
+    size_t i, k;
+
+    json_array_foreach(step->run->gates, i, gate) {
+        const char *digest = ft_json_str(gate, "digest");
+
+        if (!ft_streq(ft_json_str(gate, "state"), "approved") || !apply_holds(step, ft_json_str(gate, "path"), digest))
+            continue;
+        votes = ft_gate_votes(&people, gate);
+        json_array_foreach(votes, k, vote) {
+            json_object_set_new(vote, "digest", json_string(digest));
+            json_array_append(all, vote);
+        }
+        json_decref(votes);
+    }
+    return all;
+}
+
+const json_t *gate_broken(struct step_run *step)
+{
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach(step->run->gates, i, gate) {
+        const json_t *broken = json_object_get(gate, "broken");
+
+        if (broken && ft_streq(ft_json_str(gate, "state"), "approved") && apply_holds(step, ft_json_str(gate, "path"), ft_json_str(gate, "digest")))
+            return broken;
+    }
+    return NULL;
+}
