@@ -1,4 +1,5 @@
 #include "cli/app.h"
+#include "cli/ask.h"
 #include <dirent.h>
 #include <errno.h>
 #include <pwd.h>
@@ -125,6 +126,17 @@ static void open_world(struct app *app, bool calls)
     };
 }
 
+static void open_secrets(struct app *app)
+{
+    const char *path = ft_config_path(app->config), *slash = strrchr(path, '/');
+    char *dir = slash ? ft_strndup(path, slash == path ? 1 : (size_t)(slash - path)) : NULL;
+    struct ft_secrets_opts opts = { .config = json_object_get(ft_config_json(app->config), "secrets"), .dir = dir, .ask = ask_secret };
+
+    app->secrets = ft_secrets_new();
+    ft_secrets_setup(app->secrets, &opts);
+    free(dir);
+}
+
 int app_open(struct app *app, unsigned parts)
 {
     struct ft_err err = { 0 };
@@ -137,7 +149,7 @@ int app_open(struct app *app, unsigned parts)
     r = open_config(app);
     if (r)
         return r;
-    app->secrets = ft_secrets_new();
+    open_secrets(app);
     if (parts & (APP_STORE | APP_ENGINE))
         app->loop = ft_loop_new(NULL);
     if (parts & (APP_WORLD | APP_ENGINE))

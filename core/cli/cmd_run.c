@@ -94,5 +94,5 @@ const struct ft_command cmd_run = {
     "run", "Run a playbook, or show what it would do", opts, run,
     "Exit status: 0 the outcome is ok, 1 the run failed, 2 wrong usage or a playbook that does not load, 3 parked,\n"
     "4 the outcome wants attention, 5 rolled back, 130 cancelled.\n"
-    "Ctrl-C once stops after the step under way, twice stops now. A secret is given as name=env:VARIABLE or name=file:PATH.\n",
+    "Ctrl-C once stops after the step under way, twice stops now. A secret is given as name=env:VARIABLE, name=file:PATH, name=sealed:NAME or name=vault:PATH#FIELD.\n",
 };

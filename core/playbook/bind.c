@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "data/json.h"
 #include "data/pattern.h"
+#include "secret/secret.h"
 
 enum { LIST_MAX = 10000, TEXT_MAX = 65536 };
 
@@ -315,20 +316,21 @@ static int bind_cidr(const json_t *spec, const json_t *given, json_t **ret, stru
 /* The text is never repeated in an error: it may be the secret itself. */
 static int bind_secret(const json_t *spec, const json_t *given, json_t **ret, struct ft_err *reterr)
 {
-    const char *text = json_string_value(given);
+    static const char *const sources[] = { "env", "file", "sealed", "vault" };
+    const char *text = json_string_value(given), *colon = text ? strchr(text, ':') : NULL;
     const json_t *inner = json_object_get(given, "$secret");
+    json_t *ref = NULL;
 
-    (void)spec;
-    if (json_is_object(inner) && (ft_json_str(inner, "env") || ft_json_str(inner, "file"))) {
-        *ret = json_incref((json_t *)given);
-        return 0;
-    }
-    if (text && strncmp(text, "env:", 4) == 0 && text[4])
-        *ret = json_pack("{s:{s:s}}", "$secret", "env", text + 4);
-    else if (text && strncmp(text, "file:", 5) == 0 && text[5])
-        *ret = json_pack("{s:{s:s}}", "$secret", "file", text + 5);
-    else
-        return ft_err_set(reterr, -EINVAL, "give a reference, env:NAME or file:/path, never the secret itself");
+    if (json_is_object(inner) && ft_secret_is_ref(given))
+        ref = json_copy((json_t *)inner);
+    for (size_t i = 0; colon && colon[1] && i < ARRAY_LEN(sources); i++)
+        if (strlen(sources[i]) == (size_t)(colon - text) && strncmp(text, sources[i], (size_t)(colon - text)) == 0)
+            ref = json_pack("{s:s}", sources[i], colon + 1);
+    if (!ref)
+        return ft_err_set(reterr, -EINVAL, "give a reference, env:NAME, file:/path, sealed:NAME or vault:path#field, never the secret itself");
+    if (ft_json_str(spec, "release"))
+        json_object_set(ref, "release", json_object_get(spec, "release"));
+    *ret = json_pack("{s:o}", "$secret", ref);
     return 0;
 }
 

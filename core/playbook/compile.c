@@ -105,7 +105,11 @@ static const struct ft_tmpl *compile_with(struct scope *scope, const struct ft_n
 {
     struct loader *ld = scope->ld;
     const struct ft_node *with = ft_node_get(map, "with");
-    const struct ft_tmpl *tmpl = with && with->kind == FT_NODE_MAP ? pb_tmpl(scope, with) : NULL;
+    const struct ft_tmpl *tmpl;
+
+    scope->passes_on = true;
+    tmpl = with && with->kind == FT_NODE_MAP ? pb_tmpl(scope, with) : NULL;
+    scope->passes_on = false;
 
     if ((with && !tmpl) || (!with && rd_has(map, keys, "with")))
         return call->with;                                /* no map, or misspelt: said */
@@ -223,8 +227,10 @@ static void compile_call(struct loader *ld, struct step_info *info)
 {
     const struct ft_node *with = ft_node_get(info->node, "with"), *node = pb_verb_node(info);
     struct scope scope = pb_scope_of(ld, info);
-    const struct ft_tmpl *tmpl = rd_object(&ld->rd, with, "`with`") ? pb_tmpl(&scope, with) : NULL;
+    const struct ft_tmpl *tmpl;
 
+    scope.passes_on = true;
+    tmpl = rd_object(&ld->rd, with, "`with`") ? pb_tmpl(&scope, with) : NULL;
     info->step->call_with = tmpl ? tmpl : pb_tmpl_empty(ld);
     if (info->step->callee && (tmpl || !pb_has(info, "with")))
         pb_check_arguments(&scope, with, info->step->call_with, info->step->callee, node->text, with ? with->key_mark : node->mark);

@@ -94,10 +94,72 @@ static void check_small(const struct reader *rd, const struct ft_node *root)
             rd_error(rd, plugin->mark, NULL, "the plugin '%s' takes `key: value` lines, not %s", plugin->key, rd_kind(plugin));
 }
 
+/* The key to other secrets lies in the environment or in a file. */
+static void check_own_secret(const struct reader *rd, const struct ft_node *node, const char *what)
+{
+    static const struct rd_key keys[] = { { "env" }, { "file" }, { NULL } };
+
+    if (!node || !rd_keys(rd, node, what, keys))
+        return;
+    if (node->count != 1)
+        rd_error(rd, rd_at(node), NULL, "%s is either {env: NAME} or {file: PATH}", what);
+    rd_constant(rd, ft_node_get(node, "env"), "`env`");
+    rd_constant(rd, ft_node_get(node, "file"), "`file`");
+}
+
+static void check_approle(const struct reader *rd, const struct ft_node *node)
+{
+    static const struct rd_key keys[] = { { "role_id", true }, { "secret_id", true }, { "mount" }, { NULL } };
+
+    if (!node || !rd_keys(rd, node, "`approle`", keys))
+        return;
+    rd_constant(rd, ft_node_get(node, "role_id"), "`role_id`");
+    rd_constant(rd, ft_node_get(node, "mount"), "`mount`");
+    check_own_secret(rd, ft_node_get(node, "secret_id"), "`secret_id`");
+}
+
+static void check_vault(const struct reader *rd, const struct ft_node *node)
+{
+    static const struct rd_key keys[] = {
+        { "address", true }, { "token" }, { "approle" }, { "namespace" }, { "ca_file" }, { "timeout" }, { "cache" }, { NULL },
+    };
+    const struct ft_node *token = ft_node_get(node, "token"), *approle = ft_node_get(node, "approle"), *at = ft_node_get(node, "address");
+    const char *address;
+    uint64_t ms;
+
+    if (!node || !rd_keys(rd, node, "`vault`", keys))
+        return;
+    address = rd_constant(rd, at, "`address`");
+    if (address && strncmp(address, "https://", 8) != 0 && strncmp(address, "http://", 7) != 0)
+        rd_error(rd, at->mark, NULL, "`address` is a URL: https://vault.example:8200");
+    if (!token == !approle)
+        rd_error(rd, node->key_mark, NULL, "`vault` takes one of `token` and `approle`, which says who asks");
+    check_own_secret(rd, token, "`token`");
+    check_approle(rd, approle);
+    rd_constant(rd, ft_node_get(node, "namespace"), "`namespace`");
+    rd_constant(rd, ft_node_get(node, "ca_file"), "`ca_file`");
+    rd_duration(rd, ft_node_get(node, "timeout"), "`timeout`", &ms);
+    rd_duration(rd, ft_node_get(node, "cache"), "`cache`", &ms);
+}
+
+static void check_secrets(const struct reader *rd, const struct ft_node *node)
+{
+    static const struct rd_key keys[] = { { "sealed" }, { "vault" }, { NULL } }, sealed_keys[] = { { "file", true }, { "key" }, { NULL } };
+    const struct ft_node *sealed = ft_node_get(node, "sealed");
+
+    if (!node || !rd_keys(rd, node, "`secrets`", keys))
+        return;
+    if (sealed && rd_keys(rd, sealed, "`sealed`", sealed_keys)) {
+        rd_constant(rd, ft_node_get(sealed, "file"), "`file`");
+        check_own_secret(rd, ft_node_get(sealed, "key"), "`key`");
+    }
+    check_vault(rd, ft_node_get(node, "vault"));
+}
+
 static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
-        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "approvals" }, { "ssh" }, { "locks" },
+        { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "approvals" }, { "ssh" }, { "locks" }, { "secrets" },
         { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { NULL },
     };
     const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle");
@@ -112,6 +174,7 @@ static void check(const struct reader *rd, const struct ft_node *root)
         for (const struct ft_node *dir = dirs->first; dir; dir = dir->next)
             rd_constant(rd, dir, "a folder");
     check_small(rd, root);
+    check_secrets(rd, ft_node_get(root, "secrets"));
     check_vars(rd, ft_node_get(root, "vars"), "`vars`");
     check_sites(rd, ft_node_get(root, "sites"));
     people_check(rd, root);

@@ -168,6 +168,8 @@ struct scope {
     bool after_error;
     bool has_result, has_error, has_batch;
     bool after;                           /* in a branch: what the step itself set is known */
+    bool alone, reads;                    /* alone: the expression to be compiled is one name of a secret; reads: the one under way computes with names */
+    bool passes_on;                       /* `with`: a secret may stand alone here */
     bool only_event;                      /* a trigger, before there are parameters */
     struct ft_name_type result, batch;    /* batch: in the check between batches */
     const char *no_result;                /* why `result` is not there; NULL: a general sentence */

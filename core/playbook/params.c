@@ -23,7 +23,7 @@ bool pb_param_type(const char *name, enum ft_param_type *ret)
 /* ---- one spec ---------------------------------------------------------------------------------------------------- */
 
 static const struct rd_key spec_keys[] = {
-    { "type", true }, { "required" }, { "help" }, { "default" }, { "pattern" }, { "min" }, { "max" }, { "one_of" }, { "of" }, { NULL },
+    { "type", true }, { "required" }, { "help" }, { "default" }, { "pattern" }, { "min" }, { "max" }, { "one_of" }, { "of" }, { "release" }, { NULL },
 };
 
 /* What the spec's node says, checked key by key into the JSON that binding goes by. */
@@ -206,6 +206,21 @@ static void read_default(struct spec *s)
     json_decref(bound);
 }
 
+/* A secret that is read only once the run has been approved. */
+static void read_release(struct spec *s)
+{
+    static const char *const words[] = { "approved", NULL };
+    const struct ft_node *node = ft_node_get(s->node, "release");
+    unsigned n;
+
+    if (!node)
+        return;
+    if (s->type != FT_PARAM_SECRET)
+        refuse_key(s, "release", "secret");
+    else if (rd_one_of(&s->ld->rd, node, "`release`", words, &n))
+        json_object_set_new(s->json, "release", json_string(words[n]));
+}
+
 /* New reference. */
 static json_t *read_spec(struct loader *ld, const struct ft_node *node, const char *name)
 {
@@ -221,6 +236,7 @@ static json_t *read_spec(struct loader *ld, const struct ft_node *node, const ch
     read_type(&s);
     read_one_of(&s);
     read_pattern(&s);
+    read_release(&s);
     read_bounds(&s);
     read_default(&s);
     if (ft_node_get(node, "help")) {

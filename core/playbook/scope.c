@@ -131,6 +131,10 @@ static bool find_declared(const struct scope *scope, const struct name *name, st
             return false;
         }
         *ret = name->type;
+        if (scope->reads && json_is_true(json_object_get(name->type.schema, "x-secret"))) {
+            *ret_why = sentence(scope, "'%s' is a secret: nothing can be computed with it or decided by it; it can only be passed on, alone: \"${%s}\"", name->text, name->text);
+            return false;
+        }
         return true;
     case NAME_VAR:
         *ret = name->type;

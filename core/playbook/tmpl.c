@@ -105,9 +105,13 @@ static const struct ft_chunk *compile(struct scope *scope, const struct ft_node 
     struct place *place = ft_arena_alloc(ld->mem, sizeof(*place));
     const struct ft_text_place where = { .source = ld->rd.source, .mark = place_mark, .arg = place };
     const struct ft_names names = { .lookup = pb_scope_lookup, .all = pb_scope_all, .arg = scope };
+    const struct ft_chunk *chunk;
 
     *place = (struct place){ ld->rd.doc, node, from };
-    return pb_own_chunk(ld, ft_chunk_compile(ld->world->script, kind, node->text + from, len, &where, &names, ld->rd.diags));
+    scope->reads = !scope->alone;
+    chunk = pb_own_chunk(ld, ft_chunk_compile(ld->world->script, kind, node->text + from, len, &where, &names, ld->rd.diags));
+    scope->reads = false;
+    return chunk;
 }
 
 static size_t trim(const char *text, size_t *from, size_t to)
@@ -183,6 +187,13 @@ static const struct ft_chunk *compile_expression(struct scope *scope, const stru
     return chunk;
 }
 
+static bool is_secret(struct scope *scope, const char *expr)
+{
+    struct ft_name_type type;
+
+    return pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret"));
+}
+
 /* The expression at `open` ("${"); returns where it closes. */
 static size_t one_expression(struct scope *scope, const struct ft_node *node, size_t open, const struct ft_chunk **ret, const char **ret_text)
 {
@@ -200,7 +211,9 @@ static size_t one_expression(struct scope *scope, const struct ft_node *node, si
         rd_error(&ld->rd, ft_node_mark_at(ld->rd.doc, node, open, close + 1 - open), NULL, "${} is empty: write an expression in it");
     } else {
         *ret_text = ft_arena_strndup(ld->mem, node->text + from, to - from);
+        scope->alone = is_secret(scope, *ret_text);          /* what it may be is said by whoever asked */
         *ret = compile_expression(scope, node, from, to - from, *ret_text);
+        scope->alone = false;
     }
     return close + 1;
 }
@@ -208,9 +221,7 @@ static size_t one_expression(struct scope *scope, const struct ft_node *node, si
 /* A secret is only a reference here: it becomes its text in the call, and nowhere else. */
 static void refuse_secret(struct scope *scope, const struct ft_node *node, size_t open, const char *expr)
 {
-    struct ft_name_type type;
-
-    if (pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret")))
+    if (is_secret(scope, expr))
         rd_error(&scope->ld->rd, ft_node_mark_at(scope->ld->rd.doc, node, open, 2), NULL,
                  "'%s' is a secret, which is only ever passed on alone: \"${%s}\"", expr, expr);
 }
@@ -245,6 +256,9 @@ static void compile_string(struct scope *scope, const struct ft_node *node, stru
     if (alone) {
         tmpl->kind = TMPL_EXPRESSION;
         one_expression(scope, node, 0, &tmpl->chunk, &tmpl->expression);
+        if (!scope->passes_on && is_secret(scope, tmpl->expression))
+            rd_error(&scope->ld->rd, ft_node_mark_at(scope->ld->rd.doc, node, 0, 2), NULL,
+                     "'%s' is a secret: it can only be passed on in the `with` of an action or a playbook that takes a secret", tmpl->expression);
     } else if (expressions > 0) {
         tmpl->kind = TMPL_TEXT;
         compile_parts(scope, node, tmpl, expressions);

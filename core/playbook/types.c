@@ -195,6 +195,19 @@ static void say(void *arg, const struct ft_schema_error *error)
 
 /* ---- expressions: their type, where it is known ------------------------------------------------------------------ */
 
+/* A secret goes only where the schema says that one belongs: such a place is left out of all that is written. */
+static bool refuse_secret(const struct check *c, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *schema)
+{
+    const char *expr = pb_tmpl_expression(tmpl);
+    struct ft_name_type type;
+
+    if (!expr || json_is_true(json_object_get(schema, "x-secret")) || !pb_scope_path_type(c->scope, expr, strlen(expr), &type) ||
+        !json_is_true(json_object_get(type.schema, "x-secret")))
+        return false;
+    rd_error(&c->scope->ld->rd, node->mark, NULL, "%s: '%s' takes no secret, so '%s' cannot be given to it", c->what, node->key ? node->key : "the item", expr);
+    return true;
+}
+
 static void check_types(const struct check *c, const struct ft_node *node, const struct ft_tmpl *tmpl, const json_t *schema)
 {
     struct loader *ld = c->scope->ld;
@@ -220,14 +233,15 @@ static void check_inside(const struct check *c, const struct ft_node *node, cons
     bool open = false;
     size_t i = 0;
 
-    if (pb_tmpl_is_constant(tmpl) || !schema)
+    if (pb_tmpl_is_constant(tmpl))
         return;
-    check_types(c, node, tmpl, schema);
+    if (!refuse_secret(c, node, tmpl, schema) && schema)
+        check_types(c, node, tmpl, schema);
     for (const struct ft_node *child = node->first; child; child = child->next, i++) {
-        const json_t *inner = child->key ? ft_schema_member(c->root, schema, child->key, &open) : ft_schema_items(c->root, schema, &open);
+        const json_t *inner = !schema ? NULL : child->key ? ft_schema_member(c->root, schema, child->key, &open) : ft_schema_items(c->root, schema, &open);
         const struct ft_tmpl *part = pb_tmpl_part(tmpl, i);
 
-        if (inner && part)
+        if (part)
             check_inside(c, child, part, inner);
     }
 }
@@ -289,7 +303,9 @@ static void check_argument(struct scope *scope, const struct ft_node *node, cons
     json_t *value, *bound = NULL;
     char wanted[120], had[120];
 
-    if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && !fit(types_of(type.schema), bindable(spec)))
+    if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret")) && !ft_streq(ft_json_str(spec, "type"), "secret"))
+        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' takes no secret: '%s' cannot be given to it", what, node->key, expr);
+    else if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && !fit(types_of(type.schema), bindable(spec)))
         rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' takes %s, and %s is %s", what, node->key, spoken(bindable(spec), wanted, sizeof(wanted)), expr,
                  spoken(types_of(type.schema), had, sizeof(had)));
     if (!pb_tmpl_is_constant(tmpl))

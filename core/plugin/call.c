@@ -30,6 +30,8 @@ static void stop_everything(struct ft_call *call)
 {
     ft_timer_stop(call->deadline);
     call->deadline = NULL;
+    ft_secret_fetch_cancel(call->fetching);
+    call->fetching = NULL;
     budget_forget(&call->waiter);
     call_forget_kept(call);
     call_drop_parts(call);
@@ -199,7 +201,7 @@ static void polite_end(struct ft_call *call)
 {
     const struct ft_entry *entry = entry_of(call->info->action, call->entry);
 
-    if (!call->ended && entry->cancel)
+    if (!call->ended && !call->fetching && entry->cancel)
         entry->cancel(call);
 }
 
@@ -235,21 +237,42 @@ static uint64_t timeout_of(const struct ft_call_req *req)
 }
 
 /* Parameters with defaults, checked as they are journalled, then with their secrets read. */
-static int ready_params(struct ft_registry *registry, const struct ft_call_req *req, json_t **ret, struct ft_err *reterr)
+static int ready_params(struct ft_registry *registry, const struct ft_action_info *info, const json_t *params, json_t **ret, struct ft_err *reterr)
 {
-    json_t *filled = ft_schema_fill(req->info->params, req->params);
+    json_t *filled = ft_schema_fill(info->params, params);
     int r = registry->o.secrets ? ft_secret_resolve(registry->o.secrets, filled, ret, reterr) : (*ret = json_incref(filled), 0);
 
     json_decref(filled);
     if (r < 0)
         return r;
-    r = ft_schema_require(req->info->params, *ret, "its parameters", reterr);
+    r = ft_schema_require(info->params, *ret, "its parameters", reterr);
     if (r < 0) {
         json_decref(*ret);
         *ret = NULL;
-        ft_err_in(reterr, "%s", req->info->full);
+        ft_err_in(reterr, "%s", info->full);
         if (reterr)
             reterr->class = FT_INVALID;
+    }
+    return r;
+}
+
+/* What wants an approval is read after it only; a plan before it shows it as ***. A plugin whose own section has such a secret works for approved runs. */
+static int ready(struct ft_registry *registry, struct plugin *plugin, const struct ft_call_req *req, json_t **ret, struct ft_err *reterr)
+{
+    struct ft_secrets *secrets = registry->o.secrets;
+    enum ft_release before = ft_secrets_release(secrets, req->released ? FT_RELEASED : req->entry == FT_ENTRY_PLAN ? FT_VEILED : FT_WITHHELD);
+    int r = ready_params(registry, req->info, req->params, ret, reterr);
+
+    ft_secrets_release(secrets, req->released ? FT_RELEASED : FT_WITHHELD);
+    if (r == 0 && !req->released && plugin->opened && ft_secret_needs_release(plugin_section(plugin)))
+        r = ft_err_class(reterr, FT_DENIED, -EACCES, "a secret of plugins.%s is released only to a run that has been approved, and this one has not", plugin->name);
+    if (r == 0)
+        r = plugin_open(plugin, reterr);
+    ft_secrets_release(secrets, before);
+    if (r < 0) {
+        json_decref(*ret);
+        *ret = NULL;
+        redact_err(registry, reterr);
     }
     return r;
 }
@@ -276,6 +299,7 @@ static struct ft_call *call_new(struct ft_registry *registry, struct plugin *plu
     call->info = req->info;
     call->entry = req->entry;
     call->writes = is_write(req);
+    call->released = req->released;
     call->mem = ft_arena_new();
     call->run_id = ft_strdup(req->run_id ? req->run_id : "");
     call->params = params;
@@ -302,24 +326,81 @@ static void start(struct ft_call *call)
         call_end(call, NULL, err.class ? err.class : FT_INVALID, ft_strdup(err.text[0] ? err.text : "the plugin gave no reason"));
 }
 
+/* ---- what lies in Vault comes first */
+
+static json_t *needs_of(const struct plugin *plugin, const struct ft_call_req *req)
+{
+    json_t *needs = json_array();
+
+    json_array_append(needs, (json_t *)req->params);
+    if (!plugin->opened && plugin_section(plugin))
+        json_array_append(needs, (json_t *)plugin_section(plugin));
+    return needs;
+}
+
+static bool fetch_is_needed(struct ft_registry *registry, const struct ft_call_req *req, const json_t *needs)
+{
+    enum ft_release before = ft_secrets_release(registry->o.secrets, req->released ? FT_RELEASED : FT_WITHHELD);
+    bool needed = ft_secret_pending(registry->o.secrets, needs);
+
+    ft_secrets_release(registry->o.secrets, before);
+    return needed;
+}
+
+static void fetched(void *arg, const struct ft_err *failed)
+{
+    struct ft_call *call = arg;
+    struct ft_call_req req = { .info = call->info, .entry = call->entry, .params = call->params, .released = call->released };
+    struct ft_err err = { 0 };
+    json_t *params = NULL;
+
+    call->fetching = NULL;
+    if (failed)
+        err = *failed;
+    if (!failed && ready(call->registry, call->plugin, &req, &params, &err) == 0) {
+        json_decref(call->params);
+        call->params = params;
+        start(call);
+    } else {
+        call_end(call, NULL, err.class ? err.class : FT_DENIED, ft_strdup(err.text));
+    }
+}
+
+static int fetch(struct ft_registry *registry, struct plugin *plugin, const struct ft_call_req *req, const json_t *needs, const struct ft_call_handler *handler, void *arg,
+                 struct ft_call **ret)
+{
+    struct ft_call *call = call_new(registry, plugin, req, json_incref((json_t *)req->params));
+    enum ft_release before = ft_secrets_release(registry->o.secrets, req->released ? FT_RELEASED : FT_WITHHELD);
+    struct ft_err err = { 0 };
+    int r = ft_secret_fetch(registry->o.secrets, needs, fetched, call, &call->fetching, &err);
+
+    ft_secrets_release(registry->o.secrets, before);
+    call->handler = *handler;
+    call->arg = arg;
+    *ret = call;
+    if (r < 0)
+        call_end(call, NULL, err.class ? err.class : FT_DENIED, ft_strdup(err.text));
+    return 0;
+}
+
 int ft_call_start(struct ft_registry *registry, const struct ft_call_req *req, const struct ft_call_handler *handler, void *arg, struct ft_call **ret, struct ft_err *reterr)
 {
     struct plugin *plugin = plugin_of(registry, req->info);
-    json_t *params = NULL;
+    json_t *params = NULL, *needs;
     int r;
 
     if (!plugin || !registry->o.loop)
         return ft_err_set(reterr, -EINVAL, "%s cannot be called here", req->info->full);
     if (!entry_of(req->info->action, req->entry)->start)
         return ft_err_class(reterr, FT_INVALID, -ENOSYS, "%s cannot do that: it has no such entry", req->info->full);
-    r = ready_params(registry, req, &params, reterr);
-    if (r == 0)
-        r = plugin_open(plugin, reterr);
-    if (r < 0) {
-        json_decref(params);
-        redact_err(registry, reterr);
+    needs = needs_of(plugin, req);
+    r = fetch_is_needed(registry, req, needs) ? fetch(registry, plugin, req, needs, handler, arg, ret) : 1;
+    json_decref(needs);
+    if (r <= 0)
         return r;
-    }
+    r = ready(registry, plugin, req, &params, reterr);
+    if (r < 0)
+        return r;
     *ret = call_new(registry, plugin, req, params);
     (*ret)->handler = *handler;
     (*ret)->arg = arg;

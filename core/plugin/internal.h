@@ -45,6 +45,9 @@ const json_t *plugin_section(const struct plugin *plugin);
 struct ft_http *registry_http(struct ft_registry *registry);
 struct ft_ssh *registry_ssh(struct ft_registry *registry);
 
+/* vault_net.c */
+void lend_net(struct ft_registry *registry, bool lend);
+
 /* budget.c: a token bucket for each key, shared by all calls of the process. */
 struct waiter {
     struct ft_list in_bucket;
@@ -64,6 +67,8 @@ struct ft_call {
     const struct ft_action_info *info;
     enum ft_entry_kind entry;
     bool writes;                         /* by its effect, or the step's word */
+    bool released;                       /* its run was approved: secrets that want that are read */
+    struct ft_secret_wait *fetching;     /* it has not started: what it needs of Vault is on its way */
     bool sent;                           /* something went out that may have changed things */
     struct ft_call_handler handler;
     void *arg;

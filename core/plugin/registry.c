@@ -23,6 +23,7 @@ struct ft_registry *ft_registry_new(const struct ft_registry_opts *opts)
     registry->state_dir = ft_strdup(opts->state_dir ? opts->state_dir : ft_path_state());
     ft_list_init(&registry->budgets);
     ft_list_init(&registry->calls);
+    lend_net(registry, true);
     return registry;
 }
 
@@ -60,6 +61,7 @@ struct ft_registry *ft_registry_free(struct ft_registry *registry)
     if (!registry)
         return NULL;
     calls_free(registry);
+    lend_net(registry, false);
     ft_http_free(registry->http);
     ft_ssh_free(registry->ssh);
     for (size_t i = 0; i < registry->plugin_count; i++)

@@ -54,6 +54,7 @@ struct ft_call_req {
     const json_t *receipt;         /* may be NULL */
     const char *run_id;
     uint64_t timeout_ms;           /* 0: the action's own */
+    bool released;                 /* the run has been approved: secrets with `release: approved` may be read */
     bool read;                     /* the step says that an action of unknown effect only reads */
 };
 /* Exactly one of done and fail comes, from the loop, never inside ft_call_start. */

@@ -58,7 +58,7 @@ void after_forget(struct step_run *step)
 void after_look(struct step_run *step, void (*then)(struct step_run *step))
 {
     struct ft_err err = { 0 };
-    struct ft_call_req req = { .info = step->step->call.action, .entry = FT_ENTRY_PLAN, .params = step->params, .run_id = step->run->id };
+    struct ft_call_req req = { .info = step->step->call.action, .entry = FT_ENTRY_PLAN, .params = step->params, .run_id = step->run->id, .released = step->run->released };
 
     if (!after_wanted(step)) {
         then(step);

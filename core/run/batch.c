@@ -270,7 +270,7 @@ static void look(void *arg)
         checked(step, FT_INVALID, err.text);
         return;
     }
-    struct ft_call_req req = { .info = check->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .read = true };
+    struct ft_call_req req = { .info = check->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .released = step->run->released, .read = true };
 
     r = ft_call_start(step->run->engine->o.registry, &req, &look_handler, step, &step->call, &err);
     json_decref(params);

@@ -62,6 +62,7 @@ struct ft_run {
     bool end_untold;                   /* it is over, and waits for its notices */
     json_t *break_glass;               /* {by, reason}: asked for with the run; NULL */
     json_t *lock_keys;
+    bool released;                     /* it was approved: secrets with `release: approved` are read */
     struct undo_run *undoing;
 
     char *sources;                     /* digest of the stored sources */

@@ -102,6 +102,8 @@ void run_note(struct ft_run *run, json_t *event)
         json_object_del(run->intents, path);
     } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
         json_object_del(run->intents, path);
+    } else if (ft_streq(type, "gate.answered")) {
+        run->released |= json_is_true(json_object_get(event, "approved"));
     } else if (ft_streq(type, "lock.taken")) {
         lock_note(run, json_object_get(event, "keys"));
     } else if (ft_streq(type, "undo.intended")) {

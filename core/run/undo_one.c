@@ -230,7 +230,7 @@ static const struct ft_call_handler undo_handler = { .done = called, .fail = und
 
 static void start(struct undo_run *u, const char *action, enum ft_entry_kind entry, const json_t *params, const json_t *receipt, const struct ft_call_handler *handler)
 {
-    struct ft_call_req req = { .entry = entry, .params = params, .receipt = receipt, .run_id = u->run->id };
+    struct ft_call_req req = { .entry = entry, .params = params, .receipt = receipt, .run_id = u->run->id, .released = u->run->released };
     struct ft_err err = { 0 };
     int r = ft_registry_action(u->run->engine->o.registry, action, &req.info, &err);
 

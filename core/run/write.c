@@ -74,7 +74,7 @@ static int start_call(struct step_run *step, const struct ft_call_spec *spec, en
                       struct ft_err *reterr)
 {
     struct ft_call_req req = {
-        .info = spec->action, .entry = entry, .params = params, .receipt = step->receipt, .run_id = step->run->id, .timeout_ms = step->step->timeout_ms,
+        .info = spec->action, .entry = entry, .params = params, .receipt = step->receipt, .run_id = step->run->id, .released = step->run->released, .timeout_ms = step->step->timeout_ms,
         .read = (spec->effects & FT_EFFECT_MASK) == FT_EFFECT_READ,
     };
 
@@ -487,7 +487,7 @@ static void look(void *arg)
     step->timer = NULL;
     r = step_fill(step, verify->call.with, step->result, &params, &err);
     if (r == 0) {
-        struct ft_call_req req = { .info = verify->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .read = true };
+        struct ft_call_req req = { .info = verify->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .released = step->run->released, .read = true };
 
         r = ft_call_start(step->run->engine->o.registry, &req, &look_handler, step, &step->call, &err);
     }

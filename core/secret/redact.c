@@ -77,6 +77,18 @@ static void add_url(struct ft_redactor *redactor, const char *secret, const char
     ft_buf_done(&text);
 }
 
+static void add_hex(struct ft_redactor *redactor, const char *secret, const char *digits)
+{
+    struct ft_buf text = FT_BUF_INIT(0);
+
+    for (const char *p = secret; *p; p++) {
+        ft_buf_addc(&text, digits[(unsigned char)*p >> 4]);
+        ft_buf_addc(&text, digits[(unsigned char)*p & 15]);
+    }
+    add_form(redactor, text.data, text.len);
+    ft_buf_done(&text);
+}
+
 /* The digits of the secret's base64 that do not depend on its neighbours, when it begins `before` bytes (mod 3) into the encoded text:
  * so it is also found in "user:password". */
 static void add_base64(struct ft_redactor *redactor, const char *secret, size_t before, const char *digits)
@@ -111,6 +123,8 @@ void ft_redactor_learn(struct ft_redactor *redactor, const char *secret)
     add_json(redactor, secret, JSON_ENSURE_ASCII);
     add_url(redactor, secret, "0123456789ABCDEF", "%20");
     add_url(redactor, secret, "0123456789abcdef", "+");
+    add_hex(redactor, secret, "0123456789abcdef");
+    add_hex(redactor, secret, "0123456789ABCDEF");
     for (size_t before = 0; before < 3; before++) {
         add_base64(redactor, secret, before, std);
         add_base64(redactor, secret, before, url);

@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Secrets in Vault: what is read reaches the target, and every way in which Vault can refuse is one clear sentence."""
+import http.server, json, os, shutil, subprocess, sys, tempfile, threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from vault import Vault
+
+BUILD = os.environ["FETTLE_BUILD"]
+seen, bad = [], []
+
+
+class Target(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        seen.append(self.headers.get("Authorization"))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+PLAYBOOK = """fettle: 1
+name: t
+title: T
+steps:
+  - {id: one, run: http.get, with: {api: it, url: /x}}
+  - {id: two, run: http.get, with: {api: it, url: /x}, then: good}
+outcomes: {good: {title: Good}}
+"""
+
+
+def run(vault, ref, auth, more="", prepare=None, env=None):
+    """(exit status, Authorization headers that the target saw, the first failure)."""
+    folder = tempfile.mkdtemp(prefix="fettle-vault-")
+    try:
+        if prepare:
+            prepare(folder)
+        open(f"{folder}/t.yaml", "w").write(PLAYBOOK)
+        open(f"{folder}/fettle.yaml", "w").write(
+            f"fettle: 1\nsecrets: {{vault: {{address: \"{vault.url}\", {auth}{more}}}}}\n"
+            f"plugins: {{http: {{apis: {{it: {{url: \"http://127.0.0.1:{target.server_port}\", token: {{vault: \"{ref}\"}}}}}}}}}}\n")
+        seen.clear()
+        out = subprocess.run([f"{BUILD}/bin/fettle", "run", "t.yaml", "--json", "--store", f"{folder}/s.db"], cwd=folder, capture_output=True, text=True, timeout=60,
+                             env={**os.environ, "HOME": folder, "VT": "root-token", **(env or {})})
+        events = [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
+        failed = next((e for e in events if e["type"] == "step.failed"), {})
+        return out.returncode, list(seen), f"{failed.get('class', '')}: {failed.get('error', '')} {out.stderr}"
+    finally:
+        shutil.rmtree(folder)
+
+
+def expect(what, got, status, words=(), auth=None):
+    code, headers, text = got
+    wrong = code != status or any(w not in text for w in words) or (auth is not None and headers != [f"Bearer {auth}"] * 2)
+    print(f"{'FAILED ' if wrong else 'ok     '} {what}{f': {code} {headers} {text}' if wrong else ''}", flush=True)
+    if wrong:
+        bad.append(what)
+
+
+TOKEN = "token: {env: VT}"
+target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
+target.daemon_threads = True
+threading.Thread(target=target.serve_forever, daemon=True).start()
+
+
+def with_vault(fn):
+    vault = Vault()
+    vault.v2["kv/data/fettle"] = {"mist_token": "value-of-v2", "number": 5}
+    vault.v1["old/fettle"] = {"mist_token": "value-of-v1"}
+    vault.deleted.add("kv/data/gone")
+    vault.role = ("role-1", "secret-1")
+    try:
+        fn(vault)
+    finally:
+        vault.stop()
+
+
+def good(v):
+    expect("KV version 2", run(v, "kv/data/fettle#mist_token", TOKEN), 0, auth="value-of-v2")
+    if [p for m, p, n in v.requests] != ["/v1/kv/data/fettle"]:
+        bad.append(f"one read was enough: {v.requests}")
+    expect("KV version 1", run(v, "old/fettle#mist_token", TOKEN), 0, auth="value-of-v1")
+    v.namespace = "team"
+    expect("a namespace", run(v, "old/fettle#mist_token", TOKEN, ", namespace: team"), 0, auth="value-of-v1")
+    expect("without its namespace", run(v, "old/fettle#mist_token", TOKEN), 1, ["denied: ", "denies", "permission denied"])
+
+
+def approle(v):
+    login = "approle: {role_id: role-1, secret_id: {file: %s}}"
+
+    def prepare(folder):
+        open(f"{folder}/sid", "w").write("secret-1\n")
+
+    v.tokens.clear()
+    folder = tempfile.mkdtemp(prefix="fettle-vault-")
+    prepare(folder)
+    os.chmod(f"{folder}/sid", 0o600)
+    expect("an AppRole login", run(v, "kv/data/fettle#mist_token", login % f"{folder}/sid"), 0, auth="value-of-v2")
+    expect("logged in once", (0 if v.logins == 1 else 1, [], str(v.logins)), 0)
+    open(f"{folder}/sid", "w").write("wrong\n")
+    expect("a wrong secret_id", run(v, "kv/data/fettle#mist_token", login % f"{folder}/sid"), 1, ["log in by AppRole", "invalid role or secret ID"])
+    shutil.rmtree(folder)
+
+
+def refusals(v):
+    expect("a wrong token", run(v, "kv/data/fettle#mist_token", TOKEN, env={"VT": "nonsense"}), 1, ["denied: ", "denies to read 'kv/data/fettle'", "policy"])
+    expect("no token at all", run(v, "kv/data/fettle#mist_token", "token: {env: NOT_THERE}"), 1, ["NOT_THERE", "not set"])
+    expect("nothing there", run(v, "kv/data/none#x", TOKEN), 1, ["has nothing there", "kv/data/none"])
+    expect("a deleted version", run(v, "kv/data/gone#x", TOKEN), 1, ["was deleted (version 3)"])
+    expect("no such field", run(v, "kv/data/fettle#nope", TOKEN), 1, ["has no text field 'nope'"])
+    expect("a field that is no text", run(v, "kv/data/fettle#number", TOKEN), 1, ["has no text field 'number'"])
+    expect("no field named", run(v, "kv/data/fettle", TOKEN), 1, ["path#field"])
+    expect("a path out of the way", run(v, "kv/../sys/x#y", TOKEN), 1, ["path#field"])
+    v.mode = "sealed"
+    expect("a sealed Vault", run(v, "kv/data/fettle#mist_token", TOKEN), 1, ["unreachable: ", "sealed", "unseal"])
+    v.mode = "standby"
+    expect("a standby", run(v, "kv/data/fettle#mist_token", TOKEN), 1, ["standby"])
+    v.mode = "slow"
+    expect("a Vault that does not answer", run(v, "kv/data/fettle#mist_token", TOKEN, ", timeout: 300ms"), 1, ["Vault does not answer"])
+    v.mode = ""
+    url = v.url
+    v.url = "http://127.0.0.1:1"
+    expect("no Vault", run(v, "kv/data/fettle#mist_token", TOKEN), 1, ["unreachable: ", "Vault does not answer"])
+    v.url = url
+
+
+for part in (good, approle, refusals):
+    with_vault(part)
+target.shutdown()
+for line in bad:
+    print("FAILED", line)
+sys.exit(1 if bad else 0)
