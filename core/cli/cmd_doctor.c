@@ -90,6 +90,7 @@ static int run(void)
         return status;
     say(true, "configuration", *ft_config_path(app.config) ? ft_config_path(app.config) : "none: `fettle lab` writes one to try with");
     look_at_store(&app);
+    ft_registry_use_loop(app.registry, app.loop);
     look_at_plugins(&app);
     look_at_libraries();
     app_close(&app);

@@ -62,9 +62,10 @@ static void print_skipped(const json_t *event)
 static void print_checked(const json_t *event, const json_t *look)
 {
     bool ok = json_is_true(json_object_get(event, "ok"));
+    bool last = ft_json_int(event, "batch", 0) == ft_json_int(event, "batches", 0);
 
     printf("%s batch %d of %d → %s\n                         because  %s%s\n", ft_json_str(event, "path"), (int)ft_json_int(event, "batch", 0),
-           (int)ft_json_int(event, "batches", 0), ok ? "the next" : "stop", ft_json_str(event, "expr"), ok ? "" : " did not hold");
+           (int)ft_json_int(event, "batches", 0), !ok ? "stop" : last ? "done" : "the next", ft_json_str(event, "expr"), ok ? "" : " did not hold");
     if (ft_streq(ft_json_str(look, "path"), ft_json_str(event, "path")))
         print_reads(look, ft_json_int(look, "at", 0));
 }

@@ -503,16 +503,56 @@ int plugin_open(struct plugin *plugin, struct ft_err *reterr)
     return ft_err_class(reterr, err.class ? err.class : FT_DENIED, r, "plugin %s: %s", plugin->name, err.text[0] ? err.text : strerror(-r));
 }
 
+struct looking { struct ft_loop *loop; struct ft_err err; };
+
+static void looked(void *arg, const struct ft_err *err)
+{
+    struct looking *looking = arg;
+
+    if (err)
+        looking->err = *err;
+    ft_loop_stop(looking->loop);
+}
+
+/* What of the section lies in Vault, now. */
+static int fetch_section(struct plugin *plugin, struct ft_err *reterr)
+{
+    struct ft_registry *registry = plugin->registry;
+    struct looking looking = { .loop = registry->o.loop };
+    struct ft_secret_wait *wait = NULL;
+    int r;
+
+    if (!registry->o.loop || !ft_secret_pending(registry->o.secrets, plugin_section(plugin)))
+        return 0;
+    r = ft_secret_fetch(registry->o.secrets, plugin_section(plugin), looked, &looking, &wait, reterr);
+    if (r < 0)
+        return r;
+    ft_loop_run(registry->o.loop);
+    if (looking.err.code && reterr)
+        *reterr = looking.err;
+    return looking.err.code;
+}
+
+void ft_registry_use_loop(struct ft_registry *registry, struct ft_loop *loop)
+{
+    registry->o.loop = loop;
+    lend_net(registry, true);
+}
+
 int ft_registry_doctor(struct ft_registry *registry, const char *name, struct ft_err *reterr)
 {
     struct plugin *plugin;
     json_t *config = NULL;
+    enum ft_release before = ft_secrets_release(registry->o.secrets, FT_VEILED);
     int r = find_plugin(registry, name, &plugin, reterr);
 
     for (size_t i = 0; r == 0 && i < plugin->count; i++)
         r = compile_action(plugin, i, reterr);
     if (r == 0)
+        r = fetch_section(plugin, reterr);
+    if (r == 0)
         r = section_ready(plugin, &config, reterr);
+    ft_secrets_release(registry->o.secrets, before);
     json_decref(config);
     return r;
 }

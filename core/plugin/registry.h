@@ -44,6 +44,8 @@ char *ft_registry_page(struct ft_registry *registry, const char *plugin, const c
 json_t *ft_registry_describe(struct ft_registry *registry, const char *plugin, const char *action, struct ft_err *reterr);
 /* What `fettle doctor` asks: does it load, is its section of the configuration right, are its secrets there. */
 int ft_registry_doctor(struct ft_registry *registry, const char *plugin, struct ft_err *reterr);
+/* For a registry without one: so that the doctor can look into Vault. The loop outlives the registry's use of it. */
+void ft_registry_use_loop(struct ft_registry *registry, struct ft_loop *loop);
 
 enum ft_entry_kind { FT_ENTRY_RUN, FT_ENTRY_PLAN, FT_ENTRY_UNDO, FT_ENTRY_PROBE };
 

@@ -30,21 +30,22 @@ outcomes: {good: {title: Good}}
 """
 
 
-def run(vault, ref, auth, more="", prepare=None, env=None):
-    """(exit status, Authorization headers that the target saw, the first failure)."""
+def run(vault, ref, auth, more="", env=None, doctor=False):
+    """(exit status, Authorization headers that the target saw, the first failure); or what the doctor says of it."""
     folder = tempfile.mkdtemp(prefix="fettle-vault-")
     try:
-        if prepare:
-            prepare(folder)
         open(f"{folder}/t.yaml", "w").write(PLAYBOOK)
         open(f"{folder}/fettle.yaml", "w").write(
             f"fettle: 1\nsecrets: {{vault: {{address: \"{vault.url}\", {auth}{more}}}}}\n"
             f"plugins: {{http: {{apis: {{it: {{url: \"http://127.0.0.1:{target.server_port}\", token: {{vault: \"{ref}\"}}}}}}}}}}\n")
         seen.clear()
-        out = subprocess.run([f"{BUILD}/bin/fettle", "run", "t.yaml", "--json", "--store", f"{folder}/s.db"], cwd=folder, capture_output=True, text=True, timeout=60,
+        words = ["doctor"] if doctor else ["run", "t.yaml"]
+        out = subprocess.run([f"{BUILD}/bin/fettle", *words, "--json", "--store", f"{folder}/s.db"], cwd=folder, capture_output=True, text=True, timeout=60,
                              env={**os.environ, "HOME": folder, "VT": "root-token", **(env or {})})
         events = [json.loads(line) for line in out.stdout.splitlines() if line.startswith("{")]
-        failed = next((e for e in events if e["type"] == "step.failed"), {})
+        if doctor:
+            return out.returncode, [], next(e["text"] for e in events if e["what"] == "plugin http")
+        failed = next((e for e in events if e.get("type") == "step.failed"), {})
         return out.returncode, list(seen), f"{failed.get('class', '')}: {failed.get('error', '')} {out.stderr}"
     finally:
         shutil.rmtree(folder)
@@ -105,6 +106,8 @@ def approle(v):
 
 def refusals(v):
     expect("a wrong token", run(v, "kv/data/fettle#mist_token", TOKEN, env={"VT": "nonsense"}), 1, ["denied: ", "denies to read 'kv/data/fettle'", "policy"])
+    expect("the doctor says so, too", run(v, "kv/data/fettle#mist_token", TOKEN, env={"VT": "nonsense"}, doctor=True), 1, ["denies to read"])
+    expect("and when all is well", run(v, "kv/data/fettle#mist_token", TOKEN, doctor=True), 0, ["its configuration is right"])
     expect("no token at all", run(v, "kv/data/fettle#mist_token", "token: {env: NOT_THERE}"), 1, ["NOT_THERE", "not set"])
     expect("nothing there", run(v, "kv/data/none#x", TOKEN), 1, ["has nothing there", "kv/data/none"])
     expect("a deleted version", run(v, "kv/data/gone#x", TOKEN), 1, ["was deleted (version 3)"])
