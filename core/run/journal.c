@@ -173,8 +173,10 @@ void run_history(struct ft_run *run, const json_t *events)
         }
         if (ft_streq(type, "step.intended"))
             forget(record, after_intent);
-        if (ft_streq(type, "step.attempt"))
+        if (ft_streq(type, "step.attempt")) {
             json_object_del(record, "step.intended");
+            json_object_del(record, "lock.waiting");
+        }
         json_object_set(record, type, event);
     }
 }

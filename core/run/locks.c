@@ -6,6 +6,8 @@
 #include "run/internal.h"
 
 enum { TRY_AGAIN_MS = 3000, DEFAULT_WAIT_MS = 5 * 60 * 1000, MAX_RING = 16 };
+enum { WAKE_MS = 15000 };             /* a run that was put aside looks again so often */
+enum { LATE_MS = 60000 };             /* back later than this after its time, it was not there to wait: its time begins anew */
 
 void lock_note(struct ft_run *run, const json_t *keys)
 {
@@ -171,6 +173,7 @@ static bool note_waiting(struct step_run *step, const json_t *keys, const char *
     json_object_set_new(event, "title", json_string(step->step->title));
     json_object_set_new(event, "text", json_string(text));
     json_object_set_new(event, "until", json_integer((json_int_t)step->lock_until_ms));
+    json_object_set_new(event, "wake", json_integer((json_int_t)ft_min(step->lock_until_ms, run_now_ms(run) + WAKE_MS)));
     json_object_set_new(event, "stays", json_true());
     json_decref(step->past);
     step->past = json_pack("{s:O}", "lock.waiting", event);
@@ -196,23 +199,30 @@ static void give_up(struct step_run *step, const char *holder, struct ft_err *er
     step_fail(step, FT_CONFLICT, err->text);
 }
 
+static uint64_t until_when(const struct step_run *step, uint64_t now)
+{
+    uint64_t until = (uint64_t)ft_json_int(past_event(step, "lock.waiting"), "until", 0);
+
+    return until && now < until + LATE_MS ? until : now + limit_ms(step->run);
+}
+
 static enum check wait_for(struct step_run *step, const json_t *keys, const char *within, const char *holder, struct ft_err *err)
 {
     struct ft_run *run = step->run;
     uint64_t now = run_now_ms(run);
-    bool first = !step->lock_until_ms;
+    bool first = !step->lock_until_ms, waited = !first || past_event(step, "lock.waiting");
     char id[9] = "";
 
     if (first)
-        step->lock_until_ms = now + limit_ms(run);
+        step->lock_until_ms = until_when(step, now);
     holder_id(holder, id);
-    step->state = STEP_WAITING;
-    if ((first || !ft_streq(id, step->lock_holder)) && !note_waiting(step, keys, within, holder, err->text))
-        return CHECK_FAILED;
-    if (!first && (now >= step->lock_until_ms || must_yield(run, id))) {
+    if (waited && (now >= step->lock_until_ms || must_yield(run, id))) {
         give_up(step, holder, err, now < step->lock_until_ms);
         return CHECK_FAILED;
     }
+    step->state = STEP_WAITING;
+    if ((first || !ft_streq(id, step->lock_holder)) && !note_waiting(step, keys, within, holder, err->text))
+        return CHECK_FAILED;
     step->timer = ft_timer_start(run->engine->o.loop, ft_min((uint64_t)TRY_AGAIN_MS, step->lock_until_ms > now ? step->lock_until_ms - now : 1), try_again, step);
     return CHECK_WAITS;
 }

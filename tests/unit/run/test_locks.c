@@ -272,6 +272,33 @@ Test(locks, survive_death_at_every_event)
     }
 }
 
+/* Each life of a waiting run goes on with the time that is left; one that comes back long after it has it anew. */
+Test(locks, lives_share_the_time_to_wait)
+{
+    struct ft_err err = { 0 };
+    char waiting[9];
+    uint64_t until;
+
+    rig_run(&rig, HEAD "steps:\n" WRITE("a", "x") GATE, NULL, false);
+    cr_assert_eq(second_start(HEAD "steps:\n" WRITE("b", "x") "  - {id: z, set: {v: 1}, then: good}\n", &err), 0, "%s", err.text);
+    ft_loop_run(rig.loop);
+    snprintf(waiting, sizeof(waiting), "%s", ft_run_id(second.run));
+    until = (uint64_t)ft_json_int(second_find("lock.waiting"), "until", 0);
+    for (int life = 0; life < 2; life++) {
+        ft_run_free(second.run);
+        second.run = NULL;
+        second.parked = false;
+        ft_clock_advance(rig.clock, (life ? 3600ull : 250ull) * 1000000);
+        cr_assert_eq(ft_run_resume(rig.engine, waiting, "bob", &observer, NULL, &second.run, &err), 0, "%s", err.text);
+        ft_loop_run(rig.loop);
+        cr_assert(second.parked && !second.ended);
+        if (!life)
+            cr_expect_eq(ft_json_int(second_find("lock.waiting"), "until", 0), (json_int_t)until);
+        else
+            cr_expect_gt(ft_json_int(second_find("lock.waiting"), "until", 0), (json_int_t)until);
+    }
+}
+
 Test(locks, a_run_that_died_waiting_waits_again)
 {
     struct ft_err err = { 0 };
