@@ -65,7 +65,7 @@ static struct world_action world_actions[] = {
       "{'type':'object','properties':{'number':{'type':'string'}}}", NULL, NULL },
     { "http.request", FT_EFFECT_UNKNOWN, false,
       "{'type':'object','additionalProperties':false,'required':['url'],'properties':{'url':{'type':'string'},'method':{'enum':['GET','POST','PUT','DELETE']},"
-      " 'body':{}}}",
+      " 'token':{'type':'string','x-secret':true},'body':{}}}",
       "{'type':'object','additionalProperties':true,'properties':{'status':{'type':'integer'}}}", NULL, NULL },
 };
 
