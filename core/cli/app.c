@@ -342,6 +342,30 @@ const char *app_user(void)
     return pw ? pw->pw_name : "unknown";
 }
 
+int app_given(const struct ft_rest *rest, json_t *given)
+{
+    for (size_t i = 0; i < rest->count; i++) {
+        char *eq = strchr(rest->items[i], '='), *name;
+
+        if (!eq)
+            return app_fail(2, "'%s' is no parameter: write name=value", rest->items[i]);
+        name = ft_strndup(rest->items[i], (size_t)(eq - rest->items[i]));
+        if (json_object_get(given, name)) {
+            app_fail(2, "the parameter '%s' is given twice", name);
+            free(name);
+            return 2;
+        }
+        if (!ft_utf8_valid(eq + 1, strlen(eq + 1))) {
+            app_fail(2, "the value of '%s' is not UTF-8 text", name);
+            free(name);
+            return 2;
+        }
+        json_object_set_new(given, name, json_string(eq + 1));
+        free(name);
+    }
+    return 0;
+}
+
 bool app_is_run(const char *text)
 {
     size_t n = strlen(text);

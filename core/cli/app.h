@@ -40,6 +40,8 @@ void app_print_diags(struct ft_diags *diags);
 json_t *app_vars(const struct app *app, const struct ft_playbook *playbook, const json_t *params);
 /* Who is at the keyboard. */
 const char *app_user(void);
+/* name=value arguments into an object; 0, or an exit status after a sentence. */
+int app_given(const struct ft_rest *rest, json_t *given);
 /* Whether a word may be the id of a run, or its first digits; else it names a playbook. */
 bool app_is_run(const char *text);
 /* A run by id or prefix; its events. 0 or an exit status. */

@@ -31,38 +31,13 @@ static int start_run(void *arg, const struct ft_run_observer *observer, void *ob
     return ft_run_start(s->app->engine, s->playbook, s->params, &run_opts, observer, observer_arg, ret, reterr);
 }
 
-/* name=value arguments to an object; 0 or an exit status. */
-static int read_given(json_t *given)
-{
-    for (size_t i = 0; i < o.given.count; i++) {
-        char *eq = strchr(o.given.items[i], '='), *name;
-
-        if (!eq)
-            return app_fail(2, "'%s' is no parameter: write name=value", o.given.items[i]);
-        name = ft_strndup(o.given.items[i], (size_t)(eq - o.given.items[i]));
-        if (json_object_get(given, name)) {
-            app_fail(2, "the parameter '%s' is given twice", name);
-            free(name);
-            return 2;
-        }
-        if (!ft_utf8_valid(eq + 1, strlen(eq + 1))) {
-            app_fail(2, "the value of '%s' is not UTF-8 text", name);
-            free(name);
-            return 2;
-        }
-        json_object_set_new(given, name, json_string(eq + 1));
-        free(name);
-    }
-    return 0;
-}
-
 static int run(void)
 {
     struct app app;
     struct ft_playbook *playbook = NULL;
     json_t *given = json_object(), *params = NULL, *vars = NULL;
     struct ft_err err = { 0 };
-    int status = read_given(given);
+    int status = app_given(&o.given, given);
 
     if (!status)
         status = app_open(&app, APP_CONFIG | APP_ENGINE);

@@ -1,10 +1,12 @@
 /* fettle show */
+#include <errno.h>
 #include "base/text.h"
 #include "base/util.h"
 #include "cli/live.h"
 #include "cli/app.h"
 #include "cli/report.h"
 #include "data/json.h"
+#include "run/plan.h"
 
 static struct {
     const char *what;
@@ -12,7 +14,7 @@ static struct {
 } o;
 
 static const struct ft_opt opts[] = {
-    { FT_OPT_ARG, 0, NULL, &o.what, "RUN|PLAYBOOK", "a run (its id or the first digits), or a playbook", "run" },
+    { FT_OPT_ARG, 0, NULL, &o.what, "RUN|PLAN|PLAYBOOK", "a run or a plan (its id or the first digits), or a playbook", "run" },
     { FT_OPT_FLAG, 0, "html", &o.html, NULL, "a run as one page: diagnosis, evidence, the drawn way, every request and decision", NULL },
     { 0 },
 };
@@ -121,17 +123,53 @@ static int show_run(struct app *app)
     return status;
 }
 
+/* The first digits of a plan's digest look like those of a run. */
+static int show_plan(struct app *app, const json_t *plan)
+{
+    char *text = globals.json ? ft_json_canonical(plan) : NULL;
+
+    (void)app;
+    if (text)
+        puts(text);
+    else
+        plan_print(stdout, term_colour(stdout), plan, true);
+    free(text);
+    return 0;
+}
+
+static int show_kept(struct app *app)
+{
+    struct ft_err err = { 0 };
+    json_t *plan = NULL;
+    char id[9];
+    int status;
+
+    if (ft_store_find(app->store, o.what, id, &err) != 0 && err.code != -EEXIST && ft_plan_load(app->store, o.what, &plan, NULL, &err) == 0) {
+        status = show_plan(app, plan);
+        json_decref(plan);
+        return status;
+    }
+    return show_run(app);
+}
+
+static bool is_digits(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n >= 4 && n <= 64 && strspn(text, "0123456789abcdef") == n;
+}
+
 static int run(void)
 {
     struct app app;
-    bool a_run = app_is_run(o.what);
+    bool a_run = is_digits(o.what);
     int status = app_open(&app, APP_CONFIG | APP_WORLD | (a_run ? APP_STORE : 0));
 
     if (status)
         return status;
-    status = a_run ? show_run(&app) : show_playbook(&app);
+    status = a_run ? show_kept(&app) : show_playbook(&app);
     app_close(&app);
     return status;
 }
 
-const struct ft_command cmd_show = { "show", "Show a run with its evidence, or a playbook with its parameters", opts, run, NULL };
+const struct ft_command cmd_show = { "show", "Show a run with its evidence, a plan, or a playbook with its parameters", opts, run, NULL };

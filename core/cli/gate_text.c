@@ -117,7 +117,7 @@ void gate_print_plan(FILE *to, const struct app *app, const json_t *view)
     if (!digest || ft_plan_load(app->store, digest, &plan, NULL, &err) < 0)
         fprintf(to, "    the plan cannot be shown: %s\n", digest ? err.text : "it has no digest");
     else
-        plan_print(to, term_colour(to), plan);
+        plan_print(to, term_colour(to), plan, true);
     json_decref(plan);
 }
 

@@ -138,6 +138,8 @@ static void on_started(struct live *live, const json_t *event)
     fprintf(live->to, " · run %.8s", live->run);
     if (ft_streq(ft_json_str(event, "mode"), "dry_run"))
         fputs(" · dry run, nothing is changed", live->to);
+    if (ft_json_str(event, "plan"))
+        fprintf(live->to, " · applies plan %.8s%s", ft_json_str(event, "plan"), json_is_true(json_object_get(event, "accept_undetermined")) ? ", undetermined writes accepted" : "");
     json_object_foreach(json_object_get(event, "params"), key, value) {
         char *brief = json_is_null(value) ? NULL : ft_json_brief(value, 40);
 
@@ -172,7 +174,8 @@ static void on_done(struct live *live, const json_t *event)
     const char *seen = ft_json_str(event, "seen"), *path = ft_json_str(event, "path");
     bool write = json_is_true(json_object_get(event, "write"));
     bool has_effect = json_object_get(live->effects, path) != NULL;
-    const char *text = seen ? seen : write ? "done" : "";
+    bool nothing = json_is_true(json_object_get(event, "nothing_to_do"));
+    const char *text = seen ? seen : write ? "done" : nothing ? "nothing to do" : "";
 
     if (!seen && !write && !has_effect && !json_is_true(json_object_get(event, "recovered"))) {
         live_clear(live);                         /* set, lua and the like: nothing to see */
@@ -193,6 +196,7 @@ static void on_failed(struct live *live, const json_t *event)
     const char *to = ft_json_str(event, "to");
 
     line(live, "✗", TONE_BAD, title_of(live, event), ft_json_str(event, "error"), ft_json_int(event, "ms", -1), path_depth(ft_json_str(event, "path")));
+    plan_print_differs(live->to, live->colour, ft_json_path(event, "off_plan.differs"), 8);
     if (to)
         fprintf(live->to, "      the run goes on (on_error: %s)\n", to);
 }
@@ -456,7 +460,7 @@ void live_event(struct live *live, const json_t *event)
         if (ft_streq(shows[i].type, type))
             shows[i].show(live, event);
     if (ft_streq(type, "run.planned"))
-        plan_print(live->to, live->colour, json_object_get(event, "plan"));
+        plan_print(live->to, live->colour, json_object_get(event, "plan"), false);
 }
 
 void live_progress(struct live *live, const char *path, const char *text)

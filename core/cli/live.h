@@ -19,6 +19,13 @@ void undo_print_differences(FILE *to, bool colour, const json_t *differences, in
 void undo_print_question(FILE *to, const json_t *question, int indent);
 json_t *undo_answer_of(const json_t *question, char letter);
 /* A dry run's plan as text. */
-void plan_print(FILE *to, bool colour, const json_t *plan);
+void plan_print(FILE *to, bool colour, const json_t *plan, bool kept);
+/* Its first line: digest, writes, batches, users, how long. */
+void plan_head(FILE *to, const json_t *plan);
+/* What differs between a planned write and the one that is there now: [{path, planned, now}]. */
+void plan_print_differs(FILE *to, bool colour, const json_t *differs, int indent);
+const char *plan_undo_words(const json_t *undo);
+/* As Markdown, for the ticket; malloced. */
+char *plan_markdown(const json_t *plan);
 /* What a write would change, indented: the request or commands, and the values before and after. */
 void plan_print_write(FILE *to, bool colour, const json_t *write_plan, int indent);

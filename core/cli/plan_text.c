@@ -1,19 +1,30 @@
-/* plan_text.c: what a dry run found, as text. */
+/* plan_text.c: a plan as text for a terminal: what will be sent, on what it rests, which ways there are and why. */
 #include "base/text.h"
 #include "base/util.h"
 #include "cli/live.h"
 #include "data/json.h"
 #include "run/plan.h"
 
-static void print_value(FILE *to, bool colour, enum ft_tone tone, const char *sign, const json_t *change, const char *side, int indent)
+enum { INDENT = 9, LINE_MAX_CHARS = 400, SHOWN_CHANGES = 40 };
+
+static void put_line(FILE *to, const json_t *value)
 {
-    json_t *value = json_object_get(change, side);
+    char *brief = value ? ft_json_brief(value, LINE_MAX_CHARS) : ft_strdup("");
+
+    fputs(brief, to);
+    free(brief);
+}
+
+/* ---- one write */
+
+static void print_side(FILE *to, bool colour, enum ft_tone tone, const char *sign, const char *path, const json_t *value, int indent)
+{
     char *brief, *text;
 
     if (!value)
         return;
     brief = ft_json_text(value);
-    text = ft_asprintf("%*s%s %s: %s\n", indent, "", sign, ft_json_str(change, "path"), brief);
+    text = ft_asprintf("%*s%s %s: %s\n", indent, "", sign, path, brief);
     term_put(to, colour, tone, text);
     free(text);
     free(brief);
@@ -28,8 +39,11 @@ static void print_request(FILE *to, const json_t *request, int indent)
         fprintf(to, "%*s%s %s\n", indent, "", ft_json_str(request, "method"), ft_json_str(request, "url"));
     if (ft_json_str(request, "target"))
         fprintf(to, "%*son %s:\n", indent, "", ft_json_str(request, "target"));
-    json_array_foreach(json_object_get(request, "commands"), i, command)
-        fprintf(to, "%*s  %s\n", indent, "", json_string_value(command) ? json_string_value(command) : "");
+    json_array_foreach(json_object_get(request, "commands"), i, command) {
+        fprintf(to, "%*s  ", indent, "");
+        put_line(to, command);
+        fputc('\n', to);
+    }
     if (body && !json_is_null(body)) {
         char *text = json_is_string(body) ? ft_strdup(json_string_value(body)) : ft_json_text(body);
 
@@ -48,14 +62,32 @@ void plan_print_write(FILE *to, bool colour, const json_t *plan, int indent)
     json_array_foreach(json_object_get(plan, "requests"), i, one)
         print_request(to, one, indent);
     json_array_foreach(json_object_get(plan, "changes"), i, one) {
-        print_value(to, colour, TONE_BAD, "-", one, "from", indent);
-        print_value(to, colour, TONE_GOOD, "+", one, "to", indent);
+        print_side(to, colour, TONE_BAD, "-", ft_json_str(one, "path"), json_object_get(one, "from"), indent);
+        print_side(to, colour, TONE_GOOD, "+", ft_json_str(one, "path"), json_object_get(one, "to"), indent);
     }
     if (json_is_integer(json_object_get(plan, "users")))
         fprintf(to, "%*susers who notice: %d\n", indent, "", (int)ft_json_int(plan, "users", 0));
 }
 
-static const char *undo_words(const json_t *undo)
+void plan_print_differs(FILE *to, bool colour, const json_t *differs, int indent)
+{
+    json_t *one;
+    size_t i;
+
+    if (!json_array_size(differs))
+        return;
+    fprintf(to, "%*s(- planned, + now)\n", indent, "");
+    json_array_foreach((json_t *)differs, i, one) {
+        if (i == SHOWN_CHANGES) {
+            fprintf(to, "%*sand %zu more\n", indent, "", json_array_size(differs) - i);
+            break;
+        }
+        print_side(to, colour, TONE_BAD, "-", ft_json_str(one, "path"), json_object_get(one, "planned"), indent);
+        print_side(to, colour, TONE_GOOD, "+", ft_json_str(one, "path"), json_object_get(one, "now"), indent);
+    }
+}
+
+const char *plan_undo_words(const json_t *undo)
 {
     const char *kind = ft_json_str(undo, "kind");
 
@@ -66,29 +98,49 @@ static const char *undo_words(const json_t *undo)
 
 static void print_write(FILE *to, bool colour, const json_t *write)
 {
-    const char *exactness = ft_json_str(write, "exactness");
+    const char *exactness = ft_json_str(write, "exactness"), *why = ft_json_str(write, "why");
 
     if (ft_json_str(write, "summary"))
-        fprintf(to, "         %s\n", ft_json_str(write, "summary"));
-    plan_print_write(to, colour, write, 9);
-    if (!ft_streq(exactness, "exact"))
-        fprintf(to, "         %s%s%s\n", exactness, ft_json_str(write, "why") ? ": " : "", ft_json_str(write, "why") ? ft_json_str(write, "why") : "");
-    fprintf(to, "         undo: %s\n", undo_words(json_object_get(write, "undo")));
+        fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(write, "summary"));
+    plan_print_write(to, colour, write, INDENT);
+    if (ft_streq(exactness, "predicted"))
+        fprintf(to, "%*spredicted: a write before it may change what it rests on\n", INDENT, "");
+    else if (!ft_streq(exactness, "exact"))
+        fprintf(to, "%*s%s%s%s\n", INDENT, "", exactness, why ? ": " : "", why ? why : "");
+    fprintf(to, "%*sundo: %s\n", INDENT, "", plan_undo_words(json_object_get(write, "undo")));
 }
 
-static void print_ways(FILE *to, const json_t *node)
+/* ---- the ways */
+
+static void print_evidence(FILE *to, bool colour, const json_t *way)
+{
+    const json_t *reads = ft_json_path(way, "because.reads");
+    char *brief, *text;
+
+    if (!json_object_size(reads))
+        return;
+    brief = ft_json_brief(reads, 160);
+    text = ft_asprintf("   (%s)", brief);
+    term_put(to, colour, TONE_DIM, text);
+    free(text);
+    free(brief);
+}
+
+static void print_ways(FILE *to, bool colour, const json_t *node)
 {
     const json_t *ways = json_object_get(node, "ways");
-    size_t n = json_array_size(ways), i;
     json_t *way;
-    bool certain = n == 1 && json_is_true(json_object_get(json_array_get(ways, 0), "certain"));
+    size_t i;
 
-    if (certain)
-        return;
-    json_array_foreach(ways, i, way) {
-        const char *cond = ft_json_str(way, "if");
+    json_array_foreach((json_t *)ways, i, way) {
+        const char *cond = ft_json_str(way, "if"), *name = ft_json_str(way, "to");
+        bool certain = json_is_true(json_object_get(way, "certain"));
 
-        fprintf(to, "         %s%s%s → %s\n", json_is_true(json_object_get(way, "certain")) ? "" : "perhaps ", cond ? "if " : "", cond ? cond : "then", ft_json_str(way, "to"));
+        if (certain && json_array_size(ways) == 1 && (!cond || !json_object_get(way, "because")))
+            continue;
+        fprintf(to, "%*s%s%s%s → %s", INDENT, "", certain ? "" : "perhaps ", cond && json_object_get(way, "because") ? "if " : "", cond ? cond : "then", name);
+        print_evidence(to, colour, way);
+        fputc('\n', to);
     }
 }
 
@@ -114,49 +166,110 @@ static void print_batches(FILE *to, const json_t *batches)
     fputc('\n', to);
 }
 
+static bool worth_showing(const json_t *node)
+{
+    const char *verb = ft_json_str(node, "verb");
+
+    return (!ft_streq(verb, "set") && !ft_streq(verb, "lua")) || ft_json_str(node, "error") || json_array_size(json_object_get(node, "ways")) > 1;
+}
+
 static void print_node(FILE *to, bool colour, const json_t *node, const json_t *writes)
 {
     const json_t *write = json_array_get(writes, (size_t)ft_json_int(node, "write", 0) - 1);
     const char *effect = ft_json_str(node, "effect"), *seen = ft_json_str(node, "seen"), *verb = ft_json_str(node, "verb");
+    const char *word = write ? effect : json_is_true(json_object_get(node, "nothing_to_do")) ? "nothing" : effect ? "read" : verb;
     json_t *inner;
     size_t i;
 
-    if (!write && (ft_streq(verb, "set") || ft_streq(verb, "lua")) && !ft_json_str(node, "error"))
-        return;
-    fprintf(to, "%s %*s", json_is_true(json_object_get(node, "certain")) ? "   " : "  ?", path_depth(ft_json_str(node, "path")), "");
-    term_put(to, colour, write ? TONE_WARN : TONE_DIM, write ? effect : effect ? "read" : verb);
-    fprintf(to, "%*s%s", (int)(12 - strlen(write ? effect : effect ? "read" : verb)), "", ft_json_str(node, "title"));
-    if (seen)
-        fprintf(to, ": %s", seen);
-    fputc('\n', to);
-    if (write)
-        print_write(to, colour, write);
-    print_batches(to, json_object_get(node, "batches"));
-    if (ft_json_str(node, "note"))
-        fprintf(to, "         %s\n", ft_json_str(node, "note"));
-    if (ft_json_str(node, "error"))
-        fprintf(to, "         fails: %s\n", ft_json_str(node, "error"));
-    print_ways(to, node);
+    if (worth_showing(node)) {
+        if (write)
+            fprintf(to, "%3d", (int)ft_json_int(write, "n", 0));
+        else
+            fputs("   ", to);
+        fprintf(to, "%s%*s ", json_is_true(json_object_get(node, "certain")) ? " " : "?", path_depth(ft_json_str(node, "path")), "");
+        term_put(to, colour, write ? TONE_WARN : TONE_DIM, word);
+        fprintf(to, "%*s%s", (int)(11 - strlen(word)), "", ft_json_str(node, "title"));
+        if (seen)
+            fprintf(to, ": %s", seen);
+        fputc('\n', to);
+        if (write)
+            print_write(to, colour, write);
+        print_batches(to, json_object_get(node, "batches"));
+        if (ft_json_str(node, "note"))
+            fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(node, "note"));
+        if (ft_json_str(node, "error"))
+            fprintf(to, "%*sfails: %s\n", INDENT, "", ft_json_str(node, "error"));
+        print_ways(to, colour, node);
+    }
     json_array_foreach(json_object_get(node, "inner"), i, inner)
         print_node(to, colour, inner, writes);
 }
 
-void plan_print(FILE *to, bool colour, const json_t *plan)
-{
-    const json_t *score = json_object_get(plan, "score");
-    const char *name;
-    json_t *node, *certainty;
-    size_t i;
+/* ---- the whole */
 
-    json_array_foreach(json_object_get(plan, "nodes"), i, node)
-        print_node(to, colour, node, json_object_get(plan, "writes"));
+void plan_head(FILE *to, const json_t *plan)
+{
+    size_t writes = ft_plan_writes(plan), batches = 0, items = 0, i;
+    json_t *b;
+    char need[32];
+
+    json_array_foreach(json_object_get(plan, "batches"), i, b) {
+        batches += json_array_size(json_object_get(b, "sizes"));
+        items += (size_t)ft_json_int(b, "of", 0);
+    }
+    fprintf(to, "plan %.8s · %zu write%s", ft_plan_digest(plan), writes, writes == 1 ? "" : "s");
+    if (batches)
+        fprintf(to, " · %zu batches, %zu items", batches, items);
+    if (ft_json_int(plan, "users", 0))
+        fprintf(to, " · %d users notice", (int)ft_json_int(plan, "users", 0));
+    if (writes)
+        fprintf(to, " · at most %s", ft_duration_format((uint64_t)ft_json_int(plan, "need_ms", 0), need, sizeof(need)));
+}
+
+static void print_ends(FILE *to, const json_t *plan)
+{
+    const char *name;
+    json_t *certainty;
+
     fputs("\n    ends in:", to);
     json_object_foreach(json_object_get(plan, "outcomes"), name, certainty)
         fprintf(to, " %s (%s)", name, json_string_value(certainty));
     if (json_is_true(json_object_get(plan, "may_fail")))
         fputs(" or a failure, then what was done is taken back", to);
-    fprintf(to, "\n    writes: %d · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_plan_writes(plan),
-            (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0), (int)ft_json_int(score, "undetermined", 0));
+    fputc('\n', to);
+}
+
+static void print_needs(FILE *to, const json_t *plan)
+{
+    json_t *need;
+    size_t i;
+
+    json_array_foreach(json_object_get(plan, "needs"), i, need)
+        fprintf(to, "    %s: %s\n", ft_json_str(need, "kind") ? ft_json_str(need, "kind") : "policy", ft_json_str(need, "text") ? ft_json_str(need, "text") : "");
+}
+
+void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
+{
+    const json_t *score = json_object_get(plan, "score"), *rests = json_object_get(plan, "rests_on");
+    json_t *node;
+    char valid[32];
+    size_t i;
+
+    if (!kept)
+        fputs("    ", to);
+    plan_head(to, plan);
+    fputc('\n', to);
+    json_array_foreach(json_object_get(plan, "nodes"), i, node)
+        print_node(to, colour, node, json_object_get(plan, "writes"));
+    print_ends(to, plan);
+    fprintf(to, "    rests on %d state%s (digest %.8s) · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_json_int(rests, "states", 0),
+            ft_json_int(rests, "states", 0) == 1 ? "" : "s", ft_json_str(rests, "digest"), (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0),
+            (int)ft_json_int(score, "undetermined", 0));
     if (json_is_true(json_object_get(plan, "cut")))
         fputs("    there are more ways than are shown: some were joined or left out\n", to);
+    print_needs(to, plan);
+    if (kept && ft_json_int(plan, "valid_ms", 0))
+        fprintf(to, "    may be applied within %s\n", ft_duration_format((uint64_t)ft_json_int(plan, "valid_ms", 0), valid, sizeof(valid)));
+    if (kept && !*ft_json_str(plan, "from"))
+        fprintf(to, "    apply with: fettle apply %.8s\n", ft_plan_digest(plan));
 }

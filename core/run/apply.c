@@ -6,6 +6,7 @@
  *   run->approved   a gate whose gate.opened has the `digest` of a kept plan (plan_keep), and whose gate.answered approved it, binds the writes behind
  *                   it. A write that differs makes the approval void (gate.voided), and is asked about anew, at the write itself
  * Compared are the action, its parameters, the requests, the changes, the state it rests on and the undo, without the ids and times of the runs. */
+#include <errno.h>
 #include "run/internal.h"
 #include "run/plan.h"
 
@@ -297,10 +298,14 @@ static enum check check_approval(struct step_run *step, const json_t *now)
     const json_t *approval = approval_of(step), *plan, *planned;
     struct ft_err err = { 0 };
     enum fit fit;
+    int r;
 
     if (!approval || ft_streq(ft_json_str(approval, "digest"), ft_playbook_digest(step->run->playbook)))
         return CHECK_GO;                       /* approved was the playbook alone: there was nothing to render */
-    if (plan_get(step->run, ft_json_str(approval, "digest"), &plan, &err) < 0) {
+    r = plan_get(step->run, ft_json_str(approval, "digest"), &plan, &err);
+    if (r == -ENOENT && ft_streq(ft_json_str(approval, "path"), step->path))
+        return CHECK_GO;                       /* the write's own gate, which compares it itself */
+    if (r < 0) {
         step_fail(step, FT_CONFLICT, err.text);
         return CHECK_FAILED;
     }

@@ -130,10 +130,38 @@ static json_t *write_entry(struct dry_list *l, const char *exactness, const char
     return w;
 }
 
+/* The same write on another way is no other write. */
+static json_t *same_write(const struct dry *dry, json_t *entry)
+{
+    json_t *w, *certain = json_incref(json_object_get(entry, "certain")), *same = NULL;
+    size_t i;
+
+    json_array_foreach(dry->writes, i, w) {
+        if (!json_equal(json_object_get(w, "path"), json_object_get(entry, "path")))
+            continue;
+        json_object_set(entry, "n", json_object_get(w, "n"));
+        json_object_set(entry, "certain", json_object_get(w, "certain"));
+        json_object_set(entry, "exactness", json_object_get(w, "exactness"));
+        if (json_equal(w, entry)) {
+            same = w;
+            break;
+        }
+    }
+    if (same && json_is_true(certain))
+        json_object_set(same, "certain", certain);
+    json_decref(certain);
+    return same;
+}
+
 static void write_noted(struct dry_list *l, json_t *entry)
 {
-    json_array_append_new(l->dry->writes, entry);
-    json_object_set(l->node, "write", json_object_get(entry, "n"));
+    json_t *probe = json_copy(entry), *same = same_write(l->dry, probe);
+
+    json_decref(probe);
+    if (!same)
+        json_array_append(l->dry->writes, entry);
+    json_object_set(l->node, "write", json_object_get(same ? same : entry, "n"));
+    json_decref(entry);
     for (struct dry_list *up = l; up; up = up->parent)
         up->wrote = up->changed = true;
     dry_may_fail(l);

@@ -56,7 +56,7 @@ static void note_child(struct dry_list *l, struct dry_list *child)
     json_array_foreach(child->nodes, i, node)
         json_array_append(inner, node);
     l->child_may_fail |= child->may_fail;
-    l->child_fails |= !child->end && !l->dry->cut && !ft_is_unknown(l->items);
+    l->child_fails += !child->end && !l->dry->cut && !ft_is_unknown(l->items);
 }
 
 static json_t *called_result(struct dry_list *l, const struct dry_list *child)
@@ -107,7 +107,7 @@ static void note_result(struct dry_list *l, const struct dry_list *child)
 static void all_over(struct dry_list *l, struct dry_list *last)
 {
     json_t *result = children_result(l, last);
-    bool fails = l->child_fails && !(l->step->verb == FT_VERB_FOR_EACH && l->step->has_max_failures);
+    bool fails = l->child_fails > fan_failures_allowed(l->step, json_array_size(l->items));
 
     dry_list_close(last);
     json_decref(l->child_results);
@@ -119,7 +119,7 @@ static void all_over(struct dry_list *l, struct dry_list *last)
         dry_fails_unknown(l, "a step inside fails");
         return;
     }
-    if (l->child_may_fail)
+    if (l->child_may_fail || l->step->check)
         dry_may_fail(l);
     dry_known(l, result);
 }
@@ -195,7 +195,8 @@ static void explore_children(struct dry_list *l)
     json_object_set_new(l->node, "inner", json_array());
     l->child_results = l->step->verb == FT_VERB_PARALLEL ? json_object() : json_array();
     l->next_child = 0;
-    l->child_may_fail = l->child_fails = false;
+    l->child_may_fail = false;
+    l->child_fails = 0;
     open_child(l);
     dry_soon(l->dry);
 }

@@ -2,7 +2,7 @@
  *
  *   dry.c        where it starts and ends, one turn after the other      dry_state.c  names and values on the ways
  *   dry_step.c   one step: its verb, its branches, its failing           dry_call.c   reads, and the plans of writes
- *   dry_fan.c    parallel, for_each, call                                 plan.c       the plan that comes of it
+ *   dry_fan.c    parallel, for_each, call                                 plan.c, plan_needs.c   the plan that comes of it
  *
  * Steps lead forward only, so one pass over the steps in order sees every way: each step has the states (names and their values) in which
  * it can be reached. Reads are really called, once for the same question. Writes are asked for their plan; their result is unknown. Where a
@@ -45,7 +45,8 @@ struct dry_list {
     json_t *child_results;
     json_t *items;
     size_t next_child;
-    bool child_may_fail, child_fails;
+    bool child_may_fail;
+    unsigned child_fails;              /* how many surely fail */
 };
 
 struct dry {
@@ -96,6 +97,9 @@ void dry_parallel(struct dry_list *l);
 void dry_for_each(struct dry_list *l);
 void dry_call_verb(struct dry_list *l);
 bool dry_step_may_write(const struct ft_step *step);
+
+/* plan_needs.c */
+json_t *plan_needs(const struct ft_run *run, const json_t *writes);      /* [{kind: approval|waits|refused|policy, text, paths}]; new reference */
 
 /* plan.c */
 json_t *dry_plan(struct dry *dry);                 /* of what was explored; new reference */

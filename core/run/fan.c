@@ -73,13 +73,18 @@ size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total)
     return n < 1 ? 1 : (size_t)(n + 0.999999);
 }
 
+unsigned fan_failures_allowed(const struct ft_step *step, size_t total)
+{
+    const struct ft_batch *max = &step->max_failures;
+
+    if (step->verb != FT_VERB_FOR_EACH || !step->has_max_failures)
+        return 0;
+    return (unsigned)(max->percent ? (double)total * max->value / 100.0 : max->value);
+}
+
 static unsigned failures_allowed(const struct step_run *step, size_t of)
 {
-    const struct ft_batch *max = &step->step->max_failures;
-
-    if (!step->step->has_max_failures || step->run->off_plan)
-        return 0;
-    return (unsigned)(max->percent ? (double)of * max->value / 100.0 : max->value);
+    return step->run->off_plan ? 0 : fan_failures_allowed(step->step, of);
 }
 
 /* Why no further item starts; malloced, NULL: they may. A share is of each batch as well as of all; in the first of several batches, the canary,
@@ -320,6 +325,7 @@ void fan_child_over(struct step_run *step, struct list_run *child)
     case FT_VERB_FOR_EACH:
         item_over(step, child);
         list_free(child);
+        run_check_idle(step->run);                       /* those still under way may all be waiting for somebody */
         for_each_go(step);
         break;
     case FT_VERB_CALL:

@@ -223,6 +223,7 @@ uint64_t write_need_ms(const struct step_run *step);     /* the longest that it 
 uint64_t write_step_ms(const struct ft_step *step);      /* with verification and its own undo */
 bool write_is_nothing(const json_t *plan);               /* the state wanted is there, and what the action would give is known */
 int write_undo(struct step_run *step, json_t *entry, struct ft_err *reterr);      /* sets entry's "undo": as it would be journalled now */
+unsigned fan_failures_allowed(const struct ft_step *step, size_t total);
 size_t fan_batch_size(const struct ft_step *step, size_t batch, size_t total);    /* fan.c: of its nth batch; the last one may be shorter */
 enum check lock_check(struct step_run *step);            /* locks.c: a target that no lock covers gets one */
 int lock_held_by(const char *holder, struct ft_err *reterr);             /* -EBUSY: what the store said, and what to do about it */

@@ -238,10 +238,10 @@ json_t *dry_plan(struct dry *dry)
 
     plugins_of(ft_playbook_steps(run->playbook), plugins);
     sum_nodes(dry->nodes, batches, &need_ms);
-    raw = json_pack("{s:i, s:o, s:s*, s:O, s:O, s:O*, s:o, s:s, s:O, s:O, s:o, s:o, s:O, s:b, s:b, s:[]}", "fettle_plan", 1, "playbook", playbook_of(run->playbook),
+    raw = json_pack("{s:i, s:o, s:s*, s:O, s:O, s:O*, s:o, s:s, s:O, s:O, s:o, s:o, s:O, s:b, s:b, s:o}", "fettle_plan", 1, "playbook", playbook_of(run->playbook),
                     "sources", run->sources, "params", run->params, "vars", run->vars, "event", json_object_get(root->env, "event"), "plugins", plugins,
                     "from", dry->ahead_of ? dry->ahead_of->path : "", "nodes", dry->nodes, "writes", dry->writes, "rests_on", rests_on(dry->writes), "batches", batches,
-                    "outcomes", dry->outcomes, "may_fail", dry->may_fail, "cut", dry->cut, "needs");
+                    "outcomes", dry->outcomes, "may_fail", dry->may_fail, "cut", dry->cut, "needs", plan_needs(run, dry->writes));
     if (run->plan_valid_ms && !dry->ahead_of)
         json_object_set_new(raw, "valid_ms", json_integer((json_int_t)run->plan_valid_ms));
     plan = plan_clean(run, raw);

@@ -212,6 +212,7 @@ static void step_begin(struct step_run *step)
         json_t *value = NULL, *why = NULL;
 
         if (step_eval(step, step->step->when, NULL, &value, &why, &err) < 0) {
+            step->attempt = step->step->retry.times + 1;       /* no retry: it would go past the condition */
             step_fail(step, FT_INVALID, err.text);
             return;
         }

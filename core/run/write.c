@@ -299,6 +299,7 @@ static void write_done(void *arg, json_t *result)
         step_done(step, json_incref(result));
         return;
     }
+    json_decref(step->result);                           /* of an attempt before this one */
     step->result = json_incref(result);
     event = ev("step.answered", step->path);
     json_object_set(event, "result", result);

@@ -60,8 +60,8 @@ static json_t *dhcp4_arguments(const json_t *config)
 static void end_unchanged(struct ft_call *call, struct dhcp *st)
 {
     if (st->phase == PHASE_PLAN)
-        dhcp_done(call, json_pack("{s:o, s:[], s:b, s:O?}", "summary", json_sprintf("%s: it is so already", st->summary), "requests",
-                                  "nothing_to_do", 1, "receipt", st->receipt));
+        dhcp_done(call, json_pack("{s:o, s:[], s:b, s:O?, s:O*}", "summary", json_sprintf("%s: it is so already", st->summary), "requests",
+                                  "nothing_to_do", 1, "receipt", st->receipt, "result", st->result));
     else
         dhcp_done(call, json_incref(st->result));
 }

@@ -72,8 +72,8 @@ static void unchanged(struct ft_call *call, const char *summary)
 
     json_object_set_new(st->result, "changed", json_false());
     if (st->phase == PHASE_PLAN)
-        dhcp_done(call, json_pack("{s:o, s:[], s:b, s:{s:s}}", "summary", json_sprintf("%s: it is so already", summary), "requests", "nothing_to_do", 1,
-                                  "receipt", "store", "database"));
+        dhcp_done(call, json_pack("{s:o, s:[], s:b, s:{s:s}, s:O}", "summary", json_sprintf("%s: it is so already", summary), "requests", "nothing_to_do", 1,
+                                  "receipt", "store", "database", "result", st->result));
     else
         dhcp_done(call, json_incref(st->result));
 }

@@ -437,8 +437,10 @@ static void chosen(struct ft_call *call)
         json_array_append_new(requests, kea_render(call, "lease4-del", delete_arguments(lease)));
     plan = json_pack("{s:o, s:o, s:i, s:o, s:O}", "summary", json_sprintf("%s: delete %zu lease%s%s", st->summary, n, n == 1 ? "" : "s",
                      st->truncated ? " (there are more)" : ""), "requests", requests, "users", 0, "receipt", receipt, "before", st->leases);
-    if (n == 0)
+    if (n == 0) {
         json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "result", freed(st->leases, 0, 0, st->truncated));
+    }
     dhcp_done(call, plan);
 }
 

@@ -215,7 +215,11 @@ static void show(struct ft_call *call, struct decision *d)
                              "users", 0, "receipt", d->receipt);
 
     if (d->nothing) {
+        json_t *result = d->result ? json_copy(d->result) : json_object();
+
+        json_object_set_new(result, "changed", json_false());
         json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "result", result);
     } else {
         json_array_append_new(json_object_get(plan, "requests"), wapi_show(call, d->method, d->path, json_incref(d->body)));
         if (d->change)

@@ -68,13 +68,17 @@ const json_t *ise_receipt(struct ft_call *call)
 
 /* ---- a write */
 
-void ise_write_done(struct ft_call *call, bool changed)
+static json_t *write_result(const struct ise_write *w, bool changed)
 {
-    struct ise_write *w = &ise_state(call)->write;
     json_t *result = w->result ? json_copy(w->result) : json_object();
 
     json_object_set_new(result, "changed", json_boolean(changed));
-    ise_done(call, result);
+    return result;
+}
+
+void ise_write_done(struct ft_call *call, bool changed)
+{
+    ise_done(call, write_result(&ise_state(call)->write, changed));
 }
 
 static void end_plan(struct ft_call *call)
@@ -85,6 +89,7 @@ static void end_plan(struct ft_call *call)
 
     if (w->nothing_to_do) {
         json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "result", write_result(w, false));
     } else {
         struct ft_http_req req = ise_request(call, w->api, w->method, w->url, w->body, FT_HTTP_WRITE);
 

@@ -84,6 +84,7 @@ static void end_plan(struct ft_call *call)
 
     if (w->nothing_to_do) {
         json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "result", write_result(w, false));
     } else {
         struct ft_http_req req = mist_request(call, w->method, mist_url(call, "%s", w->path), w->body, FT_HTTP_WRITE);
 

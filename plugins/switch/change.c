@@ -11,14 +11,17 @@
 #include "dialect.h"
 #include "op.h"
 
+/* As a plan shows them: the same whenever it is made, so the name of an EOS session has no time in it; the one that is used lies in the receipt. */
 json_t *change_commands(struct ft_call *call)
 {
-    const struct sw *st = host->state(call);
+    struct sw *st = host->state(call);
+    const char *session = st->session_name;
     const struct change *c = &st->change;
     const struct dialect *d = dialect_of(call);
     struct script s = script_new(call), behind = script_new(call);
     json_t *list = json_array();
 
+    st->session_name = host->printf(call, "fettle-%s-time", host->run_id(call));
     d->enter(&s);
     d->load(&s, NULL);
     if (d->compare)
@@ -38,6 +41,7 @@ json_t *change_commands(struct ft_call *call)
     if (!c->later || st->netconf || st->vendor->commits)
         d->leave(&behind);
     script_show(&behind, list);
+    st->session_name = session;
     return list;
 }
 

@@ -250,6 +250,7 @@ static void plan_done(struct ft_call *call)
 
     if (nothing) {
         json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "result", config_result(call, false));
         json_object_set_new(plan, "requests", json_array());
     }
     sw_done(call, plan);
@@ -545,6 +546,7 @@ static void confirm_decide(struct ft_call *call, bool waits, bool was)
                          confirm_commands(call), "changes");
         if (!waits) {
             json_object_set_new(plan, "nothing_to_do", json_true());
+            json_object_set_new(plan, "result", confirm_result(st, false));
             json_object_set_new(plan, "requests", json_array());
         }
         sw_done(call, plan);

@@ -221,6 +221,7 @@ static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *c
                      "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts, "receipt", receipt_of(call, st, parts));
     if (nothing) {
         json_object_set_new(plan, "nothing_to_do", json_true());
+        json_object_set_new(plan, "result", config_result(call, false));
         json_object_set_new(plan, "requests", json_array());
     }
     sw_done(call, plan);

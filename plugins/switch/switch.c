@@ -190,10 +190,30 @@ static json_t *facts_shown(const json_t *port)
     return shown_facts;
 }
 
+/* What a change rests on: how the port is configured, and nothing that moves by itself (link, speed, counters, learned addresses). */
+static json_t *configured(const struct sw *st)
+{
+    static const char *const names[] = { "admin_up", "mode", "vlan", "vlan_name", "description", "lag" };
+    json_t *state = json_object(), *value;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if ((value = json_object_get(st->facts, names[i])) != NULL)
+            json_object_set(state, names[i], value);
+    if (st->change.from)
+        json_object_set(state, st->change.path, (json_t *)st->change.from);
+    return state;
+}
+
 static json_t *receipt_of(struct ft_call *call, const struct sw *st)
 {
     return json_pack("{s:s, s:s, s:O, s:O?, s:I, s:s*}", "device", st->name, "port", st->port, "undo", st->change.undo, "from", st->change.from,
                      "at_ms", (json_int_t)host->wall_ms(call), "session", st->vendor == &vendor_eos ? change_session(call) : NULL);
+}
+
+static json_t *change_result(const struct sw *st, bool changed, const json_t *from)
+{
+    return json_pack("{s:b, s:s, s:s, s:O?, s:O?, s:s}", "changed", changed, "device", st->name, "port", st->port, "from", from,
+                     "to", st->change.to, "diff", st->diff ? st->diff : "");
 }
 
 static void plan_done(struct ft_call *call, struct sw *st)
@@ -204,7 +224,7 @@ static void plan_done(struct ft_call *call, struct sw *st)
                                                      json_string_value(c->to) ?: host->printf(call, "%d", (int)json_integer_value(c->to))),
                              "requests", json_pack("[{s:s, s:o}]", "target", st->name, "commands", change_commands(call)),
                              "changes", "path", json_sprintf("%s %s %s", st->name, st->port, c->path), "from", c->from, "to", c->to,
-                             "before", facts_shown(st->facts), "users", json_object_get(st->facts, "mac_count"), "receipt", receipt_of(call, st));
+                             "before", configured(st), "users", json_object_get(st->facts, "mac_count"), "receipt", receipt_of(call, st));
 
     if (json_is_null(json_object_get(plan, "users")))
         json_object_del(plan, "users");
@@ -212,14 +232,9 @@ static void plan_done(struct ft_call *call, struct sw *st)
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "requests", json_array());
         json_object_set_new(plan, "changes", json_array());
+        json_object_set_new(plan, "result", change_result(st, false, c->from));
     }
     sw_done(call, plan);
-}
-
-static json_t *change_result(const struct sw *st, bool changed, const json_t *from)
-{
-    return json_pack("{s:b, s:s, s:s, s:O?, s:O?, s:s}", "changed", changed, "device", st->name, "port", st->port, "from", from,
-                     "to", st->change.to, "diff", st->diff ? st->diff : "");
 }
 
 static void change_done(struct ft_call *call)

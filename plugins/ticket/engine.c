@@ -302,6 +302,8 @@ void ticket_look(struct ft_call *call, unsigned looks, next_fn *then)
     look_next(call, st);
 }
 
+#define STAND_IN "ticket-of-this-run"     /* until an earlier step has opened it */
+
 bool ticket_needed(struct ft_call *call, struct ticket *st)
 {
     const char *text;
@@ -311,7 +313,7 @@ bool ticket_needed(struct ft_call *call, struct ticket *st)
         return true;
     if (st->phase == PHASE_PLAN && by == BY_CORRELATION) {
         st->stand_in = true;
-        st->record = ticket_hold(call, json_pack("{s:s, s:s, s:b, s:{}}", "id", "ticket-of-this-run", "number", "the run's ticket", "active", 1, "_native"));
+        st->record = ticket_hold(call, json_pack("{s:s, s:s, s:b, s:{}}", "id", STAND_IN, "number", "the run's ticket", "active", 1, "_native"));
         return true;
     }
     ticket_fail(call, FT_NOT_FOUND, "%s has no %s %s%s", st->system->label, st->change ? "change request" : "ticket",
@@ -331,6 +333,16 @@ json_t *ticket_facts(const json_t *record)
         json_object_set_new(facts, names[i], value ? json_incref(value) : json_null());
     }
     json_object_set_new(facts, "active", json_boolean(ft_true(record, "active")));
+    return facts;
+}
+
+/* What a write rests on: what moves by itself or with every note is left out. */
+static json_t *ticket_still(const json_t *record)
+{
+    json_t *facts = ticket_facts(record);
+
+    json_object_del(facts, "updated_at");
+    json_object_del(facts, "url");
     return facts;
 }
 
@@ -360,8 +372,8 @@ static void plan_done(struct ft_call *call, struct ticket *st)
 
         json_array_append_new(requests, host->http_render(call, &req));
     }
-    ticket_done(call, json_pack("{s:s, s:o, s:O*, s:o*, s:O*}", "summary", st->summary, "requests", requests, "changes", st->changes, "before",
-                                st->record ? ticket_facts(st->record) : NULL, "receipt", st->receipt));
+    ticket_done(call, json_pack("{s:s, s:o, s:O*, s:o*, s:O*, s:s*}", "summary", st->summary, "requests", requests, "changes", st->changes, "before",
+                                st->record ? ticket_still(st->record) : NULL, "receipt", st->receipt, "stand_in", st->stand_in ? STAND_IN : NULL));
 }
 
 static void check_back(struct ft_call *call, struct ticket *st)

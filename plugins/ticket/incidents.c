@@ -104,8 +104,8 @@ static void open_exists(struct ft_call *call, struct ticket *st)
     struct ft_err err = { 0 };
 
     if (st->phase == PHASE_PLAN)
-        ticket_done(call, json_pack("{s:s, s:[], s:b, s:O}", "summary", host->printf(call, "%s is open already", ft_str(st->record, "number")), "requests",
-                                    "nothing_to_do", 1, "receipt", st->receipt));
+        ticket_done(call, json_pack("{s:s, s:[], s:b, s:O, s:o}", "summary", host->printf(call, "%s is open already", ft_str(st->record, "number")), "requests",
+                                    "nothing_to_do", 1, "receipt", st->receipt, "result", open_result(call, st, st->record, false)));
     else if (host->keep(call, json_incref(st->receipt), existed, &err) < 0)
         ticket_fail(call, err.class, "%s", err.text);
 }
@@ -250,8 +250,8 @@ void ticket_finish_located(struct ft_call *call, struct ticket *st)
     if (st->phase == PHASE_PROBE)
         ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", done, "seen", ticket_facts(st->record), "result", ticket_shown(st, st->record)));
     else if (done && st->phase == PHASE_PLAN)
-        ticket_done(call, json_pack("{s:s, s:[], s:b}", "summary", host->printf(call, "%s is %s already", ft_str(st->record, "number"), st->want.state),
-                                    "requests", "nothing_to_do", 1));
+        ticket_done(call, json_pack("{s:s, s:[], s:b, s:o}", "summary", host->printf(call, "%s is %s already", ft_str(st->record, "number"), st->want.state),
+                                    "requests", "nothing_to_do", 1, "result", ticket_shown(st, st->record)));
     else if (done)
         ticket_done(call, ticket_shown(st, st->record));
     else
@@ -284,7 +284,8 @@ static void reopen_located(struct ft_call *call, struct ticket *st)
         ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", open, "seen", ticket_facts(st->record), "result", ticket_facts(st->record)));
     else if (open && st->phase == PHASE_PLAN)
         ticket_done(call,
-                    json_pack("{s:s, s:[], s:b}", "summary", host->printf(call, "%s is open", ft_str(st->record, "number")), "requests", "nothing_to_do", 1));
+                    json_pack("{s:s, s:[], s:b, s:o}", "summary", host->printf(call, "%s is open", ft_str(st->record, "number")), "requests", "nothing_to_do", 1,
+                              "result", ticket_facts(st->record)));
     else if (open)
         ticket_done(call, ticket_facts(st->record));
     else

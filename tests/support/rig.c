@@ -150,6 +150,7 @@ json_t *rig_read_state(struct rig *rig)
     json_t *state = read_all(rig);
 
     json_object_del(state, "$record");
+    json_object_del(state, "$was");
     return state;
 }
 

@@ -99,7 +99,7 @@ def planned(events):
     """The commands of the one write in a dry run's plan, or in the intention of a run."""
     for event in events:
         plan = event.get("plan") or {}
-        for node in [plan] + [n.get("write", {}).get("plan", {}) for n in plan.get("nodes", [])]:
+        for node in [plan] + plan.get("writes", []):
             if node.get("requests"):
                 return node["requests"][0]["commands"]
     return []

@@ -246,12 +246,30 @@ static int put_plan(struct ft_call *call, struct ft_err *reterr)
     return 0;
 }
 
+/* What was there at the write is kept beside the record: "$was". */
 static int put_start(struct ft_call *call, struct ft_err *reterr)
 {
+    const json_t *planned = host->receipt(call);
+    json_t *state, *was, *list;
+
     (void)reterr;
     take_mode(call, "put");
     if (fails(call))
         return 0;
+    state = load("state.json");
+    was = json_object_get(state, key_of(call));
+    if (planned && !json_equal(was ? was : json_null(), json_object_get(planned, "value") ? json_object_get(planned, "value") : json_null())) {
+        json_decref(state);
+        host->fail(call, FT_CONFLICT, "%s has changed since it was looked at", key_of(call));
+        return 0;
+    }
+    list = json_object_get(state, "$was");
+    if (!list) {
+        list = json_array();
+        json_object_set_new(state, "$was", list);
+    }
+    json_array_append(list, was ? was : json_null());
+    save("state.json", state);
     do_set(call, "put");
     host->done(call, json_pack("{s:b}", "ok", 1));
     return 0;

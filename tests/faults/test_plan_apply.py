@@ -1,0 +1,216 @@
+#!/usr/bin/env python3
+"""fettle plan and fettle apply as a user sees them, against the lab: the same world gives the same plan, what is applied is what was planned, and where the
+world has moved, the plan was altered or is too old, nothing is sent."""
+import base64, glob, json, os, random, sqlite3, subprocess, sys, time, urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from lab import Lab, BUILD, last
+
+STILL = "title: plans\nspeed: 0\nsince: 10m\nfaults:\n  - dhcp_pool_exhausted: {vlan: 110}\n"
+CLIENT = "client=a4:83:e7:12:34:56"
+LEASES = """fettle: 1
+name: free-leases
+title: Free the stale leases of a VLAN
+category: change
+params: {vlan: {type: int, required: true}}
+steps:
+  - id: pool
+    run: dhcp.pool_use
+    with: {vlan: "${vlan}"}
+  - {id: free, run: dhcp.stale_leases_free, with: {vlan: "${vlan}", older_than_h: 8}, undo: auto, then: freed}
+outcomes:
+  freed: {title: Stale leases were freed}
+"""
+SETTINGS = """fettle: 1
+name: settings
+title: Three settings of two sites
+category: change
+params: {minutes: {type: int, required: true}}
+steps:
+  - {id: first, run: mist.site_setting_update, with: {site: HQ, changes: {device_updown_threshold: "${minutes}"}}, undo: auto}
+  - {id: second, run: mist.site_setting_update, with: {site: Lake Street, changes: {device_updown_threshold: "${minutes}"}}, undo: auto}
+  - {id: third, run: mist.site_setting_update, with: {site: HQ, changes: {persist_config_on_device: "${minutes > 30}"}}, undo: auto, then: changed}
+outcomes:
+  changed: {title: Changed}
+"""
+bad = []
+
+
+def check(what, ok, *seen):
+    if not ok:
+        bad.append(f"{what}: {' '.join(str(s) for s in seen)[:1500]}")
+
+
+def text(lab, *args):
+    out = subprocess.run([f"{BUILD}/bin/fettle", *args, "--config", lab.config], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
+                         env={**os.environ, "HOME": lab.dir})
+    return out.returncode, out.stdout, out.stderr
+
+
+def plan(lab, *args):
+    status, out, err = text(lab, "plan", *args, "--json")
+    check("a plan is made", status == 0, status, err)
+    return json.loads(out) if status == 0 else {}
+
+
+def http(lab, method, path, body, headers):
+    request = urllib.request.Request(lab.url + path, method=method, data=json.dumps(body).encode() if body is not None else None,
+                                     headers={"Content-Type": "application/json", **headers})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        got = answer.read()
+    return json.loads(got) if got.strip() else None
+
+
+def kea(lab, command, arguments):
+    password = open(f"{lab.dir}/lab/kea.password").read().strip()
+    auth = base64.b64encode(f"fettle:{password}".encode()).decode()
+    return http(lab, "POST", "/kea", {"command": command, "service": ["dhcp4"], "arguments": arguments}, {"Authorization": f"Basic {auth}"})
+
+
+def requests_of(p):
+    return [r for w in p["writes"] for r in w.get("requests", [])]
+
+
+def bodies(writes):
+    return [w.get("body") if not isinstance(w.get("body"), str) else json.loads(w["body"]) for w in writes]
+
+
+def the_main_playbook(lab):
+    """Read through the whole flowchart, twice: byte for byte the same; no secret in any form of it."""
+    forms = [text(lab, "plan", "client-connectivity", CLIENT, *form)[1] for form in (["--json"], ["--json"], ["--markdown"], [])]
+    check("the same world gives the same plan", forms[0] == forms[1] and forms[0].strip(), forms[0][:200])
+    p = json.loads(forms[0])
+    check("it knows where the way leads", {"fixed", "escalated"} <= set(p["outcomes"]), p["outcomes"])
+    check("the first write is exact", p["writes"][0]["exactness"] == "exact", p["writes"][0])
+    check("no run's id is in it", "<run>" in forms[0])
+    check("nothing was written", lab.writes() == [], lab.writes())
+    check("Markdown has the digest and the requests", f"# Plan {p['digest'][:8]}" in forms[2] and "lease4-del" in forms[2] and "Apply with" in forms[2], forms[2][:300])
+    check("text says what it rests on and how to apply it", "rests on" in forms[3] and f"fettle apply {p['digest'][:8]}" in forms[3], forms[3][-300:])
+    for name in glob.glob(f"{lab.dir}/lab/*.password") + glob.glob(f"{lab.dir}/lab/*.token"):
+        secret = open(name).read().strip()
+        check(f"no form of it shows {os.path.basename(name)}", not any(secret in form for form in forms))
+    shown = [text(lab, *args)[1] for args in (["plan", "--show", p["digest"][:6], "--json"], ["show", p["digest"][:10], "--json"])]
+    check("it is shown again by its first digits", all(json.loads(s)["digest"] == p["digest"] for s in shown), shown[0][:200])
+    again = text(lab, "plan", "--show", p["digest"], "--markdown")[1]
+    out = f"{lab.dir}/plan.md"
+    status, printed, _ = text(lab, "plan", "--show", p["digest"], "--markdown", "--out", out)
+    check("--out writes it", status == 0 and not printed and open(out).read() == again, status)
+
+
+def apply_and_again(lab, playbook):
+    p = plan(lab, playbook, "vlan=110")
+    before = len(lab.writes())
+    status, events, err = lab.fettle("apply", p["digest"][:8])
+    check("what was planned is applied", status == 0, status, err, last(events, "step.failed"))
+    sent = lab.writes()[before:]
+    check("the writes are the planned ones, byte for byte", [json.dumps(b, sort_keys=True) for b in bodies(sent)] ==
+          [json.dumps(r["body"], sort_keys=True) for r in requests_of(p)], sent, requests_of(p))
+    check("run.started names the plan", events and events[0].get("plan") == p["digest"])
+    after = plan(lab, playbook, "vlan=110")
+    check("a plan right after it is empty", after["writes"] == [] and after["digest"] != p["digest"], after["writes"])
+
+
+def moved(lab, playbook):
+    p = plan(lab, playbook, "vlan=110")
+    gone = p["writes"][0]["before"][0]["ip-address"]
+    kea(lab, "lease4-del", {"ip-address": gone})
+    before = len(lab.writes())
+    status, events, _ = lab.fettle("apply", p["digest"][:8])
+    failed = last(events, "step.failed") or {}
+    check("on another state nothing is sent", status == 1 and len(lab.writes()) == before, status, lab.writes()[before:])
+    check("the difference is in the journal", gone in json.dumps(failed.get("off_plan", {}).get("differs", [])) and failed.get("class") == "conflict", failed)
+    _, shown, _ = text(lab, "show", events[0]["run"])
+    check("and is shown", "(- planned, + now)" in shown and gone in shown, shown[-800:])
+
+
+def altered(lab, playbook):
+    p = plan(lab, playbook, "vlan=110")
+    store = f"{lab.dir}/lab/fettle.db"
+    before = len(lab.writes())
+
+    def change(sql, *args):
+        with sqlite3.connect(store, timeout=20) as db:
+            db.execute(sql, args)
+
+    kept = sqlite3.connect(store, timeout=20).execute("SELECT text FROM plans WHERE digest = ?", (p["digest"],)).fetchone()[0]
+    for was, now in (("lease4-del", "lease4-wip"), ('"seen":', '"sean":'), ('"certain":true', '"certain":null')):
+        if was not in kept:
+            continue
+        change("UPDATE plans SET text = ? WHERE digest = ?", kept.replace(was, now, 1), p["digest"])
+        status, _, err = text(lab, "apply", p["digest"][:8])
+        check(f"a plan altered in the store ({was}) is refused", status == 1 and "altered" in err, status, err)
+    change("UPDATE plans SET text = ?, at = at - 7200000 WHERE digest = ?", kept, p["digest"])
+    status, _, err = text(lab, "apply", p["digest"][:8], "--max-age", "30m")
+    check("an old plan is refused", status == 1 and "2 h" in err and "plan again" in err, status, err)
+    status, _, err = text(lab, "apply", "00000000")
+    check("a plan that is not there", status == 2 and "there is no plan" in err, status, err)
+    limited = plan(lab, playbook, "vlan=110", "--valid", "1h")
+    check("a limit is part of the plan", limited["valid_ms"] == 3600000 and limited["digest"] != p["digest"])
+    change("UPDATE plans SET at = at - 7200000 WHERE digest = ?", limited["digest"])
+    status, _, err = text(lab, "apply", limited["digest"][:8])
+    check("and holds", status == 1 and "may be applied within 1 h" in err, status, err)
+    check("none of it was sent", len(lab.writes()) == before, lab.writes()[before:])
+
+
+def setting(lab, site, body=None):
+    token = open(f"{lab.dir}/lab/mist.token").read().strip()
+    auth = {"Authorization": f"Token {token}"}
+    return http(lab, "PUT" if body else "GET", f"/api/v1/sites/{site}/setting", body, auth)
+
+
+def drift(lab, playbook, seed, rounds):
+    """Settings move between plan and apply, or they do not: what is not as planned is not written, and what is, is."""
+    chance = random.Random(seed)
+    org = json.load(open(f"{lab.dir}/lab/org.json"))
+    keys = [("first", org["HQ"], "device_updown_threshold"), ("second", org["Lake Street"], "device_updown_threshold"), ("third", org["HQ"], "persist_config_on_device")]
+    tally = {"moved": 0, "still": 0}
+    for n in range(rounds):
+        minutes = 2 * (n % 5) + 25
+        for _, site, key in keys[:2]:
+            setting(lab, site, {key: 1})
+        setting(lab, keys[2][1], {keys[2][2]: minutes <= 30})
+        p = plan(lab, playbook, f"minutes={minutes}")
+        at = chance.randrange(5)
+        if at < 3:
+            setting(lab, keys[at][1], {keys[at][2]: 3 if at < 2 else minutes > 30})
+        elif at == 3:
+            setting(lab, keys[0][1], {"report_gatt": bool(n % 2)})            # nothing that any of them rests on
+        before = len(lab.writes("mist"))
+        status, events, err = lab.fettle("apply", p["digest"])
+        sent = lab.writes("mist")[before:]
+        planned = [json.dumps(r["body"], sort_keys=True) for r in requests_of(p)]
+        got = [json.dumps(b, sort_keys=True) for b in bodies(sent)]
+        if at == 2:                                                            # somebody did the last one already: nothing to do, and nothing sent
+            check(f"seed {seed} round {n}: what somebody did already is not sent", status == 0 and got == planned[:2], status, got)
+        elif at < 2:
+            tally["moved"] += 1
+            check(f"seed {seed} round {n}: stopped before write {at + 1}", status in (1, 5) and got[:at] == planned[:at] and planned[at] not in got[at:], status, got, planned)
+            check(f"seed {seed} round {n}: and taken back", setting(lab, keys[0][1])["device_updown_threshold"] == (3 if at == 0 else 1), status)
+        else:
+            tally["still"] += 1
+            check(f"seed {seed} round {n}: undisturbed", status == 0 and got == planned, status, err, last(events, "step.failed"), got, planned)
+    print(tally)
+
+
+def main():
+    with Lab(text=STILL) as lab:
+        for name, body in (("free-leases", LEASES), ("settings", SETTINGS)):
+            open(f"{lab.dir}/{name}.yaml", "w").write(body)
+        token = open(f"{lab.dir}/lab/mist.token").read().strip()
+        sites = http(lab, "GET", "/api/v1/orgs/5b1c0f3e-7d11-4c55-9a0e-3f6d2b8c9a01/sites", None, {"Authorization": f"Token {token}"})
+        json.dump({s["name"]: s["id"] for s in sites}, open(f"{lab.dir}/lab/org.json", "w"))
+        the_main_playbook(lab)
+        altered(lab, f"{lab.dir}/free-leases.yaml")
+        moved(lab, f"{lab.dir}/free-leases.yaml")
+        apply_and_again(lab, f"{lab.dir}/free-leases.yaml")
+        drift(lab, f"{lab.dir}/settings.yaml", int(os.environ.get("FETTLE_DRIFT_SEED", "1")), int(os.environ.get("FETTLE_DRIFT_ROUNDS", "12")))
+    for one in bad:
+        print("FAILED", one)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    started = time.monotonic()
+    status = main()
+    print(f"{time.monotonic() - started:.0f} s")
+    sys.exit(status)
