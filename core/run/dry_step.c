@@ -282,6 +282,10 @@ static void explore_approve(struct dry_list *l)
     if (!question(l))
         return;
     json_object_set_new(l->node, "by", json_pack("{s:s?, s:i}", "role", l->step->by_role, "count", (int)(l->step->by_count ? l->step->by_count : 1)));
+    if (l->step->assume && !is_start(l)) {
+        dry_known(l, ft_unknown(l->step->title));
+        return;
+    }
     if (!is_start(l)) {
         l->certain = false;
         env = json_copy(l->env);

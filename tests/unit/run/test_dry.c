@@ -85,6 +85,24 @@ Test(dry, takes_what_a_step_assumes)
     cr_expect_null(json_object_get(json_object_get(plan, "outcomes"), "bad"));
 }
 
+Test(dry, explores_a_gate_both_ways_unless_its_answer_is_assumed)
+{
+    const char *gate = HEAD "steps:\n  - id: gate\n    approve: Go?\n", *rest = "    branch:\n      - if: result.approved\n        then: w\n      - else: bad\n"
+                                    "  - {id: w, run: sim.set, with: {key: a, value: 1}, undo: auto, then: good}\n";
+    char *yaml = ft_asprintf("%s%s", gate, rest);
+    const json_t *plan = plan_of(yaml);
+
+    cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "bad"), "possible");
+    cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "good"), "possible");
+    cr_expect_str_eq(json_string_value(ft_json_path(plan, "writes.0.exactness")), "exact", "what it sends does not depend on who answers");
+    free(yaml);
+    yaml = ft_asprintf("%s    assume: {approved: true}\n%s", gate, rest);
+    plan = plan_of(yaml);
+    cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "good"), "certain");
+    cr_expect_null(json_object_get(json_object_get(plan, "outcomes"), "bad"));
+    free(yaml);
+}
+
 Test(dry, says_undetermined_when_a_write_cannot_be_rendered)
 {
     const json_t *plan = plan_of(HEAD "steps:\n  - {id: w, run: sim.blind, with: {key: a, value: 1}, undo: none}\n  - {id: v, run: sim.set, with: {key: \"${w.ok and 'x'}\", value: 1}, undo: auto, then: good}\n");
