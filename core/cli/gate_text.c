@@ -102,7 +102,7 @@ void gate_print(FILE *to, const json_t *view)
         fprintf(to, "    %s\n", ft_json_str(view, "action"));
     if (plan)
         plan_print_write(to, term_colour(to), plan, 6);
-    fprintf(to, "    %d write%s ahead: %d exact, %d predicted, %d undetermined\n", (int)ft_json_int(view, "writes", 0), ft_json_int(view, "writes", 0) == 1 ? "" : "s",
+    fprintf(to, "    %d write%s ahead at most (over all ways: exact %d · predicted %d · undetermined %d)\n", (int)ft_json_int(view, "writes", 0), ft_json_int(view, "writes", 0) == 1 ? "" : "s",
             (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0), (int)ft_json_int(score, "undetermined", 0));
     fprintf(to, "    digest %.8s\n", ft_json_str(view, "digest"));
     free(words);

@@ -189,6 +189,21 @@ def watched_from_elsewhere(place):
         fail(f"rejected:\n{dora.seen}\n{alice.seen}")
 
 
+def cancelled_while_it_waits(place):
+    alice = Terminal(place, "alice", "run", place.playbook)
+    alice.expect("waiting for them")
+    run = re.search(r"run ([0-9a-f]{8})", alice.seen).group(1)
+    digest = place.waiting(run)["digest"][:8]
+    if place.fettle("bob", "approve", run, "--digest", digest).returncode:
+        fail("bob could not approve")
+    place.ok("alice", "cancel", run)
+    if alice.end() != 130:
+        fail(f"it was not cancelled:\n{alice.seen}")
+    out = place.fettle("carol", "approve", run, "--digest", digest)
+    if out.returncode == 0 or "over" not in out.stderr or place.writes():
+        fail(f"a cancelled run was approved: {out.stderr}")
+
+
 def a_script_says_what_it_saw(place):
     run = place.start()
     out = place.fettle("bob", "approve", run)
@@ -303,7 +318,7 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: without root nobody else can be played (SUDO_USER is believed of root only)")
         sys.exit(77)
-    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (only_claimed, ""),
+    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (only_claimed, ""),
                         (broken_glass, NOTIFY), (notices, NOTIFY)):
         place = Place(more)
         try:
