@@ -144,5 +144,5 @@ void gate_print_next(const struct app *app, const char *run, const json_t *view)
     if (ft_store_runs(app->store, NULL, 10000, find_owner, &o, &err) == 0 && ft_store_owner_alive(app->store, run))
         printf("process %s has the run in its hands, and goes on by itself\n", o.owner);
     else
-        printf("nobody runs it at the moment: fettle resume %s goes on with it\n", run);
+        printf("nobody has it in hand at the moment: fettle resume %s goes on with it, or a fettle resume --watch does\n", run);
 }
