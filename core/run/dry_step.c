@@ -391,6 +391,12 @@ void dry_step(struct dry_list *l, size_t index, struct dry_state *state)
         skip(l, why);
     else
         json_decref(why);
+    if (e == FT_EVAL_UNKNOWN) {
+        json_t *own = json_copy(l->env);           /* the way around it knows nothing of what it will set */
+
+        json_decref(l->env);
+        l->env = own;
+    }
     if (go)
         explore_verb(l);
     else

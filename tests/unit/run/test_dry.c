@@ -103,6 +103,16 @@ Test(dry, explores_a_gate_both_ways_unless_its_answer_is_assumed)
     free(yaml);
 }
 
+Test(dry, the_way_around_a_step_knows_nothing_of_what_it_sets)
+{
+    const json_t *plan = plan_of(HEAD "steps:\n  - {id: w, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: look, run: sim.get, with: {key: b}}\n"
+                                      "  - {id: mark, when: look.found, set: {colour: red}}\n"
+                                      "  - id: end_here\n    set: {over: 1}\n    branch:\n      - if: 'tostring(colour) == \"red\"'\n        then: good\n      - else: bad\n");
+
+    cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "good"), "possible");
+    cr_expect_str_eq(ft_json_str(json_object_get(plan, "outcomes"), "bad"), "possible", "mark may be skipped");
+}
+
 Test(dry, says_undetermined_when_a_write_cannot_be_rendered)
 {
     const json_t *plan = plan_of(HEAD "steps:\n  - {id: w, run: sim.blind, with: {key: a, value: 1}, undo: none}\n  - {id: v, run: sim.set, with: {key: \"${w.ok and 'x'}\", value: 1}, undo: auto, then: good}\n");
