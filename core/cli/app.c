@@ -126,6 +126,17 @@ static void open_world(struct app *app, bool calls)
     };
 }
 
+/* What is not said is 0: the engine's own. */
+static struct ft_undo_policy undo_policy(const struct ft_config *config)
+{
+    const json_t *undo = json_object_get(ft_config_json(config), "undo");
+    struct ft_undo_policy policy = { .tries = (unsigned)ft_json_int(undo, "tries", 0) };
+
+    ft_duration_parse(ft_json_str(undo, "wait") ? ft_json_str(undo, "wait") : "", &policy.wait_ms);
+    ft_duration_parse(ft_json_str(undo, "longest") ? ft_json_str(undo, "longest") : "", &policy.longest_ms);
+    return policy;
+}
+
 static void open_secrets(struct app *app)
 {
     const char *path = ft_config_path(app->config), *slash = strrchr(path, '/');
@@ -171,7 +182,7 @@ int app_open(struct app *app, unsigned parts)
     }
     if (parts & APP_ENGINE) {
         opts = (struct ft_engine_opts){ .loop = app->loop, .store = app->store, .registry = app->registry, .secrets = app->secrets, .world = &app->world,
-                                         .config = app->config, .guard = app->guard, .lock_wait_ms = ft_config_lock_wait_ms(app->config) };
+                                         .config = app->config, .guard = app->guard, .undo = undo_policy(app->config), .lock_wait_ms = ft_config_lock_wait_ms(app->config) };
         app->engine = ft_engine_new(&opts);
     }
     return 0;

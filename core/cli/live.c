@@ -150,6 +150,15 @@ static void on_started(struct live *live, const json_t *event)
     fputs("\n\n", live->to);
 }
 
+static void on_reopened(struct live *live, const json_t *event)
+{
+    const char *why = ft_json_str(event, "why");
+
+    live_clear(live);
+    term_put(live->to, live->colour, TONE_BOLD, ft_json_str(event, "playbook"));
+    fprintf(live->to, " · run %.8s · taken back at the wish of %s%s%s\n\n", ft_json_str(event, "run"), ft_json_str(event, "by"), why && *why ? ": " : "", why ? why : "");
+}
+
 static void on_step_started(struct live *live, const json_t *event)
 {
     const char *path = ft_json_str(event, "path"), *title = ft_json_str(event, "title");
@@ -443,7 +452,7 @@ static void on_finished(struct live *live, const json_t *event)
 void live_event(struct live *live, const json_t *event)
 {
     static const struct { const char *type; void (*show)(struct live *live, const json_t *event); } shows[] = {
-        { "run.started", on_started }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
+        { "run.started", on_started }, { "run.reopened", on_reopened }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
         { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_gate }, { "ask.opened", on_question },
         { "gate.vote", on_gate_event }, { "gate.withdrawn", on_gate_event }, { "gate.refused", on_gate_event }, { "gate.voided", on_gate_event },
         { "gate.broken", on_gate_event }, { "gate.reviewed", on_gate_event }, { "gate.notice_failed", on_gate_event },

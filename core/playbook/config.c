@@ -72,6 +72,20 @@ static void check_sites(const struct reader *rd, const struct ft_node *node)
     }
 }
 
+static void check_undo(const struct reader *rd, const struct ft_node *undo)
+{
+    static const struct rd_key keys[] = { { "tries" }, { "wait" }, { "longest" }, { NULL } };
+    const struct ft_node *tries = ft_node_get(undo, "tries");
+    uint64_t ms;
+
+    if (!rd_keys(rd, undo, "`undo`", keys))
+        return;
+    rd_duration(rd, ft_node_get(undo, "wait"), "`wait`", &ms);
+    rd_duration(rd, ft_node_get(undo, "longest"), "`longest`", &ms);
+    if (tries && (tries->kind != FT_NODE_INT || strtol(tries->text, NULL, 10) < 1 || strtol(tries->text, NULL, 10) > 1000))
+        rd_error(rd, rd_at(tries), NULL, "`tries` is how often an undo is tried: a number from 1 to 1000");
+}
+
 static void check_small(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key ssh_keys[] = { { "library" }, { NULL } }, log_keys[] = { { "level" }, { NULL } }, lock_keys[] = { { "wait" }, { NULL } };
@@ -83,6 +97,7 @@ static void check_small(const struct reader *rd, const struct ft_node *root)
 
     if (rd_keys(rd, locks, "`locks`", lock_keys))
         rd_duration(rd, ft_node_get(locks, "wait"), "`wait`", &ms);
+    check_undo(rd, ft_node_get(root, "undo"));
     if (rd_keys(rd, ssh, "`ssh`", ssh_keys))
         rd_one_of(rd, ft_node_get(ssh, "library"), "`library`", libraries, &n);
     if (rd_keys(rd, log, "`log`", log_keys))
@@ -160,7 +175,7 @@ static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
         { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "approvals" }, { "ssh" }, { "locks" }, { "secrets" },
-        { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { NULL },
+        { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { "undo" }, { NULL },
     };
     const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle");
 

@@ -5,6 +5,10 @@
 /* Null: there is nothing of it. NULL: the plan does not say, or it moves by itself. Borrowed. */
 const json_t *plan_state(const json_t *plan)
 {
+    const json_t *watch = json_object_get(plan, "watch");
+
+    if (watch)
+        return json_is_false(watch) ? NULL : watch;
     return json_is_true(json_object_get(plan, "moves")) ? NULL : json_object_get(plan, "before");
 }
 

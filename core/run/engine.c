@@ -87,8 +87,6 @@ static int take_locks(struct ft_run *run, const json_t *env, struct ft_err *rete
 {
     const struct ft_tmpl *tmpl = ft_playbook_locks(run->playbook);
     struct ft_eval_result r = { 0 };
-    char *holder = NULL, *reason;
-    int code = 0;
 
     if (!tmpl)
         return 0;
@@ -98,6 +96,16 @@ static int take_locks(struct ft_run *run, const json_t *env, struct ft_err *rete
     }
     run->lock_keys = json_incref(r.value);
     ft_eval_result_done(&r);
+    return run_lock_again(run, reterr);
+}
+
+int run_lock_again(struct ft_run *run, struct ft_err *reterr)
+{
+    char *holder = NULL, *reason;
+    int code;
+
+    if (!json_array_size(run->lock_keys))
+        return 0;
     reason = ft_asprintf("%s, started by %s", ft_playbook_name(run->playbook), run->requester);
     code = ft_store_lock(run->engine->o.store, run->id, run->lock_keys, reason, &holder, reterr);
     if (code == -EBUSY && holder)
@@ -171,7 +179,7 @@ static void note_start(struct ft_run *run, const json_t *event)
     run_ride(run, e);
 }
 
-static void hold_sessions(struct ft_run *run, bool hold)
+void run_hold_sessions(struct ft_run *run, bool hold)
 {
     if (run->holding == hold)
         return;
@@ -187,7 +195,7 @@ static void first_turn(void *arg)
 {
     struct ft_run *run = arg;
 
-    hold_sessions(run, true);
+    run_hold_sessions(run, true);
     if (run->dry_run)
         dry_start(run);
     else
@@ -326,7 +334,7 @@ static void resume_turn(void *arg)
     struct ft_run *run = arg;
 
     run->reviving = false;
-    hold_sessions(run, true);
+    run_hold_sessions(run, true);
     if (run->state == RUN_ROLLING_BACK)
         rollback_go_on(run);
     else
@@ -349,7 +357,7 @@ static int resume_plan(struct ft_run *run, const json_t *start, struct ft_err *r
 
 static int check_resumable(const json_t *events, const char *id, struct ft_err *reterr)
 {
-    const json_t *over = last_of(events, "run.finished");
+    const json_t *over = run_over_event(events);
 
     if (over)
         return ft_err_class(reterr, FT_INVALID, -EALREADY, "run %s is over (%s); there is nothing to resume", id, ft_json_str(over, "status"));
@@ -361,6 +369,7 @@ static int check_resumable(const json_t *events, const char *id, struct ft_err *
 static void resume_state(struct ft_run *run, const json_t *events)
 {
     const json_t *start = json_array_get(events, 0), *rollback = last_of(events, "rollback.started"), *cancelling = last_of(events, "run.cancelling");
+    const json_t *reopened = run_over_event(events) ? NULL : last_of(events, "run.reopened");
 
     run->params = json_incref(json_object_get(start, "params"));
     run->vars = json_incref(json_object_get(start, "vars"));
@@ -375,6 +384,11 @@ static void resume_state(struct ft_run *run, const json_t *events)
         run->cancel_rollback = json_is_true(json_object_get(cancelling, "rollback"));
         run->cancel_who = ft_strdup(ft_json_str(cancelling, "by"));
     }
+    if (reopened) {
+        rollback = reopened;
+        run->since_ms = (uint64_t)ft_json_int(reopened, "at", 0);
+        run->undo_only = json_incref(json_object_get(reopened, "only"));
+    }
     if (rollback) {
         run->state = RUN_ROLLING_BACK;
         run->final = json_incref(json_object_get(rollback, "final"));
@@ -383,29 +397,48 @@ static void resume_state(struct ft_run *run, const json_t *events)
     }
 }
 
+int run_from_events(struct ft_engine *engine, const char *id, const json_t *events, const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr)
+{
+    struct ft_playbook *playbook = loaded_playbook(engine, events, reterr);
+    struct ft_run *run;
+    int r;
+
+    if (!playbook)
+        return -EINVAL;
+    run = run_new(engine, playbook, observer, arg);
+    ft_playbook_unref(playbook);
+    snprintf(run->id, sizeof(run->id), "%s", id);
+    r = resume_plan(run, json_array_get(events, 0), reterr);
+    if (r < 0) {
+        ft_run_free(run);
+        return r;
+    }
+    resume_state(run, events);
+    *ret = run;
+    return 0;
+}
+
+/* One that died between its reopening and its locks has none: nothing may be sent before it has them. */
+static int has_its_locks(struct ft_run *run, struct ft_err *reterr)
+{
+    return run->since_ms ? run_lock_again(run, reterr) : 0;
+}
+
 int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr)
 {
     json_t *events = NULL, *event;
-    struct ft_playbook *playbook;
-    struct ft_run *run;
+    struct ft_run *run = NULL;
     int r = ft_store_claim(engine->o.store, id, reterr);
 
     if (r == 0)
         r = ft_store_events(engine->o.store, id, 0, &events, reterr);
     if (r == 0)
         r = check_resumable(events, id, reterr);
-    playbook = r == 0 ? loaded_playbook(engine, events, reterr) : NULL;
-    if (!playbook) {
-        json_decref(events);
-        return r < 0 ? r : -EINVAL;
-    }
-    run = run_new(engine, playbook, observer, arg);
-    ft_playbook_unref(playbook);
-    snprintf(run->id, sizeof(run->id), "%s", id);
-    r = resume_plan(run, json_array_get(events, 0), reterr);
     if (r == 0)
-        resume_state(run, events);
+        r = run_from_events(engine, id, events, observer, arg, &run, reterr);
     json_decref(events);
+    if (r == 0)
+        r = has_its_locks(run, reterr);
     if (r < 0) {
         ft_run_free(run);
         return r;
@@ -436,6 +469,7 @@ void ft_run_free(struct ft_run *run)
     loop = run->engine->o.loop;
     ft_loop_undefer(loop, first_turn, run);
     ft_loop_undefer(loop, resume_turn, run);
+    reopen_forget(run);
     ft_loop_undefer(loop, look_idle, run);
     ft_loop_undefer(loop, cancel_turn, run);
     ft_loop_undefer(loop, tell_end, run);
@@ -444,7 +478,7 @@ void ft_run_free(struct ft_run *run)
     notices_drop(run);
     ft_timer_stop(run->limit);
     run->limit = NULL;
-    hold_sessions(run, false);
+    run_hold_sessions(run, false);
     undo_cancel(run);
     run->dry = dry_free(run->dry);
     list_free(run->root);
@@ -493,7 +527,7 @@ static void end_with(struct ft_run *run, enum ft_run_end end)
 {
     run->state = RUN_ENDED;
     run->end = end;
-    hold_sessions(run, false);
+    run_hold_sessions(run, false);
     people_leave(run);
     ft_timer_stop(run->limit);
     run->limit = NULL;
@@ -536,7 +570,7 @@ static enum ft_run_end end_of(const json_t *final)
 void run_finish(struct ft_run *run)
 {
     json_t *event = ev("run.finished", NULL);
-    uint64_t now = run_now_ms(run);
+    uint64_t now = run_now_ms(run), since = run->since_ms ? run->since_ms : run->started_ms;
     struct ft_err err = { 0 };
     const char *diagnosis;
 
@@ -546,11 +580,16 @@ void run_finish(struct ft_run *run)
         if (ft_streq(ft_json_str(event, "status"), "failed"))
             json_object_set_new(event, "status", json_string("rolled_back"));
     }
-    if (json_array_size(run->kept))
+    if (json_array_size(run->kept)) {
         json_object_set(event, "kept", run->kept);
-    json_object_set_new(event, "ms", json_integer(now > run->started_ms ? (json_int_t)(now - run->started_ms) : 0));     /* the clock may go back */
+        if (!json_array_size(run->undone) && ft_streq(ft_json_str(event, "status"), "rolled_back"))
+            json_object_set_new(event, "status", json_string("finished"));     /* a person had all of it left as it is */
+    }
+    json_object_set_new(event, "ms", json_integer(now > since ? (json_int_t)(now - since) : 0));     /* the clock may go back */
     json_object_set_new(event, "steps", json_integer(run->steps_done));
-    end_with(run, end_of(event));
+    if (run->since_ms)
+        json_object_set_new(event, "reopened", json_true());
+    end_with(run, run->since_ms ? FT_RUN_ROLLED_BACK : end_of(event));
     diagnosis = ft_json_str(event, "diagnosis");
     run_info(run, ft_json_str(event, "status"), ft_json_str(event, "outcome"), diagnosis ? diagnosis : ft_json_str(event, "title"));
     if (run_journal(run, event, FT_DURABLE, finished_written, run, &err) < 0) {
@@ -649,7 +688,7 @@ static void parked_written(void *arg, int code, const struct ft_err *err)
     }
     if (run->state == RUN_ENDED)
         tell_end(run);
-    else if (run->observer->parked)
+    else if (run->parked_told && run->observer->parked)    /* else it went on meanwhile */
         run->observer->parked(run->arg, run);
 }
 
@@ -703,7 +742,7 @@ static void park(struct ft_run *run, const char *why)
     struct ft_err err = { 0 };
 
     run->parked_told = true;
-    hold_sessions(run, false);
+    run_hold_sessions(run, false);
     json_object_set_new(event, "why", json_string(why));
     json_object_set_new(event, "waiting", in_short(questions));
     json_decref(questions);
@@ -776,7 +815,7 @@ void run_goes_on(struct ft_run *run)
 {
     if (run->state == RUN_ENDED)
         return;
-    hold_sessions(run, true);
+    run_hold_sessions(run, true);
     if (run->parked_told)
         run_info(run, "running", "", "");
     run->parked_told = false;
@@ -824,7 +863,7 @@ int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, co
         else if (told && run->state != RUN_ENDED)
             run_info(run, "running", "", "");
         if (r == 0 && run->state != RUN_ENDED)
-            hold_sessions(run, true);
+            run_hold_sessions(run, true);
         return r;
     }
     ft_list_each(pos, tmp, &run->steps) {
@@ -839,7 +878,7 @@ int ft_run_answer(struct ft_run *run, const char *path, const json_t *answer, co
         else if (told && run->state != RUN_ENDED)
             run_info(run, "running", "", "");
         if (r == 0 && run->state != RUN_ENDED)
-            hold_sessions(run, true);
+            run_hold_sessions(run, true);
         return r;
     }
     return ft_err_set(reterr, -ENOENT, "nothing waits at '%s'", path);

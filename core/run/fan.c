@@ -207,8 +207,10 @@ static void for_each_go(struct step_run *step)
         for_each_over(step);
     else if (step->running == 0 && step->next_item >= step->batch_end)
         batch_over(step);
-    else if (going && !stop)                             /* else those under way end first */
+    else if (going && !stop)
         start_items(step);
+    else
+        run_check_idle(step->run);                       /* those under way end first; others may stand still between two steps */
     free(stop);
 }
 

@@ -4,7 +4,7 @@
  *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
  *   batch.c   between two batches of a for_each
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
- *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c  undo of a run that is over
+ *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c, undo_plan.c  undo of a run that is over
  *   gate*.c   approve: what people decide  people.c   who they are now, and their answers
  *   parking.c runs that wait, as stubs (parking.h)
  */
@@ -49,6 +49,7 @@ struct ft_run {
     struct ft_list steps;              /* step_run.in_run: everything alive */
     unsigned writes, steps_done;
     uint64_t started_ms, active_ms;    /* active_ms: of earlier lives, parking left out */
+    uint64_t since_ms;                 /* when it was reopened; 0: it was not */
     uint64_t segment_start_us;
     struct ft_timer *limit;
 
@@ -159,6 +160,9 @@ json_t *past_event(const struct step_run *step, const char *type);   /* borrowed
 void run_info(struct ft_run *run, const char *status, const char *outcome, const char *summary);
 
 /* engine.c */
+int run_from_events(struct ft_engine *engine, const char *id, const json_t *events, const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr);
+int run_lock_again(struct ft_run *run, struct ft_err *reterr);       /* the locks that its events say it has; its own are no hindrance */
+void run_hold_sessions(struct ft_run *run, bool hold);
 void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const json_t *env);
 void run_failed(struct ft_run *run, enum ft_class class, const char *text);
 void run_broken(struct ft_run *run, const struct ft_err *err);       /* the journal cannot be written: stop here */
@@ -281,7 +285,14 @@ void people_look(struct ft_run *run);                                /* now */
 void people_leave(struct ft_run *run);
 void people_free(struct ft_engine *engine);
 
+/* reopen.c */
+const json_t *run_over_event(const json_t *events);                  /* the run.finished of a run that is over; NULL: it is not */
+int undo_check_over(const json_t *events, const char *id, struct ft_err *reterr);
+int undo_choose(struct ft_run *run, const struct ft_undo_opts *opts, struct ft_err *reterr);
+void reopen_forget(struct ft_run *run);
+
 /* undo.c */
+bool undo_is_wanted(const struct ft_run *run, const json_t *item);
 void rollback_start(struct ft_run *run, const char *why);
 void rollback_go_on(struct ft_run *run);
 int undo_one_for(struct step_run *step, void (*over)(struct step_run *step, bool undone));   /* take back just this write; -ENOENT: nothing to take back */

@@ -109,6 +109,21 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
 /* Goes on from the journal: what was decided is not decided again, what was done is not done again. Claims the run in the store. */
 int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg,
                   struct ft_run **ret, struct ft_err *reterr);
+/* Takes back what a run did that is over: it is reopened (run.reopened), takes its locks again, rolls back, and ends anew. -ENODATA: nothing is left to
+ * take back; -EBUSY: a lock is held, another process is at it, or `step` has a later write upon it; -ENOENT: it has no such step. */
+struct ft_undo_opts {
+    const char *who, *reason;     /* reason may be NULL */
+    const char *step;             /* path: only this write; NULL: all */
+    bool and_later;               /* with step: and every write after it */
+};
+int ft_run_undo(struct ft_engine *engine, const char *id, const struct ft_undo_opts *opts, const struct ft_run_observer *observer, void *arg, struct ft_run **ret,
+                struct ft_err *reterr);
+/* What that would do; nothing is touched. done is called from the loop, once, and takes plan over: {"run","playbook","writes": [{"path","title","kind",
+ * "action","write","state": "as_written|back|changed|unknown","differences","changes","plan" (what the undo's call would send),"unplanned","unseen"}]}. */
+struct ft_undo_plan;
+int ft_run_undo_plan(struct ft_engine *engine, const char *id, const struct ft_undo_opts *opts, void (*done)(void *arg, json_t *plan), void *arg, struct ft_undo_plan **ret,
+                     struct ft_err *reterr);
+void ft_undo_plan_free(struct ft_undo_plan *plan);      /* NULL is fine; done comes no more */
 /* Stops where it is without another event (the journal has all that counts); writes under way become "in doubt" at the next resume. */
 void ft_run_free(struct ft_run *run);
 

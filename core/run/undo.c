@@ -47,7 +47,7 @@ static void stop_steps(struct ft_run *run)
     }
 }
 
-static bool is_wanted(const struct ft_run *run, const json_t *item)
+bool undo_is_wanted(const struct ft_run *run, const json_t *item)
 {
     json_t *path;
     size_t i;
@@ -64,7 +64,7 @@ static bool is_wanted(const struct ft_run *run, const json_t *item)
 static json_t *next_item(const struct ft_run *run)
 {
     for (size_t i = json_array_size(run->undo); i-- > 0;)
-        if (is_wanted(run, json_array_get(run->undo, i)))
+        if (undo_is_wanted(run, json_array_get(run->undo, i)))
             return json_array_get(run->undo, i);
     return NULL;
 }
@@ -91,9 +91,10 @@ void rollback_start(struct ft_run *run, const char *why)
 
     stop_steps(run);
     undo_cancel(run);
+    run_goes_on(run);                            /* it may have been parked for an approval */
     run->state = RUN_ROLLING_BACK;
     for (size_t i = 0; i < json_array_size(run->undo); i++)
-        count += is_wanted(run, json_array_get(run->undo, i));
+        count += undo_is_wanted(run, json_array_get(run->undo, i));
     json_object_set_new(event, "why", json_string(why));
     json_object_set_new(event, "count", json_integer((json_int_t)count));
     if (run->final)

@@ -435,8 +435,9 @@ static void chosen(struct ft_call *call)
     requests = json_array();
     json_array_foreach(st->leases, i, lease)
         json_array_append_new(requests, kea_render(call, "lease4-del", delete_arguments(lease)));
-    plan = json_pack("{s:o, s:o, s:i, s:o, s:O}", "summary", json_sprintf("%s: delete %zu lease%s%s", st->summary, n, n == 1 ? "" : "s",
-                     st->truncated ? " (there are more)" : ""), "requests", requests, "users", 0, "receipt", receipt, "before", st->leases);
+    /* Other leases grow stale meanwhile: the undo looks at each of these by itself. */
+    plan = json_pack("{s:o, s:o, s:i, s:o, s:O, s:b}", "summary", json_sprintf("%s: delete %zu lease%s%s", st->summary, n, n == 1 ? "" : "s",
+                     st->truncated ? " (there are more)" : ""), "requests", requests, "users", 0, "receipt", receipt, "before", st->leases, "watch", 0);
     if (n == 0) {
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "result", freed(st->leases, 0, 0, st->truncated));

@@ -79,8 +79,8 @@ static json_t *write_result(struct mist_write *w, bool changed)
 static void end_plan(struct ft_call *call)
 {
     struct mist_write *w = &mist_state(call)->write;
-    json_t *plan = json_pack("{s:s, s:[], s:O*, s:O*, s:O*}", "summary", w->summary, "requests",
-                             "before", w->before, "changes", w->changes, "receipt", w->receipt);
+    json_t *plan = json_pack("{s:s, s:[], s:O*, s:O*, s:O*, s:O*}", "summary", w->summary, "requests",
+                             "before", w->before, "watch", w->watch, "changes", w->changes, "receipt", w->receipt);
 
     if (w->nothing_to_do) {
         json_object_set_new(plan, "nothing_to_do", json_true());

@@ -52,6 +52,7 @@ struct mist_write {
     const char *method, *path;
     json_t *body;               /* held; NULL: none */
     json_t *before, *changes;   /* held; NULL: not told */
+    json_t *watch;              /* held; what of `before` only this write should change; NULL: all of it, json_false(): it moves by itself */
     json_t *receipt;            /* held; what undo and probe need; NULL: nothing */
     json_t *result;             /* held; what run ends with, besides `changed` */
     json_int_t users;           /* -1: not known */

@@ -111,6 +111,7 @@ static void acks_ready(struct ft_call *call, json_t *items)
     w->summary = w->nothing_to_do ? "no alarm waits for an acknowledgement" :
         host->printf(call, "acknowledge %zu alarms of %s", json_array_size(ids), st->site_id ? mist_site_label(st) : "the organisation");
     w->before = mist_hold(call, json_pack("{s:O}", "alarms", ids));
+    w->watch = json_false();         /* other alarms come */
     w->receipt = mist_hold(call, json_pack("{s:s?, s:O}", "site_id", st->site_id, "alarms", ids));
     w->result = mist_hold(call, json_pack("{s:s?, s:i, s:O}", "site_id", st->site_id, "acked", (int)json_array_size(ids), "alarms", ids));
     mist_write_ready(call);

@@ -192,6 +192,7 @@ static void change(struct ft_call *call, bool blocked)
     w->summary = host->printf(call, w->nothing_to_do ? (blocked ? "client %s is blocked in %s already" : "client %s is not blocked in %s") :
                               blocked ? "block client %s in %s" : "let client %s into %s again", st->mac, where);
     w->before = mist_hold(call, json_pack("{s:b, s:i}", "blocked", is, "others", (int)json_array_size(own->macs) - is));
+    w->watch = mist_hold(call, json_pack("{s:b}", "blocked", is));
     w->changes = mist_hold(call, json_pack("[{s:s, s:b, s:b}]", "path", host->printf(call, "blacklist.%s", st->mac), "from", is, "to", blocked));
     w->users = blocked ? 1 : 0;
     w->receipt = mist_hold(call, json_pack("{s:s?, s:s, s:b}", "site_id", st->site_id, "mac", st->mac, "was", is));

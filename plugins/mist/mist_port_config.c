@@ -179,6 +179,7 @@ static void set_write(struct ft_call *call, const char *summary)
     w->summary = summary;
     w->before = mist_hold(call, json_pack("{s:O?, s:O?, s:O?}", "override", o->before, "neighbor", mist_at(st->port_stats, "neighbor_system_name"),
                                           "poe_on", mist_at(st->port_stats, "poe_on")));
+    w->watch = mist_hold(call, json_pack("{s:O?}", "override", o->before));
     w->changes = mist_hold(call, json_pack("[{s:s, s:O?, s:O}]", "path", host->printf(call, "local_port_config.%s", port), "from", o->before, "to", o->after));
     w->users = json_is_integer(count) ? json_integer_value(count) : -1;
     w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:s, s:f, s:f, s:O?, s:O}", "site_id", st->site_id, "device_id", st->device.id,

@@ -219,12 +219,12 @@ static json_t *change_result(const struct sw *st, bool changed, const json_t *fr
 static void plan_done(struct ft_call *call, struct sw *st)
 {
     const struct change *c = &st->change;
-    json_t *plan = json_pack("{s:o, s:o, s:[{s:o, s:O?, s:O?}], s:o, s:O?, s:o}",
+    json_t *plan = json_pack("{s:o, s:o, s:[{s:o, s:O?, s:O?}], s:o, s:{s:O?}, s:O?, s:o}",
                              "summary", json_sprintf("%s of %s on %s: %s", c->path, st->port, st->name,
                                                      json_string_value(c->to) ?: host->printf(call, "%d", (int)json_integer_value(c->to))),
                              "requests", json_pack("[{s:s, s:o}]", "target", st->name, "commands", change_commands(call)),
                              "changes", "path", json_sprintf("%s %s %s", st->name, st->port, c->path), "from", c->from, "to", c->to,
-                             "before", configured(st), "users", json_object_get(st->facts, "mac_count"), "receipt", receipt_of(call, st));
+                             "before", configured(st), "watch", c->path, c->from, "users", json_object_get(st->facts, "mac_count"), "receipt", receipt_of(call, st));
 
     if (json_is_null(json_object_get(plan, "users")))
         json_object_del(plan, "users");

@@ -361,6 +361,20 @@ void ticket_before(struct ft_call *call, struct ticket *st, const char *key, con
     json_object_set_new(json_object_get(st->receipt, "before"), key, from ? json_string(from) : json_null());
 }
 
+/* Comments and times come and go; these are what a write of ours changes and an undo puts back. NULL: there is no ticket yet. */
+json_t *ticket_watch(const struct ticket *st)
+{
+    static const char *const names[] = { "number", "state", "status", "title", "priority", "assignee" };
+    json_t *watch;
+
+    if (!st->record || st->stand_in)
+        return NULL;
+    watch = json_object();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        json_object_set_new(watch, names[i], json_incref(json_object_get(st->record, names[i])) ?: json_null());
+    return watch;
+}
+
 /* ---- Writing ---- */
 
 static void plan_done(struct ft_call *call, struct ticket *st)
@@ -372,8 +386,8 @@ static void plan_done(struct ft_call *call, struct ticket *st)
 
         json_array_append_new(requests, host->http_render(call, &req));
     }
-    ticket_done(call, json_pack("{s:s, s:o, s:O*, s:o*, s:O*, s:s*}", "summary", st->summary, "requests", requests, "changes", st->changes, "before",
-                                st->record ? ticket_still(st->record) : NULL, "receipt", st->receipt, "stand_in", st->stand_in ? STAND_IN : NULL));
+    ticket_done(call, json_pack("{s:s, s:o, s:O*, s:o*, s:o*, s:O*, s:s*}", "summary", st->summary, "requests", requests, "changes", st->changes, "before",
+                                st->record ? ticket_still(st->record) : NULL, "watch", ticket_watch(st), "receipt", st->receipt, "stand_in", st->stand_in ? STAND_IN : NULL));
 }
 
 static void check_back(struct ft_call *call, struct ticket *st)
@@ -480,7 +494,7 @@ static void write_kept(struct ft_call *call)
 static void nothing_to_do(struct ft_call *call, struct ticket *st)
 {
     if (st->phase == PHASE_PLAN) {
-        ticket_done(call, json_pack("{s:s, s:[], s:b, s:O*}", "summary", st->summary, "requests", "nothing_to_do", 1, "receipt", st->receipt));
+        ticket_done(call, json_pack("{s:s, s:[], s:b, s:o*, s:O*}", "summary", st->summary, "requests", "nothing_to_do", 1, "watch", ticket_watch(st), "receipt", st->receipt));
         return;
     }
     st->back = st->record;

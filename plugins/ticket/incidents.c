@@ -250,8 +250,8 @@ void ticket_finish_located(struct ft_call *call, struct ticket *st)
     if (st->phase == PHASE_PROBE)
         ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", done, "seen", ticket_facts(st->record), "result", ticket_shown(st, st->record)));
     else if (done && st->phase == PHASE_PLAN)
-        ticket_done(call, json_pack("{s:s, s:[], s:b, s:o}", "summary", host->printf(call, "%s is %s already", ft_str(st->record, "number"), st->want.state),
-                                    "requests", "nothing_to_do", 1, "result", ticket_shown(st, st->record)));
+        ticket_done(call, json_pack("{s:s, s:[], s:b, s:o, s:o*}", "summary", host->printf(call, "%s is %s already", ft_str(st->record, "number"), st->want.state),
+                                    "requests", "nothing_to_do", 1, "result", ticket_shown(st, st->record), "watch", ticket_watch(st)));
     else if (done)
         ticket_done(call, ticket_shown(st, st->record));
     else
@@ -284,8 +284,8 @@ static void reopen_located(struct ft_call *call, struct ticket *st)
         ticket_done(call, json_pack("{s:b, s:o, s:o}", "happened", open, "seen", ticket_facts(st->record), "result", ticket_facts(st->record)));
     else if (open && st->phase == PHASE_PLAN)
         ticket_done(call,
-                    json_pack("{s:s, s:[], s:b, s:o}", "summary", host->printf(call, "%s is open", ft_str(st->record, "number")), "requests", "nothing_to_do", 1,
-                              "result", ticket_facts(st->record)));
+                    json_pack("{s:s, s:[], s:b, s:o, s:o*}", "summary", host->printf(call, "%s is open", ft_str(st->record, "number")), "requests", "nothing_to_do", 1,
+                              "result", ticket_facts(st->record), "watch", ticket_watch(st)));
     else if (open)
         ticket_done(call, ticket_facts(st->record));
     else

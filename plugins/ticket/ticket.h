@@ -118,6 +118,7 @@ void ticket_write(struct ft_call *call, next_fn *then);              /* looks, b
 bool ticket_needed(struct ft_call *call, struct ticket *st);         /* st->record, or a stand-in in a plan; false: the call has failed */
 void ticket_request(struct ft_call *call, const struct request *request, unsigned flags, ft_http_cb *answered);
 json_t *ticket_receipt(struct ft_call *call, struct ticket *st);     /* new: {"system", "id", "number", "before": {}} */
+json_t *ticket_watch(const struct ticket *st);                        /* new: for `watch` of a plan; NULL: no ticket */
 json_t *ticket_facts(const json_t *record);                          /* new: what people see of it; NULL: all null */
 void ticket_before(struct ft_call *call, struct ticket *st, const char *key, const char *from, const char *to);   /* for undo, and for people */
 

@@ -272,7 +272,7 @@ static void ended_before(struct rig *rig)
     const char *status = ft_json_str(event, "status");
 
     rig->ended = true;
-    rig->end = ft_streq(status, "rolled_back") ? FT_RUN_ROLLED_BACK : ft_streq(status, "failed") ? FT_RUN_FAILED : FT_RUN_OK;
+    rig->end = ft_streq(status, "rolled_back") ? FT_RUN_ROLLED_BACK : ft_streq(status, "failed") ? FT_RUN_FAILED : ft_streq(status, "cancelled") ? FT_RUN_CANCELLED : FT_RUN_OK;
 }
 
 void rig_resume(struct rig *rig)
@@ -292,6 +292,27 @@ void rig_resume(struct rig *rig)
         die("resume", err.text);
     else
         ft_loop_run(rig->loop);
+}
+
+const char *rig_id(const struct rig *rig)
+{
+    return last_id(rig);
+}
+
+int rig_undo(struct rig *rig, const struct ft_undo_opts *opts)
+{
+    struct ft_err err = { 0 };
+    char id[9];
+    int r;
+
+    snprintf(id, sizeof(id), "%s", last_id(rig) ? last_id(rig) : "");
+    ft_run_free(rig->run);
+    rig->run = NULL;
+    rig->ended = rig->parked = false;
+    r = ft_run_undo(rig->engine, id, opts, &observer, rig, &rig->run, &err);
+    if (r == 0)
+        ft_loop_run(rig->loop);
+    return r;
 }
 
 void rig_answer(struct rig *rig, const char *path, const char *json)

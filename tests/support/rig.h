@@ -46,6 +46,8 @@ char *rig_ends(const char *yaml);
 /* rig_ends, loads (mistakes fail the test), binds and starts; runs the loop until it ends or parks. params: JSON text or NULL. */
 void rig_run(struct rig *rig, const char *yaml, const char *params, bool dry);
 void rig_resume(struct rig *rig);                            /* the last run, by id */
+int rig_undo(struct rig *rig, const struct ft_undo_opts *opts);    /* the last run, that is over; events are added. What ft_run_undo says */
+const char *rig_id(const struct rig *rig);                   /* of the last run */
 void rig_answer(struct rig *rig, const char *path, const char *json);   /* then runs on */
 /* "a:done b:failed c:skipped -> fixed": the way of the last run, in the order in which steps ended; malloced */
 char *rig_way(const struct rig *rig);

@@ -273,6 +273,9 @@ struct ft_entry {
  *   changes   array of {"path", "from", "to"}: what differs afterwards (optional)
  *   before    any: the state that the write rests on, and nothing that moves by itself (uptime, counters, ages): where it has changed since it
  *             was planned, the write does not start (optional)
+ *   watch     any: what of that only this write should change (optional; else: before). It is looked at again right after the write, and before its
+ *             undo: is it still what was written? false: it moves by itself, and nobody can tell. Times and counters do not belong in it
+ *   moves     true: all of `before` moves by itself, so it is compared with nothing (optional)
  *   users     integer: people who notice (optional)
  *   nothing_to_do  true: the state wanted is the state there is (optional). With `result`, what run would give now, run is not called
  *   stand_in  a text that stands in the requests for what an earlier write of the run will only give (an id); anything fits it (optional)

@@ -289,3 +289,218 @@ Test(undo, two_unproven_writes_side_by_side_are_both_taken_back)
     expect_way("both/x:undone both/x:failed both/yy:undone both/yy:failed both:failed -> bad");
     expect_state("{}");
 }
+
+/* ---- hours later: a run that is over */
+
+struct told { json_t *plan; };
+
+static void plan_there(void *arg, json_t *plan)
+{
+    ((struct told *)arg)->plan = plan;
+    ft_loop_stop(rig.loop);
+}
+
+static json_t *undo_plan(const struct ft_undo_opts *opts)
+{
+    struct told told = { 0 };
+    struct ft_undo_plan *plan = NULL;
+    struct ft_err err = { 0 };
+
+    cr_assert_eq(ft_run_undo_plan(rig.engine, rig_id(&rig), opts, plan_there, &told, &plan, &err), 0, "%s", err.text);
+    ft_loop_run(rig.loop);
+    ft_undo_plan_free(plan);
+    return told.plan;
+}
+
+#define THREE HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - id: both\n    parallel:\n" \
+    "      x: {run: sim.set, with: {key: x, value: 1}, undo: {run: sim.set, with: {key: x, value: 0}}}\n" \
+    "      yy: {run: sim.set, with: {key: yy, value: 1}, undo: auto}\n" \
+    "  - id: each\n    for_each: \"${ {'p','q'} }\"\n    as: key\n    steps:\n      - {id: put, run: sim.set, with: {key: \"${key}\", value: 1}, undo: auto}\n    then: good\n"
+#define BEFORE "{\"a\":0,\"x\":0,\"yy\":5,\"p\":6,\"q\":7}"
+
+static const struct ft_undo_opts alice = { .who = "alice", .reason = "wrong ports" };
+
+Test(undo, a_run_of_hours_ago_is_taken_back)
+{
+    rig_state(&rig, BEFORE);
+    rig_run(&rig, THREE, NULL, false);
+    cr_assert_eq(rig.end, FT_RUN_OK);
+    rig_reborn(&rig);
+    ft_clock_advance(rig.clock, 5ull * 3600 * 1000 * 1000);
+    cr_assert_eq(rig_undo(&rig, &alice), 0);
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    expect_state(BEFORE);
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "run.reopened", NULL), "by"), "alice");
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "run.reopened", NULL), "why"), "wrong ports");
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "run.finished", NULL), "status"), "rolled_back");
+    cr_expect_lt(ft_json_int(rig_event(&rig, "run.finished", NULL), "ms", -1), 60000, "the hours between are not its own");
+    expect_way("a:done both/x:done both/yy:done both:done each[0]/put:done each[1]/put:done each:done -> good"
+               "each[1]/put:undone each[0]/put:undone both/yy:undone both/x:undone a:undone -> rolled_back");
+    cr_expect_eq(locks(), 0);
+}
+
+Test(undo, what_would_be_done_is_shown_and_nothing_is_touched)
+{
+    rig_state(&rig, BEFORE);
+    rig_run(&rig, THREE, NULL, false);
+    rig_state(&rig, "{\"a\":9,\"x\":1,\"yy\":1,\"p\":1,\"q\":7}");
+    json_t *plan = undo_plan(&alice), *writes = json_object_get(plan, "writes");
+
+    cr_assert_eq(json_array_size(writes), 5);
+    cr_expect_str_eq(ft_json_str(json_array_get(writes, 0), "path"), "each[1]/put");
+    cr_expect_str_eq(ft_json_str(json_array_get(writes, 0), "state"), "back");
+    cr_expect_str_eq(ft_json_str(json_array_get(writes, 1), "state"), "as_written");
+    cr_expect_str_eq(json_string_value(ft_json_path(json_array_get(writes, 3), "plan.summary")), "set x", "the request of the undo's call");
+    cr_expect_str_eq(ft_json_str(json_array_get(writes, 4), "state"), "changed");
+    cr_expect_eq(ft_json_int(json_array_get(json_object_get(json_array_get(writes, 4), "differences"), 0), "now", 0), 9);
+    cr_expect_eq(rig_records(&rig, NULL), 0);
+    json_decref(plan);
+    cr_expect_eq(rig_count(&rig, "run.reopened"), 0);
+    expect_state("{\"a\":9,\"x\":1,\"yy\":1,\"p\":1,\"q\":7}");
+}
+
+Test(undo, twice_is_once)
+{
+    struct ft_err err = { 0 };
+    struct ft_undo_plan *plan = NULL;
+
+    rig_state(&rig, BEFORE);
+    rig_run(&rig, THREE, NULL, false);
+    cr_assert_eq(rig_undo(&rig, &alice), 0);
+    size_t sent = rig_records(&rig, NULL);
+
+    cr_expect_eq(rig_undo(&rig, &alice), -ENODATA);
+    cr_expect_eq(ft_run_undo_plan(rig.engine, rig_id(&rig), &alice, plan_there, NULL, &plan, &err), -ENODATA);
+    cr_expect(strstr(err.text, "5 writes were taken back already"), "%s", err.text);
+    cr_expect_eq(rig_records(&rig, NULL), sent);
+    expect_state(BEFORE);
+}
+
+Test(undo, one_step_of_a_run)
+{
+    struct ft_undo_opts one = alice;
+    size_t at;
+
+    rig_state(&rig, BEFORE);
+    rig_run(&rig, THREE, NULL, false);
+    one.step = "both/x";
+    cr_expect_eq(rig_undo(&rig, &one), -EBUSY, "sim does not say at what it aims: a later write may rest on it");
+    one.step = "nowhere";
+    cr_expect_eq(rig_undo(&rig, &one), -ENOENT);
+    one.step = "each[1]/put";
+    cr_expect_eq(rig_undo(&rig, &one), 0);
+    expect_state("{\"a\":1,\"x\":1,\"yy\":1,\"p\":1,\"q\":7}");
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "run.finished", NULL), "status"), "finished", "the others stand");
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    one.step = "both/yy";
+    one.and_later = true;
+    cr_expect_eq(rig_undo(&rig, &one), 0);
+    expect_state("{\"a\":1,\"x\":1,\"yy\":5,\"p\":6,\"q\":7}");
+    at = json_array_size(rig.events);
+    cr_expect_eq(rig_undo(&rig, &alice), 0);
+    expect_state(BEFORE);
+    cr_expect_gt(json_array_size(rig.events), at);
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "run.finished", NULL), "status"), "rolled_back");
+}
+
+Test(undo, only_a_run_that_is_over)
+{
+    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: gate, approve: May I?, then: good}\n", NULL, false);
+    cr_assert(rig.parked);
+    cr_expect_eq(rig_undo(&rig, &alice), -EINVAL);
+    rig_done(&rig);
+    rig_open(&rig);
+    rig_run(&rig, TWO, NULL, true);
+    cr_expect_eq(rig_undo(&rig, &alice), -EINVAL, "a dry run");
+    rig_done(&rig);
+    rig_open(&rig);
+    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.get, with: {key: a}, then: good}\n", NULL, false);
+    cr_expect_eq(rig_undo(&rig, &alice), -ENODATA);
+}
+
+Test(undo, a_lock_that_another_run_holds_is_respected)
+{
+    static const char *const keys[] = { "device/x" };
+    json_t *list = json_array();
+    struct ft_err err = { 0 };
+    char *holder = NULL, other[9];
+
+    rig_state(&rig, BEFORE);
+    rig_run(&rig, THREE, NULL, false);
+    ft_store_new_id(rig.store, other);
+    json_array_append_new(list, json_string(keys[0]));
+    cr_assert_eq(ft_store_lock(rig.store, other, list, "another run", &holder, &err), 0);
+    cr_expect_eq(rig_undo(&rig, &alice), -EBUSY);
+    cr_expect_eq(rig_count(&rig, "run.reopened"), 0);
+    ft_store_unlock(rig.store, other);
+    cr_expect_eq(rig_undo(&rig, &alice), 0);
+    expect_state(BEFORE);
+    json_decref(list);
+    free(holder);
+}
+
+/* ---- on the way out */
+
+static void cancel_at_gate(struct rig *r)
+{
+    if (!r->on_parked)
+        return;
+    r->on_parked = NULL;
+    r->parked = false;
+    ft_run_cancel(r->run, "somebody", false, true);
+}
+
+Test(undo, a_run_cancelled_at_its_gate_says_that_the_undo_is_stuck)
+{
+    rig_trouble(&rig, "{\"undo a\":[\"denied\"]}");
+    rig.on_parked = cancel_at_gate;
+    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: gate, approve: May I?, then: good}\n", NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    cr_expect(json_is_true(json_object_get(rig_event(&rig, "run.parked", NULL), "incident")));
+    rig_answer(&rig, "a", "{\"again\":true}");
+    cr_expect_eq(rig.end, FT_RUN_CANCELLED);
+    expect_state("{}");
+}
+
+static void cancel_at_slow(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), "step.done") && ft_streq(ft_json_str(event, "path"), "each[0]/put")) {
+        r->on_event = NULL;
+        ft_run_cancel(r->run, "somebody", false, true);
+    }
+}
+
+Test(undo, items_side_by_side_that_end_at_different_times_can_be_cancelled)
+{
+    rig_trouble(&rig, "{\"get q\":[\"wait:60000\"]}");
+    rig.on_event = cancel_at_slow;
+    rig_run(&rig, HEAD "steps:\n  - id: each\n    for_each: \"${ {'p','q'} }\"\n    as: key\n    at_once: 2\n    steps:\n"
+                       "      - {id: put, run: sim.set, with: {key: \"${key}\", value: 1}, undo: auto, when: \"key == 'p'\"}\n"
+                       "      - {id: look, run: sim.get, with: {key: \"${key}\"}, timeout: 10m}\n    then: good\n", NULL, false);
+    cr_assert(rig.ended, "it stood still for ever");
+    cr_expect_eq(rig.end, FT_RUN_CANCELLED);
+    expect_state("{}");
+}
+
+static void cancel_hard(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), at_type)) {
+        r->on_event = NULL;
+        ft_run_cancel(r->run, "somebody", true, false);
+    }
+}
+
+Test(undo, asked_twice_a_rollback_parks_as_it_stands)
+{
+    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"undo b\":[\"unreachable\",\"unreachable\"]}");
+    at_type = "undo.attempt";
+    rig.on_event = cancel_hard;
+    rig_run(&rig, TWO, NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    cr_expect(json_is_true(json_object_get(rig_event(&rig, "run.parked", NULL), "incident")));
+    rig_trouble(&rig, "{}");
+    rig_reborn(&rig);
+    rig_resume(&rig);
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    expect_state("{}");
+}
