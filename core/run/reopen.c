@@ -24,6 +24,9 @@ int undo_check_over(const json_t *events, const char *id, struct ft_err *reterr)
 {
     if (ft_streq(ft_json_str(json_array_get(events, 0), "mode"), "dry_run"))
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "run %s was a dry run: it changed nothing", id);
+    if (ft_streq(ft_json_str(last_end(events), "type"), "run.reopened"))
+        return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "run %s is being taken back already, asked for by %s; where it is parked, or its process died, `fettle resume %s` goes on with it",
+                            id, ft_json_str(last_end(events), "by"), id);
     if (!run_over_event(events))
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "run %s is not over: `fettle cancel %s --rollback` ends it and takes back what it did, `fettle resume %s` goes on with it",
                             id, id, id);
