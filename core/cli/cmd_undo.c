@@ -89,7 +89,7 @@ static void print_plan(const json_t *plan)
 
 static int status_of(int r)
 {
-    return r == -EBUSY ? 1 : r == -ENODATA ? 0 : 2;
+    return r == -EBUSY || r == -EPERM ? 1 : r == -ENODATA ? 0 : 2;
 }
 
 static int preview(struct app *app, const char *id, const struct ft_undo_opts *undo)

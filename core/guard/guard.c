@@ -419,6 +419,10 @@ static int decide(struct question *q, struct ft_err *reterr)
     if (r < 0)
         return r;
     note_rules(q);
+    if (q->facts->taking_back) {
+        stops(q);
+        return 0;
+    }
     for (size_t i = 0; i < q->count; i++) {
         if (q->rails[i]->budget.at_most)
             add_budgets(q, q->rails[i]);

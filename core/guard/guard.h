@@ -31,6 +31,7 @@ struct ft_write_facts {
     uint64_t need_ms;                                /* the longest that it may take with its verification and the undo of all that was done */
     unsigned attempt, writes_done;
     const json_t *approvals;                         /* given to this run: [{"role","count","by":[names],"digest"}] */
+    bool taking_back;                                /* an undo that a person asked for: only what is never touched holds it */
     const json_t *break_glass;                       /* {"by","reason"}, or NULL */
     uint64_t requested_ms;                           /* when the change was asked for (the plan, or the run): lead times count from it */
 };

@@ -104,6 +104,52 @@ static int stands_alone(const struct ft_run *run, size_t at, struct ft_err *rete
     return 0;
 }
 
+/* An undo is the way out: no window, freeze, budget or approval holds it. What is never touched is not touched by it either. */
+static int is_untouchable(const struct ft_run *run, const json_t *item, const char *action, const json_t *params, struct ft_err *reterr)
+{
+    const struct ft_action_info *info = NULL;
+    struct ft_write_facts facts = {
+        .run_id = run->id, .path = ft_json_str(item, "path"), .requester = run->requester, .playbook = ft_playbook_name(run->playbook),
+        .category = ft_playbook_category(run->playbook), .severity = ft_playbook_severity(run->playbook), .action = action, .site = ft_target_site(params),
+        .params = params, .taking_back = true,
+    };
+    struct ft_guard_answer answer;
+    json_t *targets;
+    int r = ft_registry_action(run->engine->o.registry, action, &info, reterr);
+
+    if (r < 0)
+        return r;
+    targets = ft_targets(action, params);
+    facts.targets = targets;
+    facts.effect = (info->action->effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
+    r = ft_guard_write(run->engine->o.guard, &facts, &answer, reterr);
+    json_decref(targets);
+    if (r < 0)
+        return r;
+    if (answer.verdict == FT_GUARD_STOP)
+        r = ft_err_class(reterr, FT_REFUSED, -EPERM, "'%s' cannot be taken back: %s", facts.path, answer.text);
+    ft_guard_answer_done(&answer);
+    return r;
+}
+
+static int may_be_touched(const struct ft_run *run, struct ft_err *reterr)
+{
+    json_t *item;
+    size_t i;
+    int r = 0;
+
+    if (!run->engine->o.guard)
+        return 0;
+    json_array_foreach(run->undo, i, item) {
+        if (r < 0 || !undo_is_wanted(run, item))
+            continue;
+        r = is_untouchable(run, item, ft_json_str(item, "write"), json_object_get(item, "write_params"), reterr);
+        if (r == 0 && ft_streq(ft_json_str(item, "kind"), "call"))
+            r = is_untouchable(run, item, ft_json_str(item, "action"), json_object_get(item, "params"), reterr);
+    }
+    return r;
+}
+
 int undo_choose(struct ft_run *run, const struct ft_undo_opts *opts, struct ft_err *reterr)
 {
     size_t at;
@@ -112,7 +158,7 @@ int undo_choose(struct ft_run *run, const struct ft_undo_opts *opts, struct ft_e
     if (!json_array_size(run->undo))
         return nothing_left(run, reterr);
     if (!opts->step)
-        return 0;
+        return may_be_touched(run, reterr);
     at = find_write(run, opts->step);
     if (at == json_array_size(run->undo))
         return no_such_write(run, opts->step, reterr);
@@ -123,7 +169,7 @@ int undo_choose(struct ft_run *run, const struct ft_undo_opts *opts, struct ft_e
     for (size_t i = at; i < json_array_size(run->undo); i++)
         if (i == at || opts->and_later)
             json_array_append(run->undo_only, json_object_get(json_array_get(run->undo, i), "path"));
-    return 0;
+    return may_be_touched(run, reterr);
 }
 
 /* ---- the doing */
