@@ -111,6 +111,24 @@ def drift(lab):
     is_back("taken back in the end", before, state(lab))
 
 
+def away(lab):
+    """The whole network is away: tried as the configuration says, then an incident."""
+    run, _ = change(lab)
+    folder, kept = os.path.dirname(lab.config), f"{lab.dir}/kept"             # it takes its folder along when it ends
+    shutil.copytree(folder, kept, ignore=shutil.ignore_patterns("*.sock"))
+    config = f"{kept}/fettle.yaml"
+    with open(lab.config, encoding="utf-8") as old, open(config, "w", encoding="utf-8") as new:
+        new.write(old.read().replace(folder, kept) + "undo: {tries: 2, wait: 50ms}\n")
+    lab.process.terminate()
+    lab.process.wait(timeout=20)
+    status, events, err = lab.fettle("undo", run, "--yes", "--json", config=config)
+    tried, failed = last(events, "undo.attempt"), last(events, "undo.failed")
+    check("away: tried twice, then an incident", status == 3 and tried and failed and failed["class"] == "unreachable" and failed["attempt"] == 2
+          and (last(events, "run.parked") or {}).get("incident"), (status, err, events[-3:]))
+    _, runs, _ = lab.fettle("runs", "--json", "--status", "parked", config=config)
+    check("away: it says so", len(runs) == 1 and runs[0]["outcome"] == "incident" and "undo of" in runs[0]["summary"], runs)
+
+
 # ---- two at once, and kill -9: the device made of one file
 
 SIM = """fettle: 1
@@ -217,6 +235,7 @@ def main():
         later(lab)
     with Lab("dhcp_pool_exhausted", speed=60) as lab:
         drift(lab)
+        away(lab)
     limit = int(os.environ.get("FETTLE_KILLS", "24"))
     points = [(call, n) for call, most in (("pwrite64", 60), ("fdatasync", 6), ("rename", 3)) for n in range(1, most + 1)]
     points = points[::max(1, len(points) // limit)]
