@@ -430,6 +430,8 @@ int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, con
     struct ft_run *run = NULL;
     int r = ft_store_claim(engine->o.store, id, reterr);
 
+    if (r == 0 && (r = ft_store_verify(engine->o.store, id, reterr)) < 0)      /* nothing is decided on a journal that is not what was written */
+        ft_err_in(reterr, "it does not go on, because its journal is damaged");
     if (r == 0)
         r = ft_store_events(engine->o.store, id, 0, &events, reterr);
     if (r == 0)

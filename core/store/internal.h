@@ -123,6 +123,7 @@ void store_chain_rests(struct ft_store *store, const char *id);
 /* ---- sqlite_open.c */
 extern int db_busy_ms;                        /* how long to wait for another process's lock; tests wait less */
 int db_open(const char *path, sqlite3 **ret, enum log_name *ret_log, struct ft_err *reterr);      /* creates and migrates */
+int db_check_tail(const char *path, struct ft_err *reterr);      /* tail.c: -EBADMSG when the newest entries are not what was written */
 int db_open_reader(const char *path, sqlite3 **ret, struct ft_err *reterr);
 int db_error(sqlite3 *db, const char *path, const char *doing, struct ft_err *reterr);    /* what SQLite said, for people */
 int db_prepare(sqlite3 *db, const char *path, const char *sql, sqlite3_stmt **ret, struct ft_err *reterr);

@@ -346,7 +346,9 @@ int db_open(const char *path, sqlite3 **ret, enum log_name *ret_log, struct ft_e
         configured = true;
     }
     lost_database(path);
-    r = make_file(path, reterr);
+    r = db_check_tail(path, reterr);
+    if (r == 0)
+        r = make_file(path, reterr);
     fresh = size_of(path, "") == 0;
     if (r == 0)
         r = connect_to(path, SQLITE_OPEN_READWRITE, &db, reterr);

@@ -212,7 +212,7 @@ Test(parking, an_answer_wakes_its_run_once)
     json_decref(answer);
 }
 
-static void forget_playbook_of(const char *id)
+static void damage_journal_of(const char *id)
 {
     char *path = ft_asprintf("%s/store.db", rig.dir);
     char *sql = ft_asprintf("UPDATE events SET text = replace(text, '\"sources\":\"', '\"sources\":\"0') WHERE seq = 1 AND run = (SELECT row FROM runs WHERE id = '%s')", id);
@@ -235,7 +235,7 @@ Test(parking, one_in_trouble_holds_up_nobody)
     run_until(as_many_parked, 30);
     parking = ft_parking_free(parking);
     rig_reborn(&rig);
-    forget_playbook_of(first);
+    damage_journal_of(first);
     keep(1);
     run_until(as_many_ended, 29);
     run_for(10 * 1000);
@@ -244,7 +244,7 @@ Test(parking, one_in_trouble_holds_up_nobody)
     run_for(3600 * 1000);
     cr_expect_eq(trouble, 2, "after an hour it is tried again: %u", trouble);
     cr_expect_str_eq(last_run, first);
-    cr_expect(strstr(last, "playbook"), "%s", last);
+    cr_expect(strstr(last, "journal is damaged"), "%s", last);
 }
 
 static unsigned idles;
