@@ -8,6 +8,7 @@
  *   FETTLE_CRASH_POINTS   how many deaths (default 2000)
  *   FETTLE_CRASH_SEED     another campaign (default 1)
  *   FETTLE_CRASH_ONLY     just this attempt, as a failure names it */
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,11 +26,11 @@
 enum { WORKERS = 2, DEATHS_MAX = 8 /* of one attempt */, LIVES_MAX = 30, STORE_FOR = 25 /* attempts */, SCENARIOS = 8 };
 
 static const char *const where_names[] = { "lives", "at call", "half-way through call", "at request", "after request", "at microsecond", "parked", "no space from call",
-                                           "I/O error from call" };
+                                           "I/O error from call", "read-only", "damaged at" };
 
 struct totals {
-    atomic_uint deaths, attempts, lives, failed, doubts, answers, events, late, faults;
-    atomic_uint by_where[9], deaths_of[SCENARIOS];
+    atomic_uint deaths, attempts, lives, failed, doubts, answers, events, late, faults, refused;
+    atomic_uint by_where[11], deaths_of[SCENARIOS];
 };
 
 static struct totals *totals;
@@ -161,6 +162,70 @@ static void choose(struct world *world, unsigned attempt, unsigned life, uint64_
         choose_by_chance(world, life == 0, mix(dice));
 }
 
+/* A byte in the newest page of the log, or the page cut off; false when the log is empty. The copy holds what was there. */
+struct damage { char copy[5000]; off_t at; ssize_t len; };
+
+static bool damage(const char *store, uint64_t dice, struct damage *ret)
+{
+    enum { FRAME = 4096 + 24 };
+    char *log = ft_asprintf("%s-wal", store), *shm = ft_asprintf("%s-shm", store);
+    int l = open(log, O_RDWR), s = open(shm, O_RDONLY);
+    uint32_t frames = 0;
+    bool done = false;
+
+    if (l >= 0 && s >= 0 && pread(s, &frames, sizeof(frames), 16) == sizeof(frames) && frames) {
+        ret->at = 32 + (off_t)(frames - 1) * FRAME;
+        ret->len = pread(l, ret->copy, FRAME, ret->at);
+        char byte = (char)(ret->copy[dice % FRAME] ^ 0x40);
+
+        done = ret->len == FRAME && (dice / FRAME % 2 ? ftruncate(l, ret->at + 100) == 0 : pwrite(l, &byte, 1, ret->at + (off_t)(dice % FRAME)) == 1);
+    }
+    if (l >= 0)
+        close(l);
+    if (s >= 0)
+        close(s);
+    free(log);
+    free(shm);
+    return done;
+}
+
+static void mend(const char *store, const struct damage *damage)
+{
+    char *log = ft_asprintf("%s-wal", store);
+    int l = open(log, O_RDWR);
+
+    if (l < 0 || pwrite(l, damage->copy, (size_t)damage->len, damage->at) != damage->len)
+        abort();
+    close(l);
+    free(log);
+}
+
+/* A life that must not live: it says why, and sends nothing. */
+static bool live(struct world *world, const char *store, unsigned port);
+static void refused(struct world *world, const char *store, unsigned port, enum where where, const char *says)
+{
+    world->where = where;
+    world->said[0] = '\0';
+    live(world, store, port);
+    atomic_fetch_add(&totals->refused, 1);
+    if (!strstr(world->said, says))
+        wrong(world, "a store that is %s was opened, or the reason is not said: '%s'", where_names[where], world->said);
+    if (world->requests || world->examined)
+        wrong(world, "with a store that is %s it went on, and sent %u requests", where_names[where], world->requests);
+}
+
+static void ill_store(struct world *world, const char *store, unsigned port, uint64_t dice)
+{
+    struct damage d;
+
+    if (dice % 16 == 0)
+        refused(world, store, port, READ_ONLY, "read-only");
+    if (dice % 16 == 1 && damage(store, mix(dice), &d)) {
+        refused(world, store, port, DAMAGED, "damaged");
+        mend(store, &d);
+    }
+}
+
 static void clean(const char *store)
 {
     static const char *const suffixes[] = { "", "-wal", "-shm" };
@@ -214,6 +279,7 @@ static void try(struct world *world, unsigned attempt, const char *store, unsign
             atomic_fetch_add(&totals->deaths, 1);
             atomic_fetch_add(&totals->by_where[world->where], 1);
             atomic_fetch_add(&totals->deaths_of[world->scenario], 1);
+            ill_store(world, store, port, mix(dice + 1));
         } else if ((world->where == NO_SPACE || world->where == IO_ERROR) && !world->examined) {
             atomic_fetch_add(&totals->faults, 1);
         }
@@ -262,7 +328,7 @@ static int report(double seconds)
     for (size_t i = 1; i < ARRAY_LEN(where_names); i++)
         if (totals->by_where[i])
             printf("%s%u %s", i > 1 ? ", " : "", totals->by_where[i], where_names[i]);
-    printf("), %u stores that failed, in %u attempts, %u lives; %u writes in doubt, %u answers of people, %u events; calls ", totals->faults, totals->attempts, totals->lives,
+    printf("), %u stores that failed and %u that were not opened, in %u attempts, %u lives; %u writes in doubt, %u answers of people, %u events; calls ", totals->faults, totals->refused, totals->attempts, totals->lives,
            totals->doubts, totals->answers, totals->events);
     for (unsigned i = 0; i < scenario_count; i++)
         printf("%s%u", i ? "/" : "", undisturbed[i].calls);
@@ -281,7 +347,10 @@ int main(void)
 
     wanted = points ? (unsigned)atoi(points) : wanted;
     seed = s ? strtoull(s, NULL, 10) : seed;
-    snprintf(plugins, sizeof(plugins), "%s/test-plugins", build ? build : ".");
+    if (build)
+        snprintf(plugins, sizeof(plugins), "%s/test-plugins", build);
+    else if (readlink("/proc/self/exe", plugins, sizeof(plugins) - 40) > 0)      /* started by hand: beside the program */
+        strcpy(strrchr(plugins, '/'), "/../test-plugins");
     snprintf(dir, sizeof(dir), "/dev/shm/fettle-crash-XXXXXX");      /* kill -9 does not ask what a disk has flushed */
     if (!mkdtemp(dir)) {
         snprintf(dir, sizeof(dir), "/tmp/fettle-crash-XXXXXX");

@@ -17,7 +17,7 @@ struct slot {
     unsigned sets, undos;
 };
 
-enum where { LIVES, AT_CALL, AT_TORN_CALL, AT_REQUEST, AT_REQUEST_DONE, AT_TIME, AT_PARK, NO_SPACE, IO_ERROR };
+enum where { LIVES, AT_CALL, AT_TORN_CALL, AT_REQUEST, AT_REQUEST_DONE, AT_TIME, AT_PARK, NO_SPACE, IO_ERROR, READ_ONLY, DAMAGED };
 
 /* Shared by the campaign, the peer and each life in turn. */
 struct world {

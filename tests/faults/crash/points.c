@@ -2,7 +2,9 @@
  * They stand in the program, so SQLite and libcurl find these instead of the C library's. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -73,6 +75,34 @@ static int flush(const char *name, int fd)
         return -1;
     }
     return ((int (*)(int))real(name))(fd);
+}
+
+/* A store that may only be read, also for root. */
+static bool may_not(const char *path, int flags)
+{
+    const char *end = path ? strstr(path, ".db") : NULL;
+
+    return armed && armed->where == READ_ONLY && (flags & O_ACCMODE) != O_RDONLY && end && !end[3];
+}
+
+static int open_as(const char *name, const char *path, int flags, mode_t mode)
+{
+    if (may_not(path, flags)) {
+        errno = EROFS;
+        return -1;
+    }
+    return ((int (*)(const char *, int, ...))real(name))(path, flags, mode);
+}
+
+OURS int open64(const char *path, int flags, ...)
+{
+    va_list ap;
+    mode_t mode;
+
+    va_start(ap, flags);
+    mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+    va_end(ap);
+    return open_as("open64", path, flags, mode);
 }
 
 OURS int fdatasync(int fd) { return flush("fdatasync", fd); }
