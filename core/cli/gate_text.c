@@ -37,13 +37,15 @@ static void add_left(struct ft_buf *buf, int64_t left)
 char *gate_state_words(const json_t *view)
 {
     struct ft_buf buf = FT_BUF_INIT(0);
-    const char *state = ft_json_str(view, "state");
+    const char *state = ft_json_str(view, "state"), *decision = ft_json_str(view, "decision");
 
     if (!json_is_true(json_object_get(view, "people")))
         ft_buf_adds(&buf, "the person at the terminal (no people are configured)");
     else
         ft_buf_addf(&buf, "%s, %s so far", ft_json_str(view, "needs"), ft_json_str(view, "so_far"));
-    if (ft_streq(state, "open"))
+    if (ft_streq(state, "open") && decision && !ft_streq(decision, "waits"))
+        ft_buf_addf(&buf, ": %s", decision);
+    else if (ft_streq(state, "open"))
         add_left(&buf, ft_json_int(view, "left_ms", 0));
     else
         ft_buf_addf(&buf, ": %s", state);

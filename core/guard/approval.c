@@ -189,6 +189,7 @@ static void add_may(const struct seen *s, const char *who, json_t *view)
 
 static json_t *view_of(const struct seen *s, const char *run, const char *who)
 {
+    static const char *const decisions[] = { [FT_GATE_WAITS] = "waits", [FT_GATE_APPROVED] = "approved", [FT_GATE_REJECTED] = "rejected", [FT_GATE_WITHDRAWN] = "withdrawn" };
     json_t *view = json_copy(s->gate);
     const json_t *start = json_array_get(s->events, 0);
     char *missing = NULL, *words = ft_gate_needs(s->gate);
@@ -198,7 +199,7 @@ static json_t *view_of(const struct seen *s, const char *run, const char *who)
     json_object_set(view, "playbook", json_object_get(start, "playbook"));
     json_object_set(view, "params", json_object_get(start, "params"));
     json_object_set_new(view, "needs", json_string(words));
-    ft_gate_decide(&s->people, s->gate, &missing);
+    json_object_set_new(view, "decision", json_string(decisions[ft_gate_decide(&s->people, s->gate, &missing)]));
     json_object_set_new(view, "so_far", json_string(missing));
     json_object_set_new(view, "asked", ft_gate_asked(&s->people, s->gate, s->now));
     ft_gate_link(run, s->gate, link);

@@ -182,8 +182,8 @@ def watched_from_elsewhere(place):
     dora = Terminal(place, "dora", "follow", run)
     dora.expect("needs approval")
     out = place.fettle("bob", "reject", run, "--digest", place.waiting(run)["digest"][:8], "--reason", "not tonight")
-    if out.returncode:
-        fail(out.stderr)
+    if out.returncode or "rejected" not in out.stdout:
+        fail(f"{out.stderr}{out.stdout}")
     dora.expect("not tonight")
     if dora.end() != 4 or alice.end() != 4 or place.writes():
         fail(f"rejected:\n{dora.seen}\n{alice.seen}")
