@@ -171,6 +171,7 @@ int app_open(struct app *app, unsigned parts)
         return 1;
     }
     if (parts & (APP_STORE | APP_ENGINE)) {
+        app_set_up_store(app);
         struct ft_guard_opts guard_opts = { .config = app->config, .store = app->store };
 
         app->guard = ft_guard_new(&guard_opts, &err);
@@ -181,6 +182,7 @@ int app_open(struct app *app, unsigned parts)
         }
     }
     if (parts & APP_ENGINE) {
+        app_retain_daily(app);
         opts = (struct ft_engine_opts){ .loop = app->loop, .store = app->store, .registry = app->registry, .secrets = app->secrets, .world = &app->world,
                                          .config = app->config, .guard = app->guard, .undo = undo_policy(app->config), .lock_wait_ms = ft_config_lock_wait_ms(app->config) };
         app->engine = ft_engine_new(&opts);

@@ -20,6 +20,13 @@ struct app {
     struct ft_engine *engine;
 };
 
+/* ---- retain.c */
+struct ft_retained;
+/* Deletes what is older than the configuration's `retention:`; what is not told to be deleted leaves its counts zero. */
+void app_set_up_store(struct app *app);           /* right after it was opened */
+void app_retain_daily(struct app *app);
+int app_retain(struct app *app, struct ft_retained *ret_personal, struct ft_retained *ret_runs, struct ft_err *reterr);
+
 /* 0, or the exit status to end with after a sentence on standard error. */
 int app_open(struct app *app, unsigned parts);
 void app_close(struct app *app);

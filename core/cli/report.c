@@ -219,16 +219,21 @@ static void drawn(struct ft_buf *buf, struct app *app, const json_t *events)
     ft_playbook_unref(playbook);
 }
 
+void report_page(struct ft_buf *buf, struct app *app, const char *id, const json_t *events)
+{
+    head(buf, id, events);
+    drawn(buf, app, events);
+    steps(buf, events);
+    writes(buf, events);
+    decisions(buf, events);
+}
+
 int report_html(struct app *app, const char *id, const json_t *events)
 {
     struct ft_buf buf = FT_BUF_INIT(0);
     bool ok;
 
-    head(&buf, id, events);
-    drawn(&buf, app, events);
-    steps(&buf, events);
-    writes(&buf, events);
-    decisions(&buf, events);
+    report_page(&buf, app, id, events);
     ft_buf_adds(&buf, "</body></html>\n");
     ok = !buf.overflow && fputs(ft_buf_str(&buf), stdout) >= 0 && fflush(stdout) == 0;
     ft_buf_done(&buf);

@@ -175,6 +175,7 @@ static void check(const struct reader *rd, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
         { "fettle", true }, { "store" }, { "log" }, { "plugins" }, { "plugin_dirs" }, { "vars" }, { "sites" }, { "people" }, { "roles" }, { "approvals" }, { "ssh" }, { "locks" }, { "secrets" },
+        { "retention" }, { "seal" },
         { "timezone" }, { "windows" }, { "freezes" }, { "categories" }, { "policies" }, { "undo" }, { NULL },
     };
     const struct ft_node *dirs = ft_node_get(root, "plugin_dirs"), *version = ft_node_get(root, "fettle");
@@ -189,6 +190,7 @@ static void check(const struct reader *rd, const struct ft_node *root)
         for (const struct ft_node *dir = dirs->first; dir; dir = dir->next)
             rd_constant(rd, dir, "a folder");
     check_small(rd, root);
+    ft_config_check_record(rd, root);
     check_secrets(rd, ft_node_get(root, "secrets"));
     check_vars(rd, ft_node_get(root, "vars"), "`vars`");
     check_sites(rd, ft_node_get(root, "sites"));

@@ -23,4 +23,9 @@ json_t *ft_config_vars(const struct ft_config *config, const char *site);
 const char *ft_config_site_name(const struct ft_config *config, const char *site);
 const struct ft_rails *ft_config_rails(const struct ft_config *config);   /* never NULL */
 uint64_t ft_config_lock_wait_ms(const struct ft_config *config);           /* `locks: {wait: 5m}`; 0: not said */
+/* `retention: {personal: 90d, runs: 2y}`: milliseconds; 0: for ever. */
+uint64_t ft_config_retention(const struct ft_config *config, const char *what);
+/* "90d", "26w", "2y". -EINVAL. */
+int ft_config_age(const char *text, uint64_t *ret_ms);
+char *ft_config_seal_key(const struct ft_config *config);                 /* `seal: {key: FILE}`, from the configuration's folder; malloced; NULL: none is said */
 bool ft_config_has_people(const struct ft_config *config);

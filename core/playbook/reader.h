@@ -48,3 +48,6 @@ const char *rd_did_you_mean(const char *suggestion, char *buf, size_t len);
 struct ft_mark rd_mark(const struct ft_node *node);
 /* Where a value stands: its own place, or that of its key when nothing was written. */
 struct ft_mark rd_at(const struct ft_node *node);
+
+/* config_record.c: `retention:` and `seal:` of a configuration. */
+void ft_config_check_record(const struct reader *rd, const struct ft_node *root);

@@ -1,5 +1,6 @@
 /* engine.c: how a run starts, resumes, parks and ends. */
 #include "run/internal.h"
+#include "store/retain.h"
 #include "run/plan.h"
 
 struct ft_engine *ft_engine_new(const struct ft_engine_opts *opts)
@@ -405,6 +406,10 @@ int run_from_events(struct ft_engine *engine, const char *id, const json_t *even
 
     if (!playbook)
         return -EINVAL;
+    if (ft_store_forgotten(engine->o.store, id)) {
+        ft_playbook_unref(playbook);
+        return ft_err_set(reterr, -ENODATA, "what is personal in run %s was deleted (`fettle audit verify` says so): it cannot be gone on with or undone", id);
+    }
     run = run_new(engine, playbook, observer, arg);
     ft_playbook_unref(playbook);
     snprintf(run->id, sizeof(run->id), "%s", id);

@@ -1,4 +1,4 @@
-/* encode.c: JSON as text. jansson's own encoder looks for cycles, at three times the cost of all the rest of appending an event;
+/* encode.c: JSON as text, as it is or with what is personal kept apart (personal.c). jansson's own encoder looks for cycles, at three times the cost of all the rest of appending an event;
  * values in a journal have none (they were parsed, or built by the engine). */
 #include "store/internal.h"
 
@@ -23,9 +23,8 @@ static size_t plain_length(const char *text, size_t len)
     return n;
 }
 
-static void add_string_slowly(struct ft_buf *to, const char *text, size_t len)
+void encode_piece(struct ft_buf *to, const char *text, size_t len)
 {
-    ft_buf_addc(to, '"');
     for (size_t plain; len; text += plain + 1, len -= plain + 1) {
         plain = plain_length(text, len);
         ft_buf_add(to, text, plain);
@@ -33,6 +32,12 @@ static void add_string_slowly(struct ft_buf *to, const char *text, size_t len)
             break;
         add_escaped(to, (unsigned char)text[plain]);
     }
+}
+
+static void add_string_slowly(struct ft_buf *to, const char *text, size_t len)
+{
+    ft_buf_addc(to, '"');
+    encode_piece(to, text, len);
     ft_buf_addc(to, '"');
 }
 
@@ -118,4 +123,67 @@ void encode_json(struct ft_buf *to, const json_t *value)
     case JSON_FALSE: ft_buf_adds(to, "false"); break;
     case JSON_NULL: ft_buf_adds(to, "null"); break;
     }
+}
+
+/* ---- with personal values kept apart */
+
+/* The quote goes first, and again where nothing personal was in it. */
+static void add_text(struct encoding *e, const char *text, size_t len, enum personal_field field)
+{
+    size_t before = e->to->len;
+
+    ft_buf_addc(e->to, '"');
+    if (field == FIELD_NAME ? personal_add_name(e, text, len) : personal_add_text(e, text, len, field != FIELD_RECORD)) {
+        ft_buf_addc(e->to, '"');
+        return;
+    }
+    if (!e->to->overflow)
+        e->to->len = before;
+    add_string(e->to, text, len);
+}
+
+static void add_personal(struct encoding *e, const json_t *value)
+{
+    const char *key;
+    json_t *member;
+    bool more = false;
+    size_t i;
+
+    switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        ft_buf_addc(e->to, '{');
+        json_object_foreach((json_t *)value, key, member) {
+            if (more)
+                ft_buf_addc(e->to, ',');
+            add_text(e, key, strlen(key), FIELD_TEXT);
+            ft_buf_addc(e->to, ':');
+            if (json_is_string(member))
+                add_text(e, json_string_value(member), json_string_length(member), personal_field(e, key));
+            else
+                add_personal(e, member);
+            more = true;
+        }
+        ft_buf_addc(e->to, '}');
+        break;
+    case JSON_ARRAY:
+        ft_buf_addc(e->to, '[');
+        json_array_foreach(value, i, member) {
+            if (i)
+                ft_buf_addc(e->to, ',');
+            add_personal(e, member);
+        }
+        ft_buf_addc(e->to, ']');
+        break;
+    case JSON_STRING:
+        add_text(e, json_string_value(value), json_string_length(value), FIELD_TEXT);
+        break;
+    default:
+        encode_json(e->to, value);
+    }
+}
+
+void encode_personal(struct encoding *e, const json_t *value)
+{
+    personal_learn(e, value);
+    add_personal(e, value);
 }

@@ -10,6 +10,7 @@ static int put(struct ft_store *store, struct op *op, struct ft_err *reterr)
 {
     int64_t numbers[] = { (int64_t)op->started_ms };
 
+    seal_plan(store, op->texts[DIGEST]);
     return write_own(store, "INSERT INTO plans (digest, run, text, at) VALUES (?1, ?2, ?3, ?4)"
                             " ON CONFLICT (digest) DO UPDATE SET run = excluded.run, text = excluded.text, at = excluded.at", op->texts, numbers, reterr);
 }

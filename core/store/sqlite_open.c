@@ -42,7 +42,11 @@ static const char *const migrations[] = {
     "CREATE INDEX budgets_at ON budgets (budget, grp, at);"
     "CREATE TABLE seals (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL);"
     "ALTER TABLE runs ADD COLUMN wake INTEGER NOT NULL DEFAULT 0;"
-    "CREATE TABLE personal (run INTEGER NOT NULL, n INTEGER NOT NULL, salt BLOB NOT NULL, value TEXT, PRIMARY KEY (run, n)) WITHOUT ROWID;",
+    "CREATE TABLE personal (run INTEGER NOT NULL, n INTEGER NOT NULL, salt BLOB NOT NULL, value TEXT, is_name INTEGER NOT NULL,"
+    "  PRIMARY KEY (run, n)) WITHOUT ROWID;"
+    "CREATE TABLE kept (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO kept SELECT 'schema 1', coalesce(max(row), 0) FROM runs;"
+    "ALTER TABLE blobs ADD COLUMN used INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* ---- errors */
@@ -330,7 +334,7 @@ static int set_up(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_
     if (r == 0)
         r = check_schema(db, path, fresh, ret_log, reterr);
     if (r == 0)
-        r = run_sql(db, path, "open", "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=4194304; PRAGMA synchronous=NORMAL", reterr);
+        r = run_sql(db, path, "open", "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=4194304; PRAGMA synchronous=NORMAL", reterr);
     return r;
 }
 

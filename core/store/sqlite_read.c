@@ -5,6 +5,8 @@
 #include "data/json.h"
 #include "store/internal.h"
 
+#define MAX_FILLED ((size_t)64 << 20)
+
 /* Until the writer has started its connection serves for reading too: most short runs never need a second one. */
 sqlite3 *reader(struct ft_store *store, struct ft_err *reterr)
 {
@@ -73,6 +75,33 @@ static int read_row(struct ft_store *store, const char *id, int64_t *ret, struct
     return r == 0 && !*ret ? ft_err_set(reterr, -ENOENT, "there is no run %s in the store '%s'", id, store->path) : r;
 }
 
+/* What was kept apart of the run by earlier processes. */
+static int read_personal(struct ft_store *store, struct chain *chain, struct ft_err *reterr)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r = read_query(store, "SELECT n, salt, value, is_name FROM personal WHERE run = ?1 ORDER BY n", &db, &stmt, reterr), step;
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(stmt, 1, chain->row);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+        personal_load(chain, (unsigned)sqlite3_column_int(stmt, 0), sqlite3_column_blob(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1), column(stmt, 2),
+                      (size_t)sqlite3_column_bytes(stmt, 2), sqlite3_column_int(stmt, 3));
+    return read_over(store, db, stmt, step, reterr);
+}
+
+static uint64_t time_of(const char *text, size_t len)
+{
+    json_t *event = NULL;
+    uint64_t at = 0;
+
+    if (ft_json_parse(text, len, 0, &event, NULL) == 0)
+        at = (uint64_t)ft_json_int(event, "at", 0);
+    json_decref(event);
+    return at;
+}
+
 int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reterr)
 {
     sqlite3_stmt *stmt;
@@ -80,7 +109,9 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
     int r = read_row(store, chain->id, &chain->row, reterr), step;
 
     if (r == 0)
-        r = read_query(store, "SELECT seq, hash FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
+        r = read_personal(store, chain, reterr);
+    if (r == 0)
+        r = read_query(store, "SELECT seq, hash, text FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
     if (r < 0)
         return r;
     sqlite3_bind_int64(stmt, 1, chain->row);
@@ -88,34 +119,102 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
     if (step == SQLITE_ROW && sqlite3_column_bytes(stmt, 1) == HASH_LEN) {
         chain->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
         memcpy(chain->hash, sqlite3_column_blob(stmt, 1), HASH_LEN);
+        chain->at_ms = time_of(column(stmt, 2), (size_t)sqlite3_column_bytes(stmt, 2));
     }
     return read_over(store, db, stmt, step, reterr);
 }
 
+void read_sealed(struct ft_store *store, char *ret, size_t size)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+
+    *ret = '\0';
+    if (read_query(store, "SELECT n || ' ' || lower(hex(hash)) FROM seals ORDER BY n DESC LIMIT 1", &db, &stmt, NULL) < 0)
+        return;
+    if (sqlite3_step(stmt) == SQLITE_ROW)
+        snprintf(ret, size, "%s", column(stmt, 0));
+    sqlite3_finalize(stmt);
+}
+
+/* ---- personal values, read when first needed */
+
+struct filling { struct ft_store *store; int64_t row; json_t *values; };
+
+static const char *value_of(void *arg, unsigned n)
+{
+    struct filling *f = arg;
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    char key[16];
+
+    if (!f->values) {
+        f->values = json_object();
+        if (read_query(f->store, "SELECT n, value FROM personal WHERE run = ?1 AND value IS NOT NULL", &db, &stmt, NULL) < 0)
+            return NULL;
+        sqlite3_bind_int64(stmt, 1, f->row);
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            json_object_set_new(f->values, column(stmt, 0), json_stringn_nocheck(column(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1)));
+        sqlite3_finalize(stmt);
+    }
+    snprintf(key, sizeof(key), "%u", n);
+    return json_string_value(json_object_get(f->values, key));
+}
+
+/* The text with its values; `to` is used where there are any. */
+static const char *filled(struct filling *f, const char *text, size_t *len, bool is_json, struct ft_buf *to)
+{
+    struct token token;
+
+    ft_buf_clear(to);
+    if (!token_next(text, *len, &token))
+        return text;
+    personal_fill(text, *len, value_of, f, is_json, to);
+    *len = to->len;
+    return ft_buf_str(to);
+}
+
+static int parse_filled(struct filling *f, const char *text, size_t len, json_t **ret, struct ft_err *reterr)
+{
+    struct ft_buf to = FT_BUF_INIT(2 * MAX_FILLED);
+    int r;
+
+    text = filled(f, text, &len, true, &to);
+    r = ft_json_parse(text, len, 2 * MAX_FILLED, ret, reterr);
+    ft_buf_done(&to);
+    return r;
+}
+
 /* ---- runs */
 
-static void info_of(sqlite3_stmt *stmt, struct ft_run_info *ret, json_t **ret_params)
+static void info_of(struct filling *f, sqlite3_stmt *stmt, struct ft_buf *summary, struct ft_run_info *ret, json_t **ret_params)
 {
+    size_t len = (size_t)sqlite3_column_bytes(stmt, 8);
     struct ft_err ignored;
 
     *ret_params = NULL;
-    ft_json_parse(column(stmt, 10), (size_t)sqlite3_column_bytes(stmt, 10), 0, ret_params, &ignored);
+    f->row = sqlite3_column_int64(stmt, 11);
+    json_decref(f->values);
+    f->values = NULL;
+    parse_filled(f, column(stmt, 10), (size_t)sqlite3_column_bytes(stmt, 10), ret_params, &ignored);
     *ret = (struct ft_run_info){
         .id = column(stmt, 0), .playbook = column(stmt, 1), .digest = column(stmt, 2), .mode = column(stmt, 3), .status = column(stmt, 4),
         .outcome = column(stmt, 5), .started_ms = (uint64_t)sqlite3_column_int64(stmt, 6), .ended_ms = (uint64_t)sqlite3_column_int64(stmt, 7),
-        .summary = column(stmt, 8), .owner = column(stmt, 9), .params = *ret_params,
+        .summary = filled(f, column(stmt, 8), &len, false, summary), .owner = column(stmt, 9), .params = *ret_params,
     };
 }
 
 int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg, struct ft_err *reterr)
 {
+    struct ft_buf summary = FT_BUF_INIT(0);
+    struct filling filling = { .store = store };
     sqlite3_stmt *stmt;
     sqlite3 *db;
     int r, step;
 
     store_flush(store);
-    r = read_query(store, status ? "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs WHERE status = ?1 ORDER BY row DESC LIMIT ?2"
-                            : "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params FROM runs ORDER BY row DESC LIMIT ?2",
+    r = read_query(store, status ? "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params, row FROM runs WHERE status = ?1 ORDER BY row DESC LIMIT ?2"
+                            : "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params, row FROM runs ORDER BY row DESC LIMIT ?2",
               &db, &stmt, reterr);
     if (r < 0)
         return r;
@@ -126,10 +225,12 @@ int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, vo
         struct ft_run_info info;
         json_t *params;
 
-        info_of(stmt, &info, &params);
+        info_of(&filling, stmt, &summary, &info, &params);
         fn(arg, &info);
         json_decref(params);
     }
+    json_decref(filling.values);
+    ft_buf_done(&summary);
     return read_over(store, db, stmt, step, reterr);
 }
 
@@ -244,7 +345,7 @@ int ft_store_blob_get(struct ft_store *store, const char *digest, char **ret_byt
 }
 
 /* What an event's member refers to, in its place. A plugin's own {"$blob": …} names nothing in the store, and stays. */
-static int fill_blobs(struct ft_store *store, json_t *event, struct ft_err *reterr)
+static int fill_blobs(struct ft_store *store, struct filling *f, json_t *event, struct ft_err *reterr)
 {
     const char *key;
     json_t *member;
@@ -260,7 +361,7 @@ static int fill_blobs(struct ft_store *store, json_t *event, struct ft_err *rete
         if (!digest)
             continue;
         r = blob_get(store, digest, &bytes, &len, reterr);
-        if (r == 0 && ft_json_parse(bytes, len, 0, &value, NULL) == 0)
+        if (r == 0 && parse_filled(f, bytes, len, &value, NULL) == 0)
             json_object_set_new(event, key, value);
         free(bytes);
         if (r < 0 && r != -ENOENT)
@@ -269,15 +370,15 @@ static int fill_blobs(struct ft_store *store, json_t *event, struct ft_err *rete
     return 0;
 }
 
-static int read_event(struct ft_store *store, const char *run_id, sqlite3_stmt *stmt, json_t *list, struct ft_err *reterr)
+static int read_event(struct ft_store *store, struct filling *f, const char *run_id, sqlite3_stmt *stmt, json_t *list, struct ft_err *reterr)
 {
     json_t *event = NULL;
-    int r = ft_json_parse(column(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), 0, &event, reterr);
+    int r = parse_filled(f, column(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), &event, reterr);
 
     if (r == 0 && !json_is_object(event))
         r = ft_err_set(reterr, -EBADMSG, "is no JSON object");
     if (r == 0)
-        r = fill_blobs(store, event, reterr);
+        r = fill_blobs(store, f, event, reterr);
     if (r < 0) {
         json_decref(event);
         ft_err_in(reterr, "event %lld of run %s in the store '%s'", (long long)sqlite3_column_int64(stmt, 1), run_id, store->path);
@@ -289,6 +390,7 @@ static int read_event(struct ft_store *store, const char *run_id, sqlite3_stmt *
 
 int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_seq, json_t **ret, struct ft_err *reterr)
 {
+    struct filling filling = { .store = store };
     json_t *list;
     sqlite3_stmt *stmt;
     sqlite3 *db;
@@ -297,6 +399,7 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
 
     store_flush(store);
     r = read_row(store, run_id, &row, reterr);
+    filling.row = row;
     if (r == 0)
         r = read_query(store, "SELECT text, seq FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq", &db, &stmt, reterr);
     if (r < 0)
@@ -305,11 +408,12 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
     sqlite3_bind_int64(stmt, 1, row);
     sqlite3_bind_int64(stmt, 2, (sqlite3_int64)from_seq);
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
-        r = read_event(store, run_id, stmt, list, reterr);
+        r = read_event(store, &filling, run_id, stmt, list, reterr);
     if (r < 0)
         sqlite3_finalize(stmt);
     else
         r = read_over(store, db, stmt, step, reterr);
+    json_decref(filling.values);
     if (r < 0)
         json_decref(list);
     else

@@ -22,7 +22,8 @@ static const char *const sql[STATEMENTS] = {
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [ST_RUN_SET] = "UPDATE runs SET playbook = ?2, digest = ?3, mode = ?4, status = ?5, outcome = ?6, summary = ?7, owner = ?8, params = ?9,"
                    " started = ?10, ended = ?11 WHERE row = ?12",
-    [ST_BLOB] = "INSERT OR IGNORE INTO blobs (digest, bytes) VALUES (?1, ?2)",
+    [ST_BLOB] = "INSERT INTO blobs (digest, bytes, used) VALUES (?1, ?2, ?3)"
+                " ON CONFLICT (digest) DO UPDATE SET used = excluded.used WHERE used < excluded.used - 3600000",
     /* And what a crash between a run's end and its unlocking left behind. */
     [ST_UNLOCK] = "DELETE FROM locks WHERE (run = ?1 AND coalesce(?2, key) = key)"
                   " OR run IN (SELECT id FROM runs WHERE status IN " STATUS_OVER " AND ended BETWEEN 1 AND ?3)",
@@ -32,6 +33,15 @@ static const char *const sql[STATEMENTS] = {
     [ST_LOCK_PUT] = "INSERT OR REPLACE INTO locks (key, run, reason, since, owner, within) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_CLAIM_GET] = "SELECT owner FROM runs WHERE id = ?1",
     [ST_CLAIM_PUT] = "UPDATE runs SET owner = ?2 WHERE id = ?1",
+    [ST_PERSONAL] = "INSERT INTO personal (run, n, salt, value, is_name) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [ST_SEAL_LAST] = "SELECT n, hash FROM seals ORDER BY n DESC LIMIT 1",
+    [ST_SEAL_RUN] = "SELECT " RUN_COLUMNS ", events.seq, events.hash FROM runs LEFT JOIN events ON events.run = runs.row WHERE runs.row = ?1"
+                    " ORDER BY events.seq DESC LIMIT 1",
+    [ST_SEAL_PLAN] = "SELECT text FROM plans WHERE digest = ?1",
+    [ST_SEAL_ALL_PLANS] = "SELECT digest FROM plans ORDER BY row",
+    [ST_SEAL_ALL] = "SELECT row, owner FROM runs ORDER BY row",
+    [ST_SEAL_RUNNING] = "SELECT row, owner FROM runs WHERE status = 'running'",
+    [ST_SEAL_PUT] = "INSERT INTO seals (n, at, text, hash, signature) VALUES (?1, ?2, ?3, ?4, ?5)",
 };
 
 static int log_grew(void *arg, sqlite3 *db, const char *name, int frames)
@@ -60,6 +70,9 @@ void writer_done(struct ft_store *store)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
+    free(store->due.items);
+    free(store->dirty.items);
+    json_decref(store->due_plans);
 }
 
 static int fail(struct ft_store *store, struct ft_err *reterr)
@@ -67,7 +80,7 @@ static int fail(struct ft_store *store, struct ft_err *reterr)
     return db_error(store->db, store->path, "write to", reterr);
 }
 
-static int statement(struct ft_store *store, enum stmt which, sqlite3_stmt **ret, struct ft_err *reterr)
+int statement(struct ft_store *store, enum stmt which, sqlite3_stmt **ret, struct ft_err *reterr)
 {
     int r = 0;
 
@@ -102,7 +115,7 @@ static int simple(struct ft_store *store, enum stmt which, struct ft_err *reterr
 /* ---- one operation. Negative: the batch cannot go on. What concerns only the operation is left in op->err. */
 
 __attribute__((format(printf, 3, 4)))
-static int refuse(struct op *op, int code, const char *fmt, ...)
+int op_refuse(struct op *op, int code, const char *fmt, ...)
 {
     va_list ap;
 
@@ -131,10 +144,12 @@ static int write_event(struct ft_store *store, struct op *op, struct ft_err *ret
     sqlite3_bind_text(stmt, 4, op->text, (int)op->len, SQLITE_STATIC);
     r = sqlite3_step(stmt);
     sqlite3_reset(stmt);
-    if (r == SQLITE_DONE)
+    if (r == SQLITE_DONE) {
+        seal_dirty(store, chain);
         return 0;
+    }
     if ((r & 0xff) == SQLITE_CONSTRAINT)
-        return refuse(op, -ESTALE, "event %llu of run %s is in the store already: another process has gone on with the run",
+        return op_refuse(op, -ESTALE, "event %llu of run %s is in the store already: another process has gone on with the run",
                       (unsigned long long)op->seq, chain->id);
     return fail(store, reterr);
 }
@@ -161,10 +176,13 @@ static int write_run(struct ft_store *store, struct op *op, struct ft_err *reter
     sqlite3_reset(stmt);
     if (r == SQLITE_DONE && is_new)
         chain->row = sqlite3_last_insert_rowid(store->db);
-    if (r == SQLITE_DONE)
+    if (r == SQLITE_DONE) {
+        if (!is_new || !ft_streq(op->texts[RUN_STATUS], "running"))
+            seal_due(store, chain);
         return 0;
+    }
     if ((r & 0xff) == SQLITE_CONSTRAINT)
-        return refuse(op, -EEXIST, "run %s is in the store already, begun by another process", chain->id);
+        return op_refuse(op, -EEXIST, "run %s is in the store already, begun by another process", chain->id);
     return fail(store, reterr);
 }
 
@@ -177,6 +195,7 @@ static int write_blob(struct ft_store *store, struct op *op, struct ft_err *rete
         return r;
     bind_text(stmt, 1, op->digest);
     sqlite3_bind_blob64(stmt, 2, op->text, op->len, SQLITE_STATIC);
+    sqlite3_bind_int64(stmt, 3, (sqlite3_int64)seal_now(store));
     return finish(store, stmt, reterr);
 }
 
@@ -220,9 +239,9 @@ static int is_held(struct ft_store *store, struct op *op, const char *key, struc
         op->holder = ft_asprintf("run %s (%s%s%s)%s%s", column(stmt, 0), *playbook ? playbook : "starting", *status ? ", " : "", status,
                                  *reason ? ": " : "", reason);
         if (ft_streq(by, key))
-            refuse(op, -EBUSY, "'%s' is locked by %s", key, op->holder);
+            op_refuse(op, -EBUSY, "'%s' is locked by %s", key, op->holder);
         else
-            refuse(op, -EBUSY, "'%s' is held with '%s', which is locked by %s", key, by, op->holder);
+            op_refuse(op, -EBUSY, "'%s' is held with '%s', which is locked by %s", key, by, op->holder);
     }
     if (r != SQLITE_ROW && r != SQLITE_DONE)
         held = fail(store, reterr);
@@ -263,11 +282,11 @@ static int write_claim(struct ft_store *store, struct op *op, struct ft_err *ret
     bind_text(get, 1, op->run);
     r = sqlite3_step(get);
     if (r == SQLITE_DONE)
-        refuse(op, -ENOENT, "there is no run %s in the store", op->run);
+        op_refuse(op, -ENOENT, "there is no run %s in the store", op->run);
     else if (r != SQLITE_ROW)
         fail(store, reterr);
     else if (!ft_streq(column(get, 0), owner_self()) && owner_alive(column(get, 0)))
-        refuse(op, -EBUSY, "run %s belongs to process %.*s, which is alive", op->run, (int)strcspn(column(get, 0), ":"), column(get, 0));
+        op_refuse(op, -EBUSY, "run %s belongs to process %.*s, which is alive", op->run, (int)strcspn(column(get, 0), ":"), column(get, 0));
     sqlite3_reset(get);
     if (r != SQLITE_ROW)
         return r == SQLITE_DONE ? 0 : reterr->code;
@@ -306,7 +325,7 @@ int write_own(struct ft_store *store, const char *text, const char *const *texts
 static int write_op(struct ft_store *store, struct op *op, struct ft_err *reterr)
 {
     if (op->chain && op->chain->broken)
-        return refuse(op, -EIO, "an earlier event of run %s could not be written", op->chain->id);
+        return op_refuse(op, -EIO, "an earlier event of run %s could not be written", op->chain->id);
     switch (op->kind) {
     case OP_EVENT: return write_event(store, op, reterr);
     case OP_RUN: return write_run(store, op, reterr);
@@ -343,11 +362,11 @@ static void count(struct ft_store *store, unsigned commits, unsigned flushes)
 /* Moving the log into the database flushes the log first, which makes the commit before it durable: so it costs one flush more than that commit
  * alone would have. Where not all of it can be moved (a reader, another process at it), a commit with a flush follows. A process that goes on
  * writes over the log; one that ends must empty it, or the next one would take it for new. */
-static int sweep(struct ft_store *store, bool last, struct ft_err *reterr)
+static int sweep(struct ft_store *store, bool last, int wait_ms, struct ft_err *reterr)
 {
     int frames = 0, moved = 0, r;
 
-    sqlite3_busy_timeout(store->db, 0);
+    sqlite3_busy_timeout(store->db, wait_ms);
     r = sqlite3_wal_checkpoint_v2(store->db, NULL, last ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
     sqlite3_busy_timeout(store->db, db_busy_ms);
     count(store, 0, 2);
@@ -387,25 +406,33 @@ static int begin(struct ft_store *store, struct ft_err *reterr)
 
 static int write_all(struct ft_store *store, struct op *first, bool durable, bool last, struct ft_err *reterr)
 {
+    bool seals = false, scrubs = false;
     bool sweeps = durable && store->wal_frames >= (last ? SWEEP_LAST : SWEEP_ANY);
     int r = be_synchronous(store, durable && !sweeps ? FULL : NORMAL, reterr);
 
     if (r == 0)
         r = begin(store, reterr);
-    for (struct op *op = first; op && r == 0; op = op->next)
+    for (struct op *op = first; op && r == 0; op = op->next) {
         r = write_op(store, op, reterr);
+        seals |= op->seals;
+        scrubs |= op->scrubs;
+    }
+    if (r == 0)
+        r = seal_batch(store, seals, reterr);
     if (r == 0)
         r = simple(store, ST_COMMIT, reterr);
     if (r < 0) {
         struct ft_err ignored;
 
+        seal_failed(store);
         if (!sqlite3_get_autocommit(store->db))
             simple(store, ST_ROLLBACK, &ignored);
         return r;
     }
+    seal_committed(store);
     count(store, 1, durable && !sweeps);
-    if (sweeps)
-        r = sweep(store, last, reterr);
+    if (sweeps || scrubs)
+        r = sweep(store, last || scrubs, scrubs ? db_busy_ms : 0, reterr);
     return r == 0 && durable && store->log != LOG_NAMED ? name_log(store, reterr) : r;
 }
 
@@ -417,13 +444,13 @@ void write_batch(struct ft_store *store, struct op *first)
     for (struct op *op = first; op; op = op->next) {
         durable |= op->durability == FT_DURABLE;
         last |= op->kind == OP_RUN && op->ended_ms;
-        any |= op->kind != OP_BARRIER || op->durability == FT_DURABLE;
+        any |= op->kind != OP_BARRIER || op->durability == FT_DURABLE || (op->seals && store->dirty.count);
     }
     if (!any || write_all(store, first, durable, last, &err) == 0)
         return;
     for (struct op *op = first; op; op = op->next) {
         free(op->err);
         op->err = NULL;
-        refuse(op, err.code, "%s", err.text);
+        op_refuse(op, err.code, "%s", err.text);
     }
 }

@@ -93,6 +93,7 @@ static void start_writer(struct ft_store *store)
 {
     if (store->started)
         return;
+    seal_prepare(store);
     store->started = true;
     if (pthread_create(&store->thread, NULL, writer_main, store) != 0)
         abort();
@@ -130,6 +131,7 @@ static void kick(void *arg)
         hold(store, op);
     start_writer(store);
     pthread_mutex_lock(&store->lock);
+    store->now_ms = ft_clock_wall_ms(ft_loop_clock(store->loop));
     list_move(&store->queue, &store->staged);
     pthread_cond_signal(&store->work);
     pthread_mutex_unlock(&store->lock);
@@ -250,6 +252,7 @@ static void chain_drop(struct ft_store *store, struct chain *chain)
     *at = chain->next;
     store->chain_count--;
     free(chain->failed);
+    personal_free(chain->personal);
     free(chain);
 }
 
@@ -407,16 +410,18 @@ void ft_store_blob_put(struct ft_store *store, const char *bytes, size_t len, ch
 }
 
 /* The event with each large member moved to the blobs; new reference. */
-static json_t *without_large(struct ft_store *store, json_t *event)
+static json_t *without_large(struct ft_store *store, struct encoding *e, json_t *event)
 {
     json_t *light = json_object(), *member;
     struct ft_buf text = FT_BUF_INIT(MAX_EVENT);
     char digest[FT_DIGEST_HEX];
     const char *key;
 
+    personal_again(e);
+    e->to = &text;
     json_object_foreach(event, key, member) {
         ft_buf_clear(&text);
-        encode_json(&text, member);
+        encode_personal(e, member);
         if (text.len <= INLINE_MAX) {
             json_object_set(light, key, member);
         } else if (!text.overflow) {
@@ -432,25 +437,67 @@ static json_t *without_large(struct ft_store *store, json_t *event)
     return light;
 }
 
-/* Into store->scratch, as it will be journalled. */
-static int encode_event(struct ft_store *store, json_t *event, struct ft_err *reterr)
+/* Into store->scratch, as it will be journalled; new personal values are left in e. */
+static int encode_event(struct ft_store *store, struct encoding *e, json_t *event, struct ft_err *reterr)
 {
     json_t *light;
 
     ft_buf_clear(&store->scratch);
-    encode_json(&store->scratch, event);
+    e->to = &store->scratch;
+    personal_begin(e);
+    encode_personal(e, event);
     if (store->scratch.len <= INLINE_MAX && !store->scratch.overflow)
         return 0;
-    light = store->scratch.overflow ? NULL : without_large(store, event);
+    light = store->scratch.overflow ? NULL : without_large(store, e, event);
     ft_buf_done(&store->scratch);         /* one large event shall not hold its memory for ever */
-    if (light)
-        encode_json(&store->scratch, light);
+    if (light) {
+        personal_again(e);
+        e->to = &store->scratch;
+        encode_personal(e, light);
+    }
     json_decref(light);
     return light ? 0 : ft_err_set(reterr, -EFBIG, "an event of type '%s' is over %u MiB", ft_json_str(event, "type"), MAX_EVENT >> 20);
 }
 
+/* Behind the run's row, which they belong to, and before the text that names them. */
+static void stage_personal(struct ft_store *store, struct encoding *e)
+{
+    for (struct op *op = e->first, *next; op; op = next) {
+        next = op->next;
+        op->chain->queued++;
+        stage(store, op);
+    }
+    e->first = NULL;
+}
+
+/* A run's first event names the newest seal: the run began after it. */
+static void bind_to_seal(struct ft_store *store, json_t *event)
+{
+    char sealed[sizeof(store->sealed)];
+
+    if (!store->started && !*store->sealed)
+        read_sealed(store, store->sealed, sizeof(store->sealed));
+    pthread_mutex_lock(&store->lock);
+    memcpy(sealed, store->sealed, sizeof(sealed));
+    pthread_mutex_unlock(&store->lock);
+    if (*sealed)
+        json_object_set_new(event, "seal", json_string(sealed));
+}
+
+/* Times of a run's events never go back; where the clock did, the event says by how much. */
+static void set_time(struct ft_store *store, struct chain *chain, json_t *event)
+{
+    uint64_t now = ft_clock_wall_ms(ft_loop_clock(store->loop));
+
+    if (now < chain->at_ms)
+        json_object_set_new(event, "clock_back_ms", json_integer((json_int_t)(chain->at_ms - now)));
+    chain->at_ms = ft_max(chain->at_ms, now);
+    json_object_set_new(event, "at", json_integer((json_int_t)chain->at_ms));
+}
+
 static int append(struct ft_store *store, const char *run_id, json_t *event, struct op **ret, struct ft_err *reterr)
 {
+    struct encoding e = { .fields = store->personal_fields };
     struct chain *chain;
     struct op *op;
     int r;
@@ -465,8 +512,12 @@ static int append(struct ft_store *store, const char *run_id, json_t *event, str
     if (!chain->known)
         return ft_err_set(reterr, -ENOENT, "there is no run %s in the store", run_id);
     json_object_set_new(event, "seq", json_integer((json_int_t)(chain->seq + 1)));
-    json_object_set_new(event, "at", json_integer((json_int_t)ft_clock_wall_ms(ft_loop_clock(store->loop))));
-    r = encode_event(store, event, reterr);
+    set_time(store, chain, event);
+    if (!chain->seq)
+        bind_to_seal(store, event);
+    e.chain = chain;
+    r = encode_event(store, &e, event, reterr);
+    stage_personal(store, &e);
     if (r < 0)
         return r;
     op = op_new(OP_EVENT, store->scratch.len);
@@ -517,7 +568,8 @@ static const char *text_or_empty(const char *text)
 
 void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
 {
-    struct ft_buf params = FT_BUF_INIT(MAX_EVENT);
+    struct ft_buf params = FT_BUF_INIT(MAX_EVENT), summary = FT_BUF_INIT(0);
+    struct encoding e = { .to = &params, .whole = true, .fields = store->personal_fields };
     struct ft_err err = { 0 };
     struct chain *chain;
     const char *texts[RUN_FIELDS] = {
@@ -531,11 +583,17 @@ void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
         ft_log(FT_LOG_ERROR, "run %s is not noted in the store: %s", text_or_empty(info->id), err.text);
         return;
     }
+    e.chain = chain;
+    personal_begin(&e);
     if (info->params)
-        encode_json(&params, info->params);
+        encode_personal(&e, info->params);
     texts[RUN_PARAMS] = info->params ? ft_buf_str(&params) : "{}";
+    e.to = &summary;
+    if (personal_add_text(&e, texts[RUN_SUMMARY], strlen(texts[RUN_SUMMARY]), true))
+        texts[RUN_SUMMARY] = ft_buf_str(&summary);
     op = op_with_texts(OP_RUN, texts, RUN_FIELDS);
     ft_buf_done(&params);
+    ft_buf_done(&summary);
     op->chain = chain;
     op->started_ms = info->started_ms;
     op->ended_ms = info->ended_ms;
@@ -543,6 +601,7 @@ void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
     chain->over = store_is_over(info->status);
     chain->queued++;
     stage(store, op);
+    stage_personal(store, &e);
 }
 
 /* ---- tables of other files */
@@ -723,6 +782,7 @@ static void stop_writer(struct ft_store *store)
     struct op *barrier = op_new(OP_BARRIER, 0);
 
     barrier->durability = store->unflushed ? FT_DURABLE : FT_COMMIT;
+    barrier->seals = true;
     if (store->started || store->staged.first)
         stage_and_wait(store, barrier);
     op_free(barrier);
@@ -747,6 +807,7 @@ struct ft_store *ft_store_close(struct ft_store *store)
         for (struct chain *chain = store->buckets[i], *next; chain; chain = next) {
             next = chain->next;
             free(chain->failed);
+            personal_free(chain->personal);
             free(chain);
         }
     }
@@ -758,6 +819,9 @@ struct ft_store *ft_store_close(struct ft_store *store)
     pthread_cond_destroy(&store->work);
     pthread_cond_destroy(&store->progress);
     ft_buf_done(&store->scratch);
+    explicit_bzero(&store->key, sizeof(store->key));
+    free(store->key_file);
+    json_decref(store->personal_fields);
     free(store->path);
     free(store);
     return NULL;
@@ -770,6 +834,18 @@ void ft_store_stats(const struct ft_store *store, struct ft_store_stats *ret)
     pthread_mutex_lock(&unlocked->lock);
     *ret = (struct ft_store_stats){ .events = store->events, .commits = store->commits, .flushes = store->flushes };
     pthread_mutex_unlock(&unlocked->lock);
+}
+
+void ft_store_set_personal(struct ft_store *store, const json_t *fields)
+{
+    json_decref(store->personal_fields);
+    store->personal_fields = json_incref((json_t *)fields);
+}
+
+void ft_store_set_key(struct ft_store *store, const char *path)
+{
+    free(store->key_file);
+    store->key_file = ft_strdup(path);
 }
 
 const char *ft_store_path(const struct ft_store *store)

@@ -10,7 +10,7 @@
  * A failed commit (full disk, read-only file) is told to every waiting caller; nothing is lost in silence, and later appends of the run fail too.
  *
  * N durable appends of a process flush at most N + 1 times, wherever the log stands: give the run's final ft_store_run_put (with ended_ms) in the
- * same turn as its last durable event, as that is when the log is moved into the database.
+ * same turn as its last durable event, as that is when the log is moved into the database. (Once in a store's life its key is made, with two more.)
  */
 #pragma once
 #include <jansson.h>
@@ -21,12 +21,17 @@ enum ft_durability { FT_RIDE, FT_COMMIT, FT_DURABLE };
 
 struct ft_store_stats { uint64_t events, commits, flushes; };
 
+/* Names of further members whose values are personal: hostname, ip … A list of texts; NULL: none. */
+void ft_store_set_personal(struct ft_store *store, const json_t *fields);
+
 /* Creates or migrates the file (mode 0600, its directory 0700). A newer schema, or a file that is not ours, is an error that says so. */
 int ft_store_open(struct ft_loop *loop, const char *path, struct ft_store **ret, struct ft_err *reterr);
 /* Writes what is queued, durable, then closes. */
 struct ft_store *ft_store_close(struct ft_store *store);
 void ft_store_stats(const struct ft_store *store, struct ft_store_stats *ret);
 const char *ft_store_path(const struct ft_store *store);
+/* Where the key lies that signs the seals (audit.h); before anything is written. Without: beside the store, made when it is first needed. */
+void ft_store_set_key(struct ft_store *store, const char *path);
 
 /* ---- runs */
 struct ft_run_info {

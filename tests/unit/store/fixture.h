@@ -33,7 +33,7 @@ static inline void fixture_new(struct fixture *fx)
 
 static inline void fixture_free(struct fixture *fx)
 {
-    static const char *const names[] = { "state/fettle.db", "state/fettle.db-wal", "state/fettle.db-shm", "state", "." };
+    static const char *const names[] = { "state/fettle.db", "state/fettle.db-wal", "state/fettle.db-shm", "state/fettle.key", "state/fettle.pub", "state", "." };
 
     ft_store_close(fx->store);
     ft_loop_free(fx->loop);

@@ -64,6 +64,33 @@ Test(store_append, gives_back_what_was_appended)
     json_decref(events);
 }
 
+/* Also over a restart: what a run's events say of their order, they say of their time. */
+Test(store_append, times_of_a_run_never_go_back)
+{
+    char id[9];
+    json_t *events;
+    int64_t before = 0;
+
+    new_run(fx.store, id);
+    append_now(&fx, id, event_of("one"), FT_COMMIT);
+    ft_clock_set_wall(fx.clock, 1795227185000 - 3600000);
+    append_now(&fx, id, event_of("two"), FT_COMMIT);
+    fixture_reopen(&fx);
+    append_now(&fx, id, event_of("three"), FT_COMMIT);
+    ft_clock_set_wall(fx.clock, 1795227185000 + 1);
+    append_now(&fx, id, event_of("four"), FT_COMMIT);
+    events = events_of(&fx, id);
+    for (size_t i = 0; i < 4; i++) {
+        int64_t at = ft_json_int(json_array_get(events, i), "at", 0);
+
+        cr_expect_geq(at, before);
+        before = at;
+        cr_expect_eq(ft_json_int(json_array_get(events, i), "clock_back_ms", 0), i == 1 || i == 2 ? 3600000 : 0, "event %zu", i + 1);
+    }
+    cr_expect_eq(before, 1795227185001);
+    json_decref(events);
+}
+
 Test(store_append, goes_on_numbering_after_a_restart)
 {
     char id[9];
@@ -196,6 +223,7 @@ Test(store_append, n_writes_flush_at_most_n_plus_2_times)
     enum { WRITES = 5, RUNS = 60 };
     unsigned most = 0;
 
+    one_run(1);                           /* makes the key that seals, once for all */
     fx.store = ft_store_close(fx.store);
     unlink(fx.path);
     for (int run = 0; run < RUNS; run++) {

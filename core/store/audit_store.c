@@ -1,0 +1,195 @@
+/* audit_store.c: the store's tables, read as one moment, go through the proof. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "store/audit_parts.h"
+
+static struct audit_text column(sqlite3_stmt *stmt, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(stmt, at);
+
+    return (struct audit_text){ text ? text : "", (size_t)sqlite3_column_bytes(stmt, at) };
+}
+
+static struct audit_text bytes_of(sqlite3_stmt *stmt, int at)
+{
+    const char *bytes = sqlite3_column_blob(stmt, at);
+
+    return (struct audit_text){ bytes ? bytes : "", (size_t)sqlite3_column_bytes(stmt, at) };
+}
+
+struct scan { struct ft_store *store; sqlite3 *db; struct audit *audit; struct ft_err *err; };
+
+/* Each row of a statement, with an optional text bound. */
+static int each(struct scan *s, const char *sql, const char *bound, void (*row)(struct audit *a, sqlite3_stmt *stmt))
+{
+    sqlite3_stmt *stmt;
+    int r = db_prepare(s->db, s->store->path, sql, &stmt, s->err), step;
+
+    if (r < 0)
+        return r;
+    if (bound)
+        sqlite3_bind_text(stmt, 1, bound, -1, SQLITE_STATIC);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+        row(s->audit, stmt);
+    if (step != SQLITE_DONE)
+        r = db_error(s->db, s->store->path, "read", s->err);
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+static void whole_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    struct audit_text says = column(stmt, 0);
+
+    if (!ft_streq(says.text, "ok"))
+        audit_find(a, NULL, 0, 0, "the database is damaged: %s", says.text);
+}
+
+static void seal_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    audit_seal(a, sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1), column(stmt, 2), bytes_of(stmt, 3), bytes_of(stmt, 4));
+}
+
+/* One row an event, or one for a run without any: id … params, seq, text, hash. */
+static void event_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    struct audit_text columns[RUN_COLUMN_COUNT];
+
+    if (!a->open || !ft_streq(a->run, (const char *)sqlite3_column_text(stmt, 0))) {
+        if (a->open)
+            audit_run_end(a);
+        for (int i = 0; i < RUN_COLUMN_COUNT; i++)
+            columns[i] = column(stmt, i);
+        audit_run(a, columns);
+    }
+    if (sqlite3_column_type(stmt, RUN_COLUMN_COUNT) != SQLITE_NULL)
+        audit_event(a, sqlite3_column_int64(stmt, RUN_COLUMN_COUNT), column(stmt, RUN_COLUMN_COUNT + 1), bytes_of(stmt, RUN_COLUMN_COUNT + 2));
+}
+
+static void stray_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    audit_find(a, NULL, 0, 0, "%lld events belong to no run", (long long)sqlite3_column_int64(stmt, 0));
+}
+
+static void blob_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    audit_blob(a, (const char *)sqlite3_column_text(stmt, 0), bytes_of(stmt, 1));
+}
+
+static void personal_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    const char *value = sqlite3_column_type(stmt, 3) == SQLITE_NULL ? NULL : column(stmt, 3).text;
+
+    audit_personal(a, column(stmt, 0).text, sqlite3_column_int64(stmt, 1), bytes_of(stmt, 2), value, value ? column(stmt, 3).len : 0);
+}
+
+static void plan_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    audit_plan(a, column(stmt, 0).text, column(stmt, 1));
+}
+
+static int scan(struct scan *s, const char *key_file, const unsigned char *trusted)
+{
+    const char *run = s->audit->only;
+    int r;
+
+    r = run ? 0 : each(s, "PRAGMA integrity_check(20)", NULL, whole_row);
+    if (r == 0)
+        r = each(s, "SELECT n, at, text, hash, signature FROM seals ORDER BY n", NULL, seal_row);
+    if (r < 0)
+        return r;
+    audit_seals_end(s->audit, key_file, trusted);
+    r = each(s, run ? "SELECT " RUN_COLUMNS ", events.seq, events.text, events.hash FROM runs LEFT JOIN events ON events.run = runs.row WHERE runs.id = ?1 ORDER BY events.seq"
+                    : "SELECT " RUN_COLUMNS ", events.seq, events.text, events.hash FROM runs LEFT JOIN events ON events.run = runs.row ORDER BY runs.row, events.seq",
+             run, event_row);
+    if (s->audit->open)
+        audit_run_end(s->audit);
+    if (r == 0 && !run)
+        r = each(s, "SELECT count(*) FROM events WHERE run NOT IN (SELECT row FROM runs) HAVING count(*) > 0", NULL, stray_row);
+    if (r == 0 && !run)
+        r = each(s, "SELECT digest, bytes FROM blobs", NULL, blob_row);
+    if (r == 0 && run) {
+        const char *digest;
+        json_t *value;
+        void *next;
+
+        json_object_foreach_safe(s->audit->blobs_wanted, next, digest, value)
+            if (r == 0)
+                r = each(s, "SELECT digest, bytes FROM blobs WHERE digest = ?1", digest, blob_row);
+    }
+    if (r == 0)
+        r = each(s, run ? "SELECT runs.id, n, salt, value FROM personal JOIN runs ON runs.row = personal.run WHERE runs.id = ?1"
+                        : "SELECT runs.id, n, salt, value FROM personal JOIN runs ON runs.row = personal.run", run, personal_row);
+    if (r == 0)
+        r = each(s, run ? "SELECT digest, text FROM plans WHERE run = ?1 ORDER BY row" : "SELECT digest, text FROM plans ORDER BY row", run, plan_row);
+    return r;
+}
+
+/* The key to hold the seals against: the one that is given, or the one beside the store, if there is one. */
+static int trusted_key(struct ft_store *store, const char *given, char **ret_file, unsigned char ret[KEY_LEN], bool *there, struct ft_err *reterr)
+{
+    char *private = key_path(store);
+    int r = 0;
+
+    *ret_file = given ? ft_strdup(given) : key_public_path(private);
+    *there = given || access(*ret_file, F_OK) == 0;
+    if (*there)
+        r = key_load_public(*ret_file, ret, reterr);
+    free(private);
+    return r;
+}
+
+int ft_store_audit(struct ft_store *store, const char *run_id, const char *key_file, json_t **ret, struct ft_err *reterr)
+{
+    unsigned char trusted[KEY_LEN];
+    struct ft_err err = { 0 };
+    struct audit audit;
+    char *file = NULL;
+    bool there = false;
+    int r = trusted_key(store, key_file, &file, trusted, &there, &err);
+    sqlite3 *db;
+
+    store_flush(store);
+    audit_init(&audit, run_id);
+    if (r < 0 && !key_file) {
+        audit_find(&audit, NULL, 0, 0, "%s", err.text);
+        there = false;
+        r = 0;
+    }
+    db = r == 0 ? reader(store, &err) : NULL;
+    if (r == 0 && !db)
+        r = err.code;
+    if (r == 0) {
+        struct scan s = { .store = store, .db = db, .audit = &audit, .err = &err };
+
+        audit.has_key = there;
+        sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+        r = scan(&s, file, there ? trusted : NULL);
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    if (r == 0)
+        *ret = audit_report(&audit);
+    else if (reterr)
+        *reterr = err;
+    audit_done(&audit);
+    free(file);
+    return r;
+}
+
+int ft_store_public_key(struct ft_store *store, json_t **ret, struct ft_err *reterr)
+{
+    char *private = key_path(store), *file = key_public_path(private), hex[2 * KEY_LEN + 1], name[20], pem[1024];
+    unsigned char public[KEY_LEN];
+    int r = key_load_public(file, public, reterr);
+
+    if (r == 0) {
+        hex_of(public, KEY_LEN, hex);
+        key_name(hex, name);
+        key_public_pem(public, pem);
+        *ret = json_pack("{s:s, s:s, s:s, s:s}", "key", hex, "name", name, "pem", pem, "file", file);
+    }
+    free(private);
+    free(file);
+    return r;
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""The record as people use it: verified, exported and proved elsewhere, forgotten by hand and by rule, and all of it killed in between."""
+import json, os, shutil, signal, subprocess, sys, tempfile
+
+BUILD = os.environ.get("FETTLE_BUILD", "build/asan")
+FETTLE = f"{BUILD}/bin/fettle"
+CLIENT = "a4:83:e7:12:34:56"
+PLAYBOOK = """fettle: 1
+name: record
+title: What is on record
+category: change
+params:
+  client: {type: mac, required: true}
+  user: {type: string, required: true}
+steps:
+  - id: gate
+    approve: "May we let ${client} in again?"
+    branch:
+      - if: result.approved
+        then: put
+      - else: bad
+  - {id: put, title: Let it in again, run: sim.set, with: {key: "client ${client}", value: 1}, undo: auto, say: "${client} of ${user} is in again", then: good}
+outcomes:
+  good: {title: Good, diagnosis: "${client} is in again"}
+  bad: {title: Bad, status: attention}
+"""
+
+
+def fail(text):
+    raise AssertionError(text)
+
+
+class Place:
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="fettle-audit-")
+        home = f"{self.dir}/home"
+        os.makedirs(f"{home}/plugins")
+        shutil.copy(f"{BUILD}/test-plugins/sim.so", f"{home}/plugins/sim.so")
+        for name in ("lua", "schemas"):
+            os.symlink(os.path.realpath(f"{BUILD}/{name}"), f"{home}/{name}")
+        self.env = {**os.environ, "FETTLE_HOME": home, "HOME": self.dir}
+        self.configure("")
+        self.write("record.yaml", PLAYBOOK)
+        self.write("state.json", "{}")
+
+    def configure(self, more):
+        self.write("fettle.yaml", f"fettle: 1\nstore: {self.dir}/store.db\nplugins:\n  sim: {{dir: {self.dir}}}\n{more}")
+
+    def write(self, name, text):
+        with open(f"{self.dir}/{name}", "w") as f:
+            f.write(text)
+
+    def fettle(self, *args, want=0, wrap=()):
+        out = subprocess.run([*wrap, FETTLE, *args, "--config", f"{self.dir}/fettle.yaml"], env=self.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        if want is not None and out.returncode != want:
+            fail(f"fettle {' '.join(args)}: {out.returncode}, not {want}: {out.stdout}{out.stderr}")
+        return out.stdout
+
+    def run(self, client=CLIENT, user="alice.smith"):
+        self.fettle("run", f"{self.dir}/record.yaml", f"client={client}", f"user={user}", "--yes")
+        return json.loads(self.fettle("runs", "--json", "-n", "1"))["run"]
+
+    def grep(self, text):
+        return [name for name in os.listdir(self.dir) if name.startswith("store.") and text.encode() in open(f"{self.dir}/{name}", "rb").read()]
+
+    def done(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def verify_and_export(place):
+    run = place.run()
+    report = json.loads(place.fettle("audit", "verify", "--json"))
+    if not report["ok"] or report["unsealed"] or report["runs"] != 1:
+        fail(f"verify: {report}")
+    if "is what was written" not in place.fettle("audit", "verify", run):
+        fail("verify says nothing")
+    key = place.fettle("audit", "key")
+    away = tempfile.mkdtemp(prefix="fettle-away-")
+    open(f"{away}/kept.pub", "w").write(key)
+    for form in ("html", "json"):
+        file = f"{away}/run.{form}"
+        place.fettle("export", run, "--format", form, "--out", file)
+        if os.stat(file).st_mode & 0o777 != 0o600:
+            fail("an export is for its owner")
+        text = open(file).read()
+        for wanted in ["approved", "sim.set"] + (["<svg", "May we let", "Changes"] if form == "html" else []):
+            if wanted not in text:
+                fail(f"the {form} export lacks '{wanted}'")
+        alone = {"PATH": os.environ["PATH"], "HOME": away, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "")}
+        good = subprocess.run([FETTLE, "audit", "verify", "--file", file, "--key", f"{away}/kept.pub"], cwd=away, env=alone, capture_output=True, text=True)
+        if good.returncode != 0:
+            fail(f"{form}: {good.stdout}{good.stderr}")
+        open(file, "w").write(text.replace("approved", "rejected", 1))
+        bad = subprocess.run([FETTLE, "audit", "verify", "--file", file], cwd=away, env=alone, capture_output=True, text=True)
+        if bad.returncode != 1 or "signature does not hold" not in bad.stdout:
+            fail(f"{form}, changed: {bad.returncode} {bad.stdout}{bad.stderr}")
+    shutil.rmtree(away)
+    return run
+
+
+def forget(place, run):
+    shown = place.fettle("show", run)
+    if CLIENT not in shown or "alice.smith" not in shown:
+        fail(f"show lacks what the run has: {shown}")
+    if CLIENT not in place.fettle("runs", "--json"):
+        fail("runs shows the summary")
+    if "--reason" not in subprocess.run([FETTLE, "audit", "forget", run, "--config", f"{place.dir}/fettle.yaml"], env=place.env, capture_output=True, text=True).stderr:
+        fail("a deletion needs a reason")
+    if not place.grep(CLIENT):
+        fail("the address is nowhere, so the test proves nothing")
+    place.fettle("audit", "forget", run, "--reason", "asked for")
+    for text in (CLIENT, "alice.smith"):
+        if place.grep(text):
+            fail(f"{text} is still in {place.grep(text)}")
+    report = json.loads(place.fettle("audit", "verify", "--json"))
+    if not report["ok"] or report["personal"] != {"kept": 0, "deleted": 2}:
+        fail(f"verify after: {report}")
+    shown = place.fettle("show", run)
+    if "(deleted)" not in shown or CLIENT in shown:
+        fail(f"show after: {shown}")
+    place.fettle("export", run, "--out", f"{place.dir}/late.html")
+    place.fettle("audit", "verify", "--file", f"{place.dir}/late.html")
+
+
+def kill_in_between(place):
+    """Killed at each write to the store while it forgets: either all is there, or it is gone and told; and then again, to the end."""
+    killed = 0
+    for n in range(1, 40):
+        run = place.run(client="a4:83:e7:00:00:01", user="mallory")
+        wrap = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", f"inject=pwrite64:signal=KILL:when={n}"]
+        out = subprocess.run([*wrap, FETTLE, "audit", "forget", "--value", "a483.e700.0001", "--reason", "t", "--config", f"{place.dir}/fettle.yaml"],
+                             env={**place.env, "ASAN_OPTIONS": "detect_leaks=0"}, capture_output=True, text=True, timeout=120)
+        report = json.loads(place.fettle("audit", "verify", "--json"))
+        if not report["ok"]:
+            fail(f"killed at write {n}: {report}")
+        if out.returncode == 0:
+            break
+        killed += 1
+    if killed < 3:
+        fail(f"only {killed} kills: {out.returncode} {out.stderr}")
+    place.fettle("audit", "forget", "--value", "mallory", "--reason", "t")
+    if place.grep("a4:83:e7:00:00:01") or place.grep("mallory"):
+        fail(f"still there after all: {place.grep('a4:83:e7:00:00:01')}")
+
+
+def rules(place):
+    place.configure("retention: {personal: 90 days, runs: 2y}\n")
+    out = subprocess.run([FETTLE, "audit", "retain", "--config", f"{place.dir}/fettle.yaml"], env=place.env, capture_output=True, text=True)
+    if out.returncode != 2 or "90d" not in out.stderr:
+        fail(f"a wrong age: {out.stderr}")
+    place.configure("retention: {personal: 90d, runs: 2y}\n")
+    if "0 values deleted" not in place.fettle("audit", "retain"):
+        fail("nothing is old")
+    place.fettle("audit", "forget", "--before", "1d", "--whole", "--reason", "t")
+
+
+place = Place()
+try:
+    run = verify_and_export(place)
+    forget(place, run)
+    kill_in_between(place)
+    rules(place)
+    place.fettle("audit", "verify")
+finally:
+    place.done()
+print("the record holds")
