@@ -1,7 +1,8 @@
 /* audit.h: proof that the record is what was written, and what is done to the record itself.
  *
  * What is proved: each run's events are chained (chain.c); signed seals (seal.c) cover the chains' heads, what the rows of `runs` say, the plans and each
- * other; things by digest and personal values are checked against what the events say of them. What no seal covers yet is told apart. */
+ * other; things by digest and personal values are checked against what the events say of them. What no seal covers yet is told apart. What only serves
+ * runs under way is no record: locks, budgets, answers not taken yet, who owns a run and when it wakes. */
 #pragma once
 #include "store/store.h"
 

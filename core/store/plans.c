@@ -59,6 +59,8 @@ int ft_store_plan_get(struct ft_store *store, const char *prefix, uint64_t *ret_
         sqlite3_finalize(stmt);
     if (r == 0 && !*ret_text)
         r = ft_err_set(reterr, -ENOENT, "there is no plan '%s' in the store '%s'; `fettle plan` makes one", prefix, store->path);
+    if (r == 0 && !**ret_text)
+        r = ft_err_set(reterr, -ENODATA, "the text of plan %.12s was deleted with what is personal in its run; plan again", first);
     if (r < 0) {
         free(*ret_text);
         *ret_text = NULL;

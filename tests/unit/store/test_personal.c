@@ -211,7 +211,7 @@ static void a_run_of_the_past(char id[9], const char *mac)
 
 Test(store_personal, what_is_forgotten_is_gone_from_every_file_and_the_proof_holds)
 {
-    char old[9], young[9], busy[9], *shown = NULL;
+    char old[9], young[9], busy[9], digest[65], *shown = NULL;
     struct ft_retained done;
     struct ft_err err = { 0 };
     json_t *events;
@@ -248,6 +248,8 @@ Test(store_personal, what_is_forgotten_is_gone_from_every_file_and_the_proof_hol
     json_decref(events);
     cr_expect_eq(ft_store_forgotten(fx.store, old), 2);
     cr_expect_eq(ft_store_forgotten(fx.store, young), 0);
+    ft_sha256_hex("a4:83:e7:aa:00:05", 17, digest);
+    cr_expect_eq(ft_store_plan_get(fx.store, digest, &cut, &shown, &err), -ENODATA, "%s", err.text);
     cr_assert_eq(ft_store_runs(fx.store, "finished", 1, show_first, &shown, NULL), 0);
     cr_expect_str_eq(shown, "a4:83:e7:bb:00:01 has no address | a4:83:e7:bb:00:01");
     free(shown);
