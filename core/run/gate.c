@@ -361,6 +361,8 @@ void gate_take_row(struct ft_run *run, const json_t *row)
         if (broken && run->state != RUN_ENDED)
             broken_noted(run, gate);
     }
+    if (run->state == RUN_ENDED)
+        return;                       /* its journal may not have been written: whoever goes on with the run takes the row */
     ft_answer_taken(run->engine->o.store, (uint64_t)ft_json_int(row, "row", 0));
 }
 
