@@ -94,7 +94,7 @@ static bool live(struct world *world, const char *store, unsigned port)
         wrong(world, "a life ended with %d", WEXITSTATUS(status));
     if (world->where == LIVES && !undisturbed[world->scenario].calls) {
         undisturbed[world->scenario].calls = atomic_load(&world->calls);
-        undisturbed[world->scenario].requests = world->requests;
+        undisturbed[world->scenario].requests = world->requests ? world->requests : 1;
         undisturbed[world->scenario].us = (double)(now_us() - t0);
     }
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
@@ -144,7 +144,7 @@ static void choose_by_chance(struct world *world, bool first, uint64_t dice)
 
     world->where = kinds[dice % ARRAY_LEN(kinds)];
     world->nth = world->where == AT_TIME ? us : world->where == AT_REQUEST || world->where == AT_REQUEST_DONE ? requests : calls;
-    world->nth = 1 + (unsigned)(mix(dice) % (first ? world->nth : world->nth / 3));       /* what is left of a run is shorter */
+    world->nth = 1 + (unsigned)(mix(dice) % (first || world->nth < 3 ? world->nth : world->nth / 3));       /* what is left of a run is shorter */
 }
 
 /* Where this life ends. */
@@ -304,6 +304,11 @@ static void work(unsigned worker, unsigned workers, const char *only)
     char *store = ft_asprintf("%s/%u.db", dir, worker);
     unsigned port, n = 0;
     pid_t peer = start_peer(world, &port);
+    char *people = ft_asprintf("%s.yaml", store);
+    FILE *f = fopen(people, "w");
+
+    if (!f || fputs(people_yaml, f) < 0 || fclose(f) != 0)
+        abort();
 
     for (unsigned i = 0; i < scenario_count; i++)
         try(world, i, store, port);
@@ -315,6 +320,8 @@ static void work(unsigned worker, unsigned workers, const char *only)
         try(world, i, store, port);
     }
     clean(store);
+    unlink(people);
+    free(people);
     free(store);
     kill(peer, SIGKILL);
     waitpid(peer, NULL, 0);

@@ -42,7 +42,8 @@ struct world {
     char said[600];                   /* the last error that a life told */
 };
 
-struct scenario { const char *name, *yaml, *status; const char *const *once, *const *undone; };
+struct scenario { const char *name, *yaml, *status; const char *const *once, *const *undone; bool people; };
+extern const char people_yaml[];
 extern const struct scenario scenarios[];
 extern const unsigned scenario_count;
 

@@ -10,7 +10,9 @@
 #include "base/util.h"
 #include "crash.h"
 #include "data/json.h"
+#include "guard/approval.h"
 #include "net/http_internal.h"
+#include "playbook/config.h"
 #include "run/run.h"
 
 enum { LIFE_S = 60, LEAVES_UNTIL = 12 };
@@ -20,6 +22,7 @@ static struct ft_loop *loop;
 static struct ft_store *store;
 static struct ft_engine *engine;
 static struct ft_run *runs[RUNS];
+static struct ft_config *config;      /* where people answer: who they are */
 static bool over[RUNS];
 static unsigned under_way;            /* runs that may still go on in this life */
 
@@ -67,7 +70,7 @@ static void make_engine(unsigned port, const char *plugins)
         .script = ft_script_new(NULL), .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of, .has_undo = has_undo,
         .full_name = full_name, .arg = registry,
     };
-    struct ft_engine_opts engine_opts = { .loop = loop, .store = store, .registry = registry, .secrets = secrets, .world = &playbook_world };
+    struct ft_engine_opts engine_opts = { .config = config, .loop = loop, .store = store, .registry = registry, .secrets = secrets, .world = &playbook_world };
 
     engine = ft_engine_new(&engine_opts);
 }
@@ -138,6 +141,30 @@ static void answer(struct ft_run *run)
     json_decref(questions);
 }
 
+/* The next of them who did not yet answers; the run hears of it in its next life. */
+static void people_answer(struct ft_run *run)
+{
+    static const char *const people[] = { "alice", "bob" };
+    struct ft_approvals approvals = { .store = store, .config = ft_config_json(config), .clock = ft_loop_clock(loop) };
+    bool given = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(people) && !given; i++) {
+        struct ft_err err = { 0 };
+        json_t *view = NULL;
+
+        if (ft_approval_view(&approvals, ft_run_id(run), NULL, people[i], &view, &err) < 0) {
+            wrong(world, "the gate cannot be seen: %s", err.text);
+            return;
+        }
+        struct ft_answer a = { .run = ft_run_id(run), .who = people[i], .where = "another terminal", .decision = "approve", .digest = ft_json_str(view, "digest"),
+                               .token = ft_json_str(view, "token") };
+
+        given = json_is_true(json_object_get(view, "may")) && ft_approval_answer(&approvals, &a, NULL, &err) == 0;
+        json_decref(view);
+    }
+    world->answers += given;
+}
+
 static void leaves(void)
 {
     if (--under_way == 0)
@@ -151,7 +178,10 @@ static void on_parked(void *arg, struct ft_run *run)
     world->announced[(intptr_t)arg] = true;
     if (world->where == AT_PARK)
         kill(getpid(), SIGKILL);
-    if (world->seed && world->life < LEAVES_UNTIL && mix(world->seed + n) % 4 == 0)
+    if (scenarios[world->scenario].people) {
+        people_answer(run);
+        leaves();
+    } else if (world->seed && world->life < LEAVES_UNTIL && mix(world->seed + n) % 4 == 0)
         leaves();                     /* the next life finds it parked */
     else
         answer(run);
@@ -257,6 +287,32 @@ static void examine_doubts(const json_t *events)
     json_decref(waiting);
 }
 
+/* Two people, each once, at the last gate that was opened; and the write only behind it. */
+static void examine_votes(const json_t *events)
+{
+    bool alice = false, bob = false, approved = false;
+    unsigned votes = 0;
+    json_t *event;
+    size_t i;
+
+    json_array_foreach((json_t *)events, i, event) {
+        const char *type = ft_json_str(event, "type"), *by = ft_json_str(event, "by");
+
+        if (ft_streq(type, "gate.opened")) {
+            alice = bob = approved = false;
+            votes = 0;
+        } else if (ft_streq(type, "gate.vote")) {
+            votes++;
+            alice |= ft_streq(by, "alice");
+            bob |= ft_streq(by, "bob");
+        } else if (ft_streq(type, "gate.answered")) {
+            approved = json_is_true(json_object_get(event, "approved"));
+        } else if (ft_streq(type, "step.intended") && !(approved && alice && bob && votes == 2)) {
+            wrong(world, "a write began with %u votes (event %zu)", votes, i + 1);
+        }
+    }
+}
+
 static void examine_run(const char *id)
 {
     struct ft_err err = { 0 };
@@ -274,6 +330,8 @@ static void examine_run(const char *id)
         wrong(world, "run %s ended as %s: %s", id, ft_json_str(last, "status"), ft_json_str(last, "diagnosis"));
     world->events += (unsigned)json_array_size(events);
     examine_doubts(events);
+    if (scenarios[world->scenario].people)
+        examine_votes(events);
     json_decref(events);
 }
 
@@ -326,6 +384,18 @@ void life_dump(struct world *w, const char *path)
     _exit(0);
 }
 
+static void read_people(const char *store_path)
+{
+    char *path = ft_asprintf("%s.yaml", store_path);
+    struct ft_diags *diags = ft_diags_new();
+    bool found;
+
+    if (scenarios[world->scenario].people && !(config = ft_config_load(path, &found, diags)))
+        wrong(world, "%s: %s", path, ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "not there");
+    ft_diags_free(diags);
+    free(path);
+}
+
 void life_live(struct world *w, const char *path, unsigned port, const char *plugins)
 {
     struct ft_err err = { 0 };
@@ -346,6 +416,7 @@ void life_live(struct world *w, const char *path, unsigned port, const char *plu
         said(&err);
         _exit(1);
     }
+    read_people(path);
     make_engine(port, plugins);
     for (intptr_t i = 0; i < RUNS; i++)
         go_on(i);

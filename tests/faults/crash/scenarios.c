@@ -26,6 +26,9 @@
 
 static const char *const all[] = { "a", "x", "y", "z", "p", "q", "r", NULL };
 static const char *const two[] = { "a", "b", NULL };
+static const char *const one[] = { "a", NULL };
+
+const char people_yaml[] = "fettle: 1\nroles: {boss: }\npeople:\n  tester: {roles: [boss]}\n  alice: {roles: [boss]}\n  bob: {roles: [boss]}\n";
 
 const struct scenario scenarios[] = {
     { .name = "forward", .status = "finished", .once = all, .yaml =
@@ -40,5 +43,12 @@ const struct scenario scenarios[] = {
         "    retry: {times: 9, every: 1s, if: error.class ~= 'timeout'}\n"
         "    verify: {run: device.get, with: {key: \"b${tag}\"}, until: result.value == 2, every: 5s, within: 10s}\n"
         "outcomes:\n  good: {title: Good}\n" },
+    /* Two of three people answer, each from another terminal, while the run is parked. */
+    { .name = "approved", .status = "finished", .people = true, .once = one, .yaml =
+        HEAD("approved")
+        "steps:\n"
+        "  - id: gate\n    approve: May I?\n    by: {role: boss, count: 2}\n    branch:\n      - if: result.approved\n        then: w\n      - else: bad\n"
+        "  - {id: w, run: device.set, with: {key: \"a${tag}\", value: 1}, undo: auto, " RETRY ", then: good}\n"
+        "outcomes:\n  good: {title: Good}\n  bad: {title: Bad, status: attention}\n" },
 };
 const unsigned scenario_count = sizeof(scenarios) / sizeof(scenarios[0]);
