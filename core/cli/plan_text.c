@@ -54,6 +54,30 @@ static void print_request(FILE *to, const json_t *request, int indent)
     }
 }
 
+/* What takes it back, where it is not the undo; and what else one should know. */
+static void print_net(FILE *to, const json_t *plan, int indent)
+{
+    const json_t *reverts = json_object_get(plan, "reverts");
+    char after[32];
+    json_t *note;
+    size_t i;
+
+    if (reverts)
+        fprintf(to, "%*sreverts by itself after %s unless confirmed%s\n", indent, "",
+                ft_duration_format((uint64_t)ft_json_int(reverts, "after_s", 0) * 1000, after, sizeof(after)),
+                json_is_true(json_object_get(reverts, "later")) ? ", by a later step" : "");
+    json_array_foreach(json_object_get(plan, "notes"), i, note) {
+        fprintf(to, "%*s", indent, "");
+        term_wrap(to, json_is_string(note) ? json_string_value(note) : "", indent, indent, 100);
+        fputc('\n', to);
+    }
+    if (ft_json_str(plan, "no_undo")) {
+        fprintf(to, "%*s", indent, "");
+        term_wrap(to, ft_json_str(plan, "no_undo"), indent, indent, 100);
+        fputc('\n', to);
+    }
+}
+
 void plan_print_write(FILE *to, bool colour, const json_t *plan, int indent)
 {
     json_t *one;
@@ -67,6 +91,7 @@ void plan_print_write(FILE *to, bool colour, const json_t *plan, int indent)
     }
     if (json_is_integer(json_object_get(plan, "users")))
         fprintf(to, "%*susers who notice: %d\n", indent, "", (int)ft_json_int(plan, "users", 0));
+    print_net(to, plan, indent);
 }
 
 void plan_print_differs(FILE *to, bool colour, const json_t *differs, int indent)
@@ -107,7 +132,8 @@ static void print_write(FILE *to, bool colour, const json_t *write)
         fprintf(to, "%*spredicted: a write before it may change what it rests on\n", INDENT, "");
     else if (!ft_streq(exactness, "exact"))
         fprintf(to, "%*s%s%s%s\n", INDENT, "", exactness, why ? ": " : "", why ? why : "");
-    fprintf(to, "%*sundo: %s\n", INDENT, "", plan_undo_words(json_object_get(write, "undo")));
+    fprintf(to, "%*sundo: %s%s\n", INDENT, "", plan_undo_words(json_object_get(write, "undo")),
+            ft_json_str(write, "no_undo") && ft_streq(ft_json_str(json_object_get(write, "undo"), "kind"), "auto") ? ", which cannot take this one back" : "");
 }
 
 /* ---- the ways */

@@ -338,6 +338,21 @@ static struct ssh_session *find_session(struct ft_ssh *ssh, const struct ssh_log
     return NULL;
 }
 
+/* What is open serves on those who use it, and nobody else. */
+static void retire_sessions(struct ft_ssh *ssh, const struct ssh_login *login)
+{
+    for (const struct ft_list *pos = ssh->sessions.next; pos != &ssh->sessions; pos = pos->next) {
+        struct ssh_session *s = ft_container(pos, struct ssh_session, link);
+
+        if (!login_same(&s->login, login))
+            continue;
+        s->full = true;
+        ft_timer_stop(s->idle_timer);
+        s->idle_timer = NULL;
+        kick(s);
+    }
+}
+
 static void join(struct ssh_channel *ch, const struct ssh_login *login)
 {
     struct ssh_session *s = find_session(ch->ssh, login, ch->tunnel != NULL) ?: session_new(ch->ssh, login);
@@ -406,7 +421,7 @@ static void idle_over(void *arg)
     struct ssh_session *s = arg;
 
     s->idle_timer = NULL;
-    if (s->ssh->holds > 0) {
+    if (s->ssh->holds > 0 && !s->full) {
         s->idle_timer = ft_timer_start_weak(s->ssh->loop, IDLE_MS, idle_over, s);
         return;
     }
@@ -530,7 +545,7 @@ static void run(void *arg)
     }
     watch(s);
     if (s->at == SESSION_READY && !s->idle_timer && !wanted(s))
-        s->idle_timer = ft_timer_start_weak(s->ssh->loop, IDLE_MS, idle_over, s);
+        s->idle_timer = ft_timer_start_weak(s->ssh->loop, s->full ? 0 : IDLE_MS, idle_over, s);
 }
 
 static void connected(void *arg, int fd, const struct ft_err *why)
@@ -806,6 +821,8 @@ int ft_ssh_open(struct ft_ssh *ssh, const struct ft_ssh_req *req, const struct f
     ch->command = ft_strdup(req->command);
     ft_loop_hold(ssh->loop, 1);
     ssh->stats.channels_opened++;
+    if (HAS(req, fresh) && req->fresh)
+        retire_sessions(ssh, logins);
     join(ch, logins);
     *ret = &ch->stream;
     return 0;

@@ -2,7 +2,7 @@
  * knows no SHA-2 RSA and no etm MACs). Both are loaded with dlopen at the first use.
  *
  * Sessions are pooled: channels to the same host, port, user and credentials share one session, which stays open as long as a
- * channel or a holder (a run) needs it and a minute longer. Through jump hosts (up to four) likewise: their sessions are shared too, by all that goes
+ * channel or a holder (a run) needs it and a minute longer; a `fresh` request logs in anew, and what was open serves nobody else. Through jump hosts (up to four) likewise: their sessions are shared too, by all that goes
  * through the same chain. A session is asked for a sign of life every keepalive_s; three silences end it. Host keys are checked strictly against known_hosts: unknown and changed keys are
  * refused, with the fingerprint and the file in the sentence. */
 #pragma once

@@ -83,7 +83,7 @@ struct ssh_session {
     struct ssh_tunnel *tunnel;        /* through the jump host; NULL: directly */
     struct ft_list channels;
     unsigned channels_len;
-    bool full;                        /* refused a further channel */
+    bool full;                        /* takes no further channel: it refused one, or somebody logs in afresh */
     bool heard;                       /* since the last look */
     bool asked;                       /* whether it lives; the answer is awaited */
     unsigned silent;                  /* looks without a sign of life */

@@ -18,6 +18,7 @@ static void call_free(struct ft_call *call)
     ft_list_remove(&call->in_registry);
     json_decref(call->params);
     json_decref(call->receipt);
+    json_decref(call->given);
     json_decref(call->keeping);
     json_decref(call->result);
     free(call->text);
@@ -112,6 +113,12 @@ static int check_plan(const struct ft_call *call, struct ft_err *reterr)
         r = check_member(plan, "nothing_to_do", json_is_boolean(json_object_get(plan, "nothing_to_do")), "true or false", reterr);
     if (r == 0)
         r = check_member(plan, "stand_in", json_is_string(json_object_get(plan, "stand_in")), "a text", reterr);
+    if (r == 0)
+        r = check_member(plan, "reverts", ft_json_int(json_object_get(plan, "reverts"), "after_s", 0) > 0, "an object with after_s, a number of seconds", reterr);
+    if (r == 0)
+        r = check_member(plan, "no_undo", json_is_string(json_object_get(plan, "no_undo")), "a sentence", reterr);
+    if (r == 0)
+        r = check_member(plan, "notes", json_is_array(json_object_get(plan, "notes")), "a list", reterr);
     return r == 0 && result ? ft_schema_require(call->info->result, result, "'result'", reterr) : r;
 }
 
@@ -121,6 +128,8 @@ static int check_probe(const struct ft_call *call, struct ft_err *reterr)
 
     if (!json_is_boolean(json_object_get(call->result, "happened")))
         return ft_err_set(reterr, -EINVAL, "'happened' is not true or false");
+    if (check_member(call->result, "pending", json_is_boolean(json_object_get(call->result, "pending")), "true or false", reterr) < 0)
+        return -EINVAL;
     return result ? ft_schema_require(call->info->result, result, "'result'", reterr) : 0;
 }
 
@@ -135,6 +144,7 @@ static int check_shape(const struct ft_call *call, struct ft_err *reterr)
     case FT_ENTRY_PLAN: return check_plan(call, reterr);
     case FT_ENTRY_PROBE: return check_probe(call, reterr);
     case FT_ENTRY_UNDO: return 0;
+    case FT_ENTRY_CONFIRM: return json_object_size(call->result) ? ft_schema_require(call->info->result, call->result, "it", reterr) : 0;
     }
     return 0;
 }
@@ -142,7 +152,8 @@ static int check_shape(const struct ft_call *call, struct ft_err *reterr)
 /* What the plugin promised of its results is checked, and so is their size. A write whose answer cannot be understood has happened all the same. */
 static void check_result(struct ft_call *call)
 {
-    static const char *const names[] = { [FT_ENTRY_RUN] = "result", [FT_ENTRY_PLAN] = "plan", [FT_ENTRY_UNDO] = "undo's result", [FT_ENTRY_PROBE] = "probe's answer" };
+    static const char *const names[] = { [FT_ENTRY_RUN] = "result", [FT_ENTRY_PLAN] = "plan", [FT_ENTRY_UNDO] = "undo's result", [FT_ENTRY_PROBE] = "probe's answer",
+                                         [FT_ENTRY_CONFIRM] = "confirm's result" };
     struct ft_err err = { 0 };
 
     if (!call->result || check_shape(call, &err) == 0)
@@ -189,12 +200,20 @@ void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *t
 
 static const struct ft_entry *entry_of(const struct ft_action *action, enum ft_entry_kind kind)
 {
+    static const struct ft_entry none;
+
     switch (kind) {
     case FT_ENTRY_PLAN: return &action->plan;
     case FT_ENTRY_UNDO: return &action->undo;
     case FT_ENTRY_PROBE: return &action->probe;
+    case FT_ENTRY_CONFIRM: return action->size >= sizeof(*action) ? &action->confirm : &none;
     default: return &action->run;
     }
+}
+
+bool ft_action_has(const struct ft_action *action, enum ft_entry_kind kind)
+{
+    return entry_of(action, kind)->start;
 }
 
 static void polite_end(struct ft_call *call)
@@ -287,7 +306,7 @@ static struct plugin *plugin_of(struct ft_registry *registry, const struct ft_ac
 
 static bool is_write(const struct ft_call_req *req)
 {
-    return (req->entry == FT_ENTRY_RUN || req->entry == FT_ENTRY_UNDO) && (req->info->action->effects & FT_EFFECT_MASK) != FT_EFFECT_READ && !req->read;
+    return (req->entry == FT_ENTRY_RUN || req->entry == FT_ENTRY_UNDO || req->entry == FT_ENTRY_CONFIRM) && (req->info->action->effects & FT_EFFECT_MASK) != FT_EFFECT_READ && !req->read;
 }
 
 static struct ft_call *call_new(struct ft_registry *registry, struct plugin *plugin, const struct ft_call_req *req, json_t *params)
@@ -304,6 +323,7 @@ static struct ft_call *call_new(struct ft_registry *registry, struct plugin *plu
     call->run_id = ft_strdup(req->run_id ? req->run_id : "");
     call->params = params;
     call->receipt = req->receipt ? json_incref((json_t *)req->receipt) : NULL;
+    call->given = req->result ? json_incref((json_t *)req->result) : NULL;
     call->state = ft_arena_alloc(call->mem, ft_max(req->info->action->state_size, (size_t)1));
     ft_list_init(&call->parts);
     call->timeout_ms = timeout_of(req);

@@ -744,6 +744,21 @@ static int host_budget(struct ft_call *call, const char *key, unsigned per_hour,
     return 0;
 }
 
+/* ---- changes that wait for their confirmation */
+
+static bool host_pending(struct ft_call *call, uint64_t ms)
+{
+    if (!call_alive(call) || call->entry != FT_ENTRY_RUN || !call->handler.pending || !ft_action_has(call->info->action, FT_ENTRY_CONFIRM))
+        return false;
+    call->handler.pending(call->arg, ms);
+    return true;
+}
+
+static const json_t *host_result(struct ft_call *call)
+{
+    return call->given;
+}
+
 const struct ft_host plugin_host = {
     .abi_major = FT_ABI_MAJOR, .abi_minor = FT_ABI_MINOR, .size = sizeof(struct ft_host),
     .done = host_done, .fail = host_fail, .params = host_params, .receipt = host_receipt, .config = host_config, .state = host_state,
@@ -752,5 +767,5 @@ const struct ft_host plugin_host = {
     .http = host_http, .http_render = host_http_render, .url_escape = host_url_escape, .ssh = host_ssh, .tcp = host_tcp,
     .stream_write = host_stream_write, .stream_eof = host_stream_eof, .stream_close = host_stream_close, .exec = host_exec,
     .work = host_work, .budget = host_budget, .udp = host_udp, .websocket = host_websocket,
-    .file_write = host_file_write, .file_read = host_file_read,
+    .file_write = host_file_write, .file_read = host_file_read, .pending = host_pending, .result = host_result,
 };

@@ -47,13 +47,15 @@ int ft_registry_doctor(struct ft_registry *registry, const char *plugin, struct 
 /* For a registry without one: so that the doctor can look into Vault. The loop outlives the registry's use of it. */
 void ft_registry_use_loop(struct ft_registry *registry, struct ft_loop *loop);
 
-enum ft_entry_kind { FT_ENTRY_RUN, FT_ENTRY_PLAN, FT_ENTRY_UNDO, FT_ENTRY_PROBE };
+enum ft_entry_kind { FT_ENTRY_RUN, FT_ENTRY_PLAN, FT_ENTRY_UNDO, FT_ENTRY_PROBE, FT_ENTRY_CONFIRM };
+bool ft_action_has(const struct ft_action *action, enum ft_entry_kind entry);     /* knows how large the description of an older plugin is */
 
 struct ft_call_req {
     const struct ft_action_info *info;
     enum ft_entry_kind entry;
     const json_t *params;          /* as journalled: secrets are references; resolved in here */
     const json_t *receipt;         /* may be NULL */
+    const json_t *result;          /* CONFIRM: what run gave; may be NULL */
     const char *run_id;
     uint64_t timeout_ms;           /* 0: the action's own */
     bool released;                 /* the run has been approved: secrets with `release: approved` may be read */
@@ -66,6 +68,7 @@ struct ft_call_handler {
     /* Journal it durable, then ft_call_kept. NULL: kept at once. */
     void (*keep)(void *arg, struct ft_call *call, const json_t *receipt);
     void (*progress)(void *arg, const char *text);
+    void (*pending)(void *arg, uint64_t ms);      /* RUN: confirm will be called. NULL: nobody will */
 };
 int ft_call_start(struct ft_registry *registry, const struct ft_call_req *req, const struct ft_call_handler *handler, void *arg,
                   struct ft_call **ret, struct ft_err *reterr);

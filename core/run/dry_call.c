@@ -185,11 +185,16 @@ static void write_nothing(struct dry_list *l, json_t *plan)
 
 static void plan_answered(struct dry_list *l, json_t *answer)
 {
-    static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in", "moves" };
+    static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in", "moves", "reverts", "no_undo", "notes" };
     json_t *plan = json_object_get(answer, "result"), *entry, *value;
+    struct ft_err err = { 0 };
 
     if (!plan) {
         write_undetermined(l, ft_json_str(answer, "error"));
+        return;
+    }
+    if (confirm_check(l->step, plan, &err) < 0) {
+        dry_failed(l, "invalid", err.text);
         return;
     }
     if (write_is_nothing(plan) && !l->changed) {

@@ -654,7 +654,7 @@ void run_failed(struct ft_run *run, enum ft_class class, const char *text)
 static bool step_busy(const struct ft_run *run, const struct step_run *step)
 {
     switch (step->state) {
-    case STEP_CALLING: case STEP_INTENDING: case STEP_VERIFYING: case STEP_PROBING: case STEP_WRITING:
+    case STEP_CALLING: case STEP_INTENDING: case STEP_VERIFYING: case STEP_PROBING: case STEP_CONFIRMING: case STEP_WRITING:
         return true;
     case STEP_UNDOING:
         return !undo_is_stuck(run);
@@ -908,7 +908,7 @@ static void cancel_turn(void *arg)
 
             if (step->call) {
                 ft_call_cancel(step->call);
-            } else if (step->state == STEP_VERIFYING && step->timer) {
+            } else if ((step->state == STEP_VERIFYING || step->state == STEP_CONFIRMING) && step->timer) {
                 step_stop_ops(step);
                 step->state = STEP_DOUBT;
             }

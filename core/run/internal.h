@@ -4,6 +4,7 @@
  *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
  *   batch.c   between two batches of a for_each
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
+ *   confirm.c dead-man commits: confirmed once they are verified
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c, undo_plan.c  undo of a run that is over
  *   gate*.c   approve: what people decide  people.c   who they are now, and their answers
  *   parking.c runs that wait, as stubs (parking.h)
@@ -107,7 +108,7 @@ struct list_run {
     struct ft_list in_owner;
 };
 
-enum step_state { STEP_NEW, STEP_CALLING, STEP_INTENDING, STEP_VERIFYING, STEP_PROBING, STEP_DOUBT, STEP_WAITING, STEP_PAUSED, STEP_CHILDREN, STEP_WRITING, STEP_UNDOING, STEP_STOPPED };
+enum step_state { STEP_NEW, STEP_CALLING, STEP_INTENDING, STEP_VERIFYING, STEP_PROBING, STEP_DOUBT, STEP_CONFIRMING, STEP_WAITING, STEP_PAUSED, STEP_CHILDREN, STEP_WRITING, STEP_UNDOING, STEP_STOPPED };
 
 struct step_run {
     struct ft_run *run;
@@ -136,6 +137,9 @@ struct step_run {
     struct ft_timer *timer;            /* retry, wait, next look of a verification, expiry of a gate */
     uint64_t verify_until_us;
     bool for_doubt;                    /* the verification under way answers a doubt */
+    uint64_t pending_until_ms;         /* wall clock: then at the earliest the device takes the write back, unless it is confirmed; 0: it does not wait */
+    bool confirm_told;                 /* the confirmation may be on its way: only a look can tell */
+    unsigned late_tries;               /* looks behind that time that gave no answer */
     json_t *after;                     /* the state that the write left behind, as its plan says it; NULL: not known */
     char *after_why;                   /* why not */
     void (*undo_waits)(struct step_run *step, bool undone);          /* another write is being taken back: this one comes next */
@@ -239,6 +243,27 @@ enum check policy_check(struct step_run *step);          /* policy.c: what guard
 enum check gate_for_write(struct step_run *step, json_t *approval);      /* gate.c: people must approve first; takes approval */
 enum check gate_check(struct step_run *step);            /* gate.c: do its people still decide? */
 enum check gate_for_policy(struct step_run *step, const struct ft_write_facts *facts, const struct ft_guard_answer *answer);      /* guard says APPROVE */
+
+/* confirm.c */
+int confirm_check(const struct ft_step *def, const json_t *plan, struct ft_err *reterr);    /* is there time for the step's verify? */
+void confirm_pends(struct step_run *step, uint64_t ms);              /* the device takes it back after that; 0: it does not */
+void confirm_reckon(struct step_run *step, const json_t *intent);    /* the same, where only the plan says so */
+void confirm_forget(struct step_run *step);                          /* it is sent anew */
+void confirm_note(const struct step_run *step, json_t *event);
+void confirm_recall(struct step_run *step, const json_t *event);
+uint64_t confirm_left_ms(const struct step_run *step);               /* until it is too late to confirm; UINT64_MAX: nothing pends */
+void confirm_start(struct step_run *step);                           /* it is proven: confirm what pends, then write_settled */
+void confirm_or_verify(struct step_run *step);
+void confirm_lapsed(struct step_run *step);                          /* the device took it back: the step fails */
+void confirm_let_lapse(struct step_run *step);                       /* nothing takes it back but the device: wait for that, then fail */
+bool confirm_resume(struct step_run *step);
+/* write.c, for it */
+void write_settled(struct step_run *step);
+void write_unproven(struct step_run *step);
+void write_verify(struct step_run *step);                            /* or straight to the confirmation, where the step has no verify */
+void write_verify_for_doubt(struct step_run *step);
+void write_doubt_person(struct step_run *step);
+void write_left_in_doubt(struct step_run *step);                     /* cancelled: the next resume finds out */
 
 /* after.c */
 const json_t *plan_state(const json_t *plan);                        /* the state that a plan's write rests on, where it can be compared; NULL: not */

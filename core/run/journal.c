@@ -99,6 +99,8 @@ void run_note(struct ft_run *run, json_t *event)
 
         if (intent)
             undo_push(run, path, intent, json_object_get(event, "after"));
+        if (intent && json_object_get(event, "pending_until") && json_object_get(intent, "undo"))
+            json_object_set(json_array_get(run->undo, undo_find(run, path)), "lapses", json_object_get(event, "pending_until"));
         json_object_del(run->intents, path);
     } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
         json_object_del(run->intents, path);
@@ -154,7 +156,8 @@ static void forget(json_t *record, const char *const *types)
 
 void run_history(struct ft_run *run, const json_t *events)
 {
-    static const char *const after_intent[] = { "step.answered", "step.kept", "step.attempt", "doubt.opened", "doubt.answered", "step.unproven", "lock.waiting", NULL };
+    static const char *const after_intent[] = { "step.answered", "step.kept", "step.attempt", "doubt.opened", "doubt.answered", "step.unproven", "confirm.intended", "confirm.done", "lock.waiting", NULL };
+    static const char *const after_confirm[] = { "doubt.opened", "doubt.answered", NULL };
     size_t i;
     json_t *event;
 
@@ -173,6 +176,8 @@ void run_history(struct ft_run *run, const json_t *events)
         }
         if (ft_streq(type, "step.intended"))
             forget(record, after_intent);
+        if (ft_streq(type, "confirm.intended"))
+            forget(record, after_confirm);
         if (ft_streq(type, "step.attempt")) {
             json_object_del(record, "step.intended");
             json_object_del(record, "lock.waiting");

@@ -7,7 +7,7 @@ enum { MAX_DIFFERENCES = 100 };
 enum undo_state undo_compare(const json_t *item, const json_t *now)
 {
     const json_t *before = json_object_get(item, "before"), *after = json_object_get(item, "after");
-    bool sent = json_is_true(json_object_get(item, "sent"));
+    bool sent = json_is_true(json_object_get(item, "sent")) || json_object_get(item, "lapses");      /* by us, or by the device */
 
     if (!before || !now)
         return UNDO_UNKNOWN;

@@ -25,7 +25,7 @@ struct undo_run {
     char *error;
 };
 
-enum { UNDO_TRIES = 6, UNDO_WAIT_MS = 5000, UNDO_LONGEST_MS = 120000 };
+enum { LAPSE_SLACK_MS = 30000, UNDO_TRIES = 6, UNDO_WAIT_MS = 5000, UNDO_LONGEST_MS = 120000 };
 
 static void undo_look(void *arg);
 
@@ -65,6 +65,14 @@ static bool is_own(const struct undo_run *u)
 static bool maybe_sent(const struct undo_run *u)
 {
     return json_is_true(json_object_get(u->item, "sent"));
+}
+
+/* A change that nobody confirmed: the device takes it back by itself, in so many ms at the latest. 0: it does not, or should have by now. */
+static uint64_t lapses_in(const struct undo_run *u)
+{
+    uint64_t end = (uint64_t)ft_json_int(u->item, "lapses", 0) + LAPSE_SLACK_MS, now = run_now_ms(u->run);
+
+    return json_object_get(u->item, "lapses") && end > now ? end - now : 0;
 }
 
 static json_t *undo_event(const struct undo_run *u, const char *type)
@@ -201,6 +209,8 @@ static void undo_failed(void *arg, enum ft_class class, const char *text)
 
     u->call = NULL;
     u->attempt++;
+    if (lapses_in(u) && worth_trying_again(class))
+        u->attempt = ft_min(u->attempt, tries - 1);        /* the device may take it back by itself meanwhile */
     if (!worth_trying_again(class) || u->attempt >= tries) {
         undo_gives_up(u, class, text);
         return;
@@ -362,21 +372,65 @@ static void plan_failed(void *arg, enum ft_class class, const char *text)
 
 static const struct ft_call_handler plan_handler = { .done = planned, .fail = plan_failed };
 
-static void undo_looked(struct undo_run *u, json_t *now)
+static void undo_go(struct undo_run *u)
 {
     const struct ft_action *action = undo_action(u);
 
+    if (!is_own(u) && action && action->plan.start)
+        start(u, ft_json_str(u->item, "action"), FT_ENTRY_PLAN, json_object_get(u->item, "params"), NULL, &plan_handler);
+    else
+        undo_ready(u);
+}
+
+/* ---- has the device taken it back by itself? Its write's probe can tell, where a look cannot */
+
+static void lapse_known(void *arg, json_t *answer)
+{
+    struct undo_run *u = arg;
+
+    u->call = NULL;
+    if (json_is_false(json_object_get(answer, "happened")))
+        note_undone(u, maybe_sent(u) ? NULL : "the device", true);
+    else if (is_own(u))
+        undo_intend(u);                                    /* it is in force: an undo that was sent did not happen */
+    else
+        undo_go(u);
+}
+
+static void lapse_unknown(void *arg, enum ft_class class, const char *text)
+{
+    struct undo_run *u = arg;
+
+    u->call = NULL;
+    if (class == FT_UNREACHABLE || class == FT_TIMEOUT || class == FT_CANCELLED)
+        undo_failed(u, class, text);
+    else
+        undo_go(u);
+}
+
+static const struct ft_call_handler lapse_handler = { .done = lapse_known, .fail = lapse_unknown };
+
+static bool may_have_lapsed(const struct undo_run *u)
+{
+    const struct ft_action_info *info = NULL;
+
+    return json_object_get(u->item, "lapses") && (maybe_sent(u) || !lapses_in(u)) && u->state == UNDO_UNKNOWN && !u->forced
+           && ft_registry_action(u->run->engine->o.registry, ft_json_str(u->item, "write"), &info, NULL) == 0 && info->action->probe.start;
+}
+
+static void undo_looked(struct undo_run *u, json_t *now)
+{
     json_decref(u->now);
     u->now = now;
     u->state = undo_compare(u->item, now);
     json_decref(u->plan);
     u->plan = NULL;
     if (u->state == UNDO_BACK)
-        note_undone(u, NULL, true);
-    else if (!is_own(u) && action && action->plan.start)
-        start(u, ft_json_str(u->item, "action"), FT_ENTRY_PLAN, json_object_get(u->item, "params"), NULL, &plan_handler);
+        note_undone(u, json_object_get(u->item, "lapses") && !maybe_sent(u) ? "the device" : NULL, true);
+    else if (may_have_lapsed(u))
+        start(u, ft_json_str(u->item, "write"), FT_ENTRY_PROBE, json_object_get(u->item, "write_params"), json_object_get(u->item, "receipt"), &lapse_handler);
     else
-        undo_ready(u);
+        undo_go(u);
 }
 
 /* ---- the look */
@@ -409,6 +463,10 @@ static void undo_look(void *arg)
     struct undo_run *u = arg;
 
     u->timer = NULL;
+    if (!is_own(u) && lapses_in(u)) {                      /* never both: the device's own timer first, then a look at what it left */
+        u->timer = ft_timer_start(u->run->engine->o.loop, lapses_in(u), undo_look, u);
+        return;
+    }
     if (json_object_get(u->item, "before"))
         start(u, ft_json_str(u->item, "write"), FT_ENTRY_PLAN, json_object_get(u->item, "write_params"), NULL, &look_handler);
     else

@@ -1,6 +1,6 @@
 /* write.c: the verb `run`: reads, and the care that a write needs.
  *
- *   plan ──► checks (before.c) ──► intend (durable) ──► call ──► verify ──► done
+ *   plan ──► checks (before.c) ──► intend (durable) ──► call ──► verify ──► [confirm (confirm.c)] ──► look after ──► done
  *                                  │          └─ not proven: take it back, fail
  *                                  └─ answer lost, or killed here: DOUBT: probe ──► verify ──► a person
  *
@@ -9,11 +9,10 @@
 #include "run/internal.h"
 
 static void call_write(struct step_run *step);
-enum { MAX_RESENT = 2 };
+enum { MAX_RESENT = 2, DEFAULT_LOOK_MS = 30000, SHORTEST_LOOK_MS = 1000 };
 
 static void verify_start(struct step_run *step, bool for_doubt);
 static void doubt(struct step_run *step, const char *why);
-static void doubt_person(struct step_run *step);
 
 static const char *effect_name(unsigned effects)
 {
@@ -143,7 +142,7 @@ static bool has_entry(const struct step_run *step, enum ft_entry_kind entry)
 {
     const struct ft_action *action = step->step->call.action->action;
 
-    return entry == FT_ENTRY_PLAN ? action->plan.start : entry == FT_ENTRY_PROBE ? action->probe.start : entry == FT_ENTRY_UNDO ? action->undo.start : action->run.start;
+    return ft_action_has(action, entry);
 }
 
 bool write_is_nothing(const json_t *plan)
@@ -166,8 +165,13 @@ static void not_sent(struct step_run *step, json_t *result)
 static void planned(void *arg, json_t *plan)
 {
     struct step_run *step = arg;
+    struct ft_err err = { 0 };
 
     step->call = NULL;
+    if (confirm_check(step->step, plan, &err) < 0) {
+        fail_with(step, &err);
+        return;
+    }
     step->plan = json_incref(plan);
     json_decref(step->receipt);
     step->receipt = json_incref(json_object_get(plan, "receipt"));
@@ -236,6 +240,7 @@ void write_intend(struct step_run *step)
     struct ft_err err = { 0 };
 
     after_forget(step);
+    confirm_forget(step);
 
     json_object_set_new(event, "title", json_string(step->step->title));
     json_object_set_new(event, "action", json_string(step->step->call.name));
@@ -264,18 +269,29 @@ static void done_as_known(struct step_run *step)
 }
 
 /* It happened, and where it has to be proven it is: one look at what it left behind, then it is done. */
-static void settled(struct step_run *step)
+void write_settled(struct step_run *step)
 {
     after_look(step, done_as_known);
 }
 
 /* It was sent; whether it did what it should is for the verification to say, also where a person said that it happened. */
-static void answered(struct step_run *step)
+void write_verify(struct step_run *step)
 {
     if (step->step->verify)
         verify_start(step, false);
     else
-        settled(step);
+        confirm_start(step);
+}
+
+void write_verify_for_doubt(struct step_run *step)
+{
+    verify_start(step, true);
+}
+
+void write_left_in_doubt(struct step_run *step)
+{
+    step->state = STEP_DOUBT;
+    run_check_idle(step->run);
 }
 
 static void answered_written(void *arg, int code, const struct ft_err *err)
@@ -285,7 +301,7 @@ static void answered_written(void *arg, int code, const struct ft_err *err)
     if (code < 0)
         run_broken(step->run, err);
     else
-        answered(step);
+        write_verify(step);
 }
 
 static void write_done(void *arg, json_t *result)
@@ -295,7 +311,7 @@ static void write_done(void *arg, json_t *result)
     json_t *event;
 
     step->call = NULL;
-    if (!step->step->verify && !after_wanted(step)) {
+    if (!step->step->verify && !step->pending_until_ms && !after_wanted(step)) {
         step_done(step, json_incref(result));
         return;
     }
@@ -303,6 +319,7 @@ static void write_done(void *arg, json_t *result)
     step->result = json_incref(result);
     event = ev("step.answered", step->path);
     json_object_set(event, "result", result);
+    confirm_note(step, event);
     if (run_journal(step->run, event, FT_COMMIT, answered_written, step, &err) < 0)
         run_broken(step->run, &err);
 }
@@ -314,8 +331,7 @@ static void write_failed(void *arg, enum ft_class class, const char *text)
     step->call = NULL;
     /* Cancelled in the middle: the device may have done it. Left as intended in the journal, found out at the next resume. */
     if (class == FT_CANCELLED) {
-        step->state = STEP_DOUBT;
-        run_check_idle(step->run);
+        write_left_in_doubt(step);
     } else if (class == FT_AMBIGUOUS) {
         doubt(step, text);
     } else {
@@ -323,7 +339,12 @@ static void write_failed(void *arg, enum ft_class class, const char *text)
     }
 }
 
-static const struct ft_call_handler write_handler = { .done = write_done, .fail = write_failed, .keep = keep, .progress = progress };
+static void pends(void *arg, uint64_t ms)
+{
+    confirm_pends(arg, ms);
+}
+
+static const struct ft_call_handler write_handler = { .done = write_done, .fail = write_failed, .keep = keep, .progress = progress, .pending = pends };
 
 static void call_write(struct step_run *step)
 {
@@ -352,16 +373,24 @@ static void take_back(struct step_run *step)
 
     json_object_set_new(event, "error", json_string(step->fail_text));
     after_note(step, event);
+    confirm_note(step, event);
     run_ride(step->run, event);
     step->state = STEP_UNDOING;
-    if (step->run->state != RUN_ENDED && undo_one_for(step, unproven_undone) < 0)
+    if (step->run->state == RUN_ENDED || undo_one_for(step, unproven_undone) == 0)
+        return;
+    if (step->pending_until_ms)
+        confirm_let_lapse(step);
+    else
         unproven_undone(step, false);
 }
 
 /* A write that is not proven is taken back at once; what comes after is a failed step. */
-static void unproven(struct step_run *step)
+void write_unproven(struct step_run *step)
 {
-    after_look(step, take_back);
+    if (step->pending_until_ms)
+        take_back(step);                         /* the device's timer runs */
+    else
+        after_look(step, take_back);
 }
 
 static void look_failed_for_good(struct step_run *step)
@@ -369,14 +398,14 @@ static void look_failed_for_good(struct step_run *step)
     char within[32];
 
     if (step->for_doubt) {
-        doubt_person(step);
+        write_doubt_person(step);
         return;
     }
     free(step->fail_text);
     step->fail_text = ft_asprintf("not proven within %s: %s", ft_duration_format(step->step->verify->within_ms, within, sizeof(within)),
                                   step->last_look ? step->last_look : "the check gave no answer");
     step->fail_class = FT_TIMEOUT;
-    unproven(step);
+    write_unproven(step);
 }
 
 static void look_again(struct step_run *step)
@@ -416,11 +445,12 @@ static void proven(struct step_run *step)
 
         json_object_set_new(event, "happened", json_true());
         json_object_set_new(event, "by", json_string("verify"));
+        confirm_note(step, event);
         run_ride(step->run, event);
         step->recovered = true;
     }
     if (step->run->state != RUN_ENDED)
-        settled(step);
+        confirm_start(step);
 }
 
 static void looked(void *arg, json_t *result)
@@ -433,13 +463,13 @@ static void looked(void *arg, json_t *result)
     if (step_eval(step, step->step->verify->until, result, &value, &why, &err) < 0) {
         set_last(step, ft_strdup(err.text));
         if (step->for_doubt) {
-            doubt_person(step);
+            write_doubt_person(step);
             return;
         }
         free(step->fail_text);
         step->fail_text = ft_strdup(err.text);
         step->fail_class = FT_INVALID;
-        unproven(step);
+        write_unproven(step);
         return;
     }
     bool ok = truthy(value);
@@ -468,8 +498,7 @@ static void look_failed(void *arg, enum ft_class class, const char *text)
     if (step->run->state == RUN_ENDED)
         return;
     if (class == FT_CANCELLED) {
-        step->state = STEP_DOUBT;
-        run_check_idle(step->run);
+        write_left_in_doubt(step);
         return;
     }
     look_again(step);
@@ -488,7 +517,11 @@ static void look(void *arg)
     step->timer = NULL;
     r = step_fill(step, verify->call.with, step->result, &params, &err);
     if (r == 0) {
-        struct ft_call_req req = { .info = verify->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .released = step->run->released, .read = true };
+        uint64_t own = verify->call.action->action->timeout_ms ? verify->call.action->action->timeout_ms : DEFAULT_LOOK_MS, left = confirm_left_ms(step);
+        struct ft_call_req req = {
+            .info = verify->call.action, .entry = FT_ENTRY_RUN, .params = params, .run_id = step->run->id, .released = step->run->released, .read = true,
+            .timeout_ms = left < own ? ft_max(left, (uint64_t)SHORTEST_LOOK_MS) : 0,
+        };
 
         r = ft_call_start(step->run->engine->o.registry, &req, &look_handler, step, &step->call, &err);
     }
@@ -501,7 +534,7 @@ static void verify_start(struct step_run *step, bool for_doubt)
 {
     step->for_doubt = for_doubt;
     step->state = STEP_VERIFYING;
-    step->verify_until_us = run_now_us(step->run) + step->step->verify->within_ms * 1000;
+    step->verify_until_us = run_now_us(step->run) + (for_doubt ? step->step->verify->within_ms : ft_min(step->step->verify->within_ms, confirm_left_ms(step))) * 1000;
     look(step);
 }
 
@@ -517,7 +550,7 @@ static void doubt_person_written(void *arg, int code, const struct ft_err *err)
         run_check_idle(step->run);
 }
 
-static void doubt_person(struct step_run *step)
+void write_doubt_person(struct step_run *step)
 {
     json_t *event = ev("doubt.opened", step->path);
     struct ft_err err = { 0 };
@@ -549,12 +582,15 @@ static void happened(struct step_run *step, const char *by, const json_t *answer
         json_object_set(event, "seen", (json_t *)seen);
     if (result)
         json_object_set(event, "result", (json_t *)result);
+    if (!json_is_true(json_object_get(answer, "pending")))
+        step->pending_until_ms = 0;
+    confirm_note(step, event);
     json_decref(step->result);
     step->result = json_incref((json_t *)result);
     run_ride(step->run, event);
     step->recovered = true;
     if (step->run->state != RUN_ENDED)
-        answered(step);
+        write_verify(step);
 }
 
 /* A server that takes requests and never answers must not be sent one after the other for ever. */
@@ -580,6 +616,11 @@ static void did_not_happen(struct step_run *step, const char *by)
     run_ride(step->run, event);
     json_decref(step->past);
     step->past = NULL;
+    if (step->confirm_told) {                    /* it had been done, and verified */
+        if (step->run->state != RUN_ENDED)
+            confirm_lapsed(step);
+        return;
+    }
     /* A person may have it sent as often as they like. */
     if (step->run->state != RUN_ENDED && !(ft_streq(by, "probe") && sent_often_enough(step)))
         write_again(step);
@@ -590,7 +631,7 @@ static void probe_or_verify(struct step_run *step)
     if (step->step->verify)
         verify_start(step, true);
     else
-        doubt_person(step);
+        write_doubt_person(step);
 }
 
 static void probed(void *arg, json_t *answer)
@@ -625,6 +666,7 @@ static void doubt(struct step_run *step, const char *why)
     free(step->fail_text);
     step->fail_text = ft_strdup(why);
     step->state = STEP_PROBING;
+    confirm_reckon(step, past_event(step, "step.intended"));
     if (!has_entry(step, FT_ENTRY_PROBE)) {
         probe_or_verify(step);
         return;
@@ -642,10 +684,13 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
 
         json_object_set_new(event, "happened", json_true());
         json_object_set_new(event, "by", json_string(who));
+        confirm_note(step, event);
         run_ride(step->run, event);
         step->recovered = true;
+        if (step->confirm_told || !confirm_left_ms(step))
+            step->pending_until_ms = 0;          /* it is in force, they say, and the device will not wait for ever */
         if (step->run->state != RUN_ENDED)
-            answered(step);
+            (step->confirm_told ? write_settled : write_verify)(step);
     } else {
         did_not_happen(step, who);
     }
@@ -659,8 +704,15 @@ static void resume_unproven(struct step_run *step)
     step->fail_class = FT_TIMEOUT;
     step->fail_text = ft_strdup(ft_json_str(past_event(step, "step.unproven"), "error"));
     step->state = STEP_UNDOING;
-    if (undo_one_for(step, unproven_undone) < 0)
+    confirm_recall(step, past_event(step, "step.unproven"));
+    if (undo_one_for(step, unproven_undone) == 0)
+        return;
+    if (json_object_get(past_event(step, "step.intended"), "undo"))
         unproven_undone(step, true);             /* taken back before the crash */
+    else if (step->pending_until_ms)
+        confirm_let_lapse(step);
+    else
+        unproven_undone(step, false);
 }
 
 void write_resume(struct step_run *step)
@@ -673,18 +725,28 @@ void write_resume(struct step_run *step)
     step->attempt = (unsigned)ft_json_int(intent, "attempt", 1);
     answer = past_event(step, "step.kept");
     step->receipt = json_incref(answer ? json_object_get(answer, "receipt") : json_object_get(step->plan, "receipt"));
+    answer = past_event(step, "step.answered");
+    if (answer)
+        step->result = json_incref(json_object_get(answer, "result"));
     if (past_event(step, "step.unproven")) {
         resume_unproven(step);
-    } else if ((answer = past_event(step, "step.answered")) != NULL) {
-        step->result = json_incref(json_object_get(answer, "result"));
-        answered(step);
+    } else if (confirm_resume(step)) {
+        return;
+    } else if (answer && !step->confirm_told) {
+        confirm_recall(step, answer);
+        confirm_or_verify(step);
     } else if ((answer = past_event(step, "doubt.answered")) != NULL && json_is_true(json_object_get(answer, "happened"))) {
         step->recovered = true;
-        step->result = json_incref(json_object_get(answer, "result"));
-        if (ft_streq(ft_json_str(answer, "by"), "verify"))
-            settled(step);
-        else
-            answered(step);
+        if (!step->result)
+            step->result = json_incref(json_object_get(answer, "result"));
+        confirm_recall(step, answer);
+        if (ft_streq(ft_json_str(answer, "by"), "verify") || step->confirm_told) {
+            step->for_doubt = true;
+            step->pending_until_ms = step->confirm_told ? 0 : step->pending_until_ms;
+            confirm_start(step);
+        } else {
+            confirm_or_verify(step);
+        }
     } else if (answer) {
         did_not_happen(step, ft_json_str(answer, "by"));
     } else if (past_event(step, "doubt.opened")) {

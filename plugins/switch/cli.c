@@ -371,6 +371,47 @@ unsigned commit_depth(const char *log, const char *comment)
     return depth;
 }
 
+bool commit_stands(const char *log, const char *comment)
+{
+    const char *above = NULL;
+    size_t len, above_len = 0;
+
+    for (const char *c = next_commit(log, &len); c; above = c, above_len = len, c = next_commit(c + len, &len)) {
+        if (!memmem(c, len, comment, strlen(comment)))
+            continue;
+        return above ? !memmem(above, above_len, "via other", 9) : !memmem(c, len, "rollback in", 11);
+    }
+    return false;
+}
+
+bool commit_went_back(const char *log, const char *comment)
+{
+    const char *above = NULL;
+    size_t len, above_len = 0;
+
+    for (const char *c = next_commit(log, &len); c; above = c, above_len = len, c = next_commit(c + len, &len))
+        if (memmem(c, len, comment, strlen(comment)))
+            return above && memmem(above, above_len, "via other", 9);
+    return false;
+}
+
+bool ios_timer_runs(const char *answer)
+{
+    return strstr(answer, "Timer value") || strstr(answer, "Time configured");
+}
+
+bool eos_session_is(const char *table, const char *name, const char *state)
+{
+    const char *at = table;
+    size_t n = strlen(name);
+
+    for (at = strstr(at, name); at; at = strstr(at + 1, name)) {
+        if ((at == table || strchr(" *\n", at[-1])) && at[n] == ' ' && strncasecmp(at + n + strspn(at + n, " "), state, strlen(state)) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* "  fettle-7f3c-1  pendingCommitTimer  fettle  vty5"; a '*' in front marks the session that one is in. */
 bool eos_pending(const char *table, char *ret_name, size_t size)
 {

@@ -37,6 +37,14 @@ bool set_value(const char *config, const char *path, char *ret, size_t size);
 
 /* ---- Junos: show system commit ---- */
 /* Is the newest commit still waiting for its confirmation? *ret_ours: its comment has `comment` in it. */
+/* Is the newest commit that bears the comment in force for good? Not where the switch took it back behind it, or where it still waits. */
+/* Did the switch itself take the newest commit with the comment back? */
+bool commit_went_back(const char *log, const char *comment);
+/* IOS: does `show archive config rollback timer` tell of one that runs? */
+bool ios_timer_runs(const char *answer);
+bool commit_stands(const char *log, const char *comment);
+/* EOS: "  fettle-7f3c-1  completed": what became of a session. */
+bool eos_session_is(const char *table, const char *name, const char *state);
 bool commit_pending(const char *log, const char *comment, bool *ret_ours);
 
 /* How many commits back the configuration lies that there was before the newest commits of this comment: a number for rollback. A commit without a comment

@@ -59,6 +59,7 @@ json_t *config_result(struct ft_call *call, bool changed)
 }
 
 #define MAX_CHANGES 500
+#define RFC_SLACK_MS 30000                         /* a commit takes a while, and its time begins at its end */
 
 json_t *config_changes(const struct sw *st)
 {
@@ -76,19 +77,6 @@ json_t *config_changes(const struct sw *st)
     return list;
 }
 
-/* "fettle-7f3c-1  completed": what became of our session. */
-static bool session_is(const char *table, const char *name, const char *state)
-{
-    const char *at = table;
-    size_t n = strlen(name);
-
-    for (at = strstr(at, name); at; at = strstr(at + 1, name)) {
-        if ((at == table || strchr(" *\n", at[-1])) && at[n] == ' ' && strncasecmp(at + n + strspn(at + n, " "), state, strlen(state)) == 0)
-            return true;
-    }
-    return false;
-}
-
 void config_probe_session(struct ft_call *call)
 {
     struct sw *st = host->state(call);
@@ -99,8 +87,8 @@ void config_probe_session(struct ft_call *call)
         sw_fail(call, FT_INVALID, "nothing was kept that would tell which configuration session of %s was this step's", st->name);
         return;
     }
-    done = session_is(st->answers[0], session, "completed") || (st->change.later && st->continues);
-    sw_done(call, json_pack("{s:b, s:{s:s, s:b}, s:o}", "happened", done, "seen", "session", session, "waits_for_confirmation", st->continues,
+    done = st->continues || eos_session_is(st->answers[0], session, "completed");
+    sw_done(call, json_pack("{s:b, s:b, s:{s:s, s:b}, s:o}", "happened", done, "pending", st->continues && !st->change.later, "seen", "session", session, "waits_for_confirmation", st->continues,
                             "result", config_result(call, done)));
 }
 
@@ -221,7 +209,12 @@ static const struct op op_confirm = { OP_CONFIG, "config_confirm", false, false 
 
 static json_t *receipt_of(struct ft_call *call, const struct sw *st)
 {
-    return json_pack("{s:s, s:s*}", "device", st->name, "session", st->vendor == &vendor_eos ? change_session(call) : NULL);
+    json_t *receipt = json_pack("{s:s, s:s*}", "device", st->name, "session", st->vendor == &vendor_eos ? change_session(call) : NULL);
+
+    if (st->vendor == &vendor_netconf && st->before && st->after)
+        json_object_update_new(receipt, json_pack("{s:s, s:s, s:I}", "before", change_mark(call, st->before), "after", change_mark(call, st->after), "at_ms",
+                                                  (json_int_t)host->wall_ms(call)));
+    return receipt;
 }
 
 static void applied(struct ft_call *call)
@@ -232,16 +225,29 @@ static void applied(struct ft_call *call)
     sw_done(call, config_result(call, changed));
 }
 
+/* NETCONF: what it was and what it becomes is known right before the commit, and kept then, so that a probe can tell them apart. */
+static void keep_marks(struct ft_call *call, void (*then)(struct ft_call *call))
+{
+    struct ft_err err = { 0 };
+
+    if (host->keep(call, receipt_of(call, host->state(call)), then, &err) < 0)
+        sw_fail(call, err.class, "%s", err.text);
+}
+
 static void kept(struct ft_call *call)
 {
+    struct sw *st = host->state(call);
+
+    st->before_commit = st->vendor == &vendor_netconf ? keep_marks : NULL;
     change_apply(call, applied);
 }
 
 static void plan_done(struct ft_call *call)
 {
-    const struct sw *st = host->state(call);
+    struct sw *st = host->state(call);
     json_t *changes = st->diff ? config_changes(st) : json_array();
     bool nothing = dialect_of(call)->compare && !diff_is_any(st->diff);
+    st->change.left = change_can_leave(call);
     json_t *plan = json_pack("{s:o, s:[{s:s, s:o}], s:o, s:{s:s?}, s:o}", "summary",
                              st->op == &op_load ? json_sprintf("load a configuration into %s", st->name)
                                                 : json_sprintf("bring %s back to configuration %s", st->name, st->change.rollback),
@@ -253,6 +259,7 @@ static void plan_done(struct ft_call *call)
         json_object_set_new(plan, "result", config_result(call, false));
         json_object_set_new(plan, "requests", json_array());
     }
+    change_plan_net(call, plan);
     sw_done(call, plan);
 }
 
@@ -273,6 +280,28 @@ static void plan_of_lines(struct ft_call *call)
     plan_done(call);
 }
 
+/* NETCONF tells what is in force, and not whether it still waits: that is known only when its time is over. */
+static void probe_running(struct ft_call *call, const struct nc_message *reply)
+{
+    const struct sw *st = host->state(call);
+    const json_t *kept = host->receipt(call);
+    const char *before = ft_str(kept, "before"), *after = ft_str(kept, "after"), *mark;
+    char *xml = reply->failed ? NULL : nc_inner_xml(reply, "data", false);
+    bool may_wait = st->change.confirm_min && host->wall_ms(call) < (uint64_t)ft_int(kept, "at_ms") + st->change.confirm_min * 60000ull + RFC_SLACK_MS;
+
+    mark = change_mark(call, xml ? xml : "");
+    free(xml);
+    if (reply->failed)
+        sw_fail(call, reply->class, "%s answered '%s' with: %s", st->name, st->sent, reply->error);
+    else if (after && strcmp(mark, after) == 0 && may_wait && !st->change.later)
+        sw_fail(call, FT_INVALID, "the change is in force on %s; NETCONF does not tell whether it still waits for its confirmation", st->name);
+    else if ((after && strcmp(mark, after) == 0) || !before || strcmp(mark, before) == 0)
+        sw_done(call, json_pack("{s:b, s:{s:s}, s:o}", "happened", after && strcmp(mark, after) == 0, "seen", "running", mark, "result",
+                                config_result(call, after && strcmp(mark, after) == 0)));
+    else
+        sw_fail(call, FT_INVALID, "the configuration of %s is neither what it was before nor what it was after: somebody else has changed it", st->name);
+}
+
 static void probe_known(struct ft_call *call)
 {
     struct sw *st = host->state(call);
@@ -282,12 +311,16 @@ static void probe_known(struct ft_call *call)
         config_probe_session(call);
         return;
     }
+    if (st->vendor == &vendor_netconf) {
+        nc_rpc(call, "<get-config><source><running/></source></get-config>", "get-config running", probe_running);
+        return;
+    }
     if (!st->vendor->commits) {
         sw_fail(call, FT_INVALID, "%s keeps no record that tells whether this was sent", st->vendor->name);
         return;
     }
-    done = strstr(st->answers[0], change_comment(call)) && (!st->continues || st->change.later);
-    sw_done(call, json_pack("{s:b, s:{s:b, s:b}, s:o}", "happened", done, "seen", "commit_with_our_comment", strstr(st->answers[0], change_comment(call)) != NULL,
+    done = st->continues || commit_stands(st->answers[0], change_comment(call));
+    sw_done(call, json_pack("{s:b, s:b, s:{s:b, s:b}, s:o}", "happened", done, "pending", st->continues && !st->change.later, "seen", "commit_with_our_comment", strstr(st->answers[0], change_comment(call)) != NULL,
                             "waits_for_confirmation", st->continues, "result", config_result(call, done)));
 }
 
@@ -430,6 +463,16 @@ static void undone(struct ft_call *call)
     sw_done(call, config_result(call, true));
 }
 
+/* It has gone back by itself, or was never in force. */
+static void undone_already(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    st->diff = "";
+    st->change.later = false;
+    sw_done(call, config_result(call, false));
+}
+
 static void undo_sessions_known(struct ft_call *call)
 {
     const struct sw *st = host->state(call);
@@ -437,22 +480,69 @@ static void undo_sessions_known(struct ft_call *call)
     sw_note_commits(call, st->answers[0]);
     if (st->continues)
         change_take_back(call, undone);
+    else if (strstr(st->answers[0], change_session(call)) && !eos_session_is(st->answers[0], change_session(call), "completed"))
+        undone_already(call);
     else
         sw_fail(call, FT_INVALID, "the change on %s is confirmed: taking it back is not supported on eos. Give the step an `undo` of its own", st->name);
 }
 
+static void cancel_running(struct ft_call *call, const struct nc_message *reply)
+{
+    const struct sw *st = host->state(call);
+    const char *before = ft_str(host->receipt(call), "before");
+    char *xml = reply->failed ? NULL : nc_inner_xml(reply, "data", false);
+    bool back = xml && before && strcmp(change_mark(call, xml), before) == 0;
+
+    free(xml);
+    if (reply->failed)
+        sw_fail(call, reply->class, "%s answered '%s' with: %s", st->name, st->sent, reply->error);
+    else if (back)
+        undone_already(call);
+    else
+        sw_fail(call, FT_INVALID, "nothing waits for its confirmation on %s any more: taking back what is confirmed is not supported on netconf. Give the step an `undo` of its own",
+                st->name);
+}
+
+static void cancelled(struct ft_call *call, const struct nc_message *reply)
+{
+    struct sw *st = host->state(call);
+
+    st->risky = false;
+    if (reply->failed)
+        nc_rpc(call, "<get-config><source><running/></source></get-config>", "get-config running", cancel_running);
+    else
+        undone(call);
+}
+
+static void revert_known(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+
+    if (ios_timer_runs(st->answers[0]))
+        change_take_back(call, undone);
+    else
+        sw_fail(call, FT_INVALID, "no timer runs on %s any more: taking back what is confirmed is not supported on ios. Give the step an `undo` of its own", st->name);
+}
+
 int config_undo_waiting(struct ft_call *call, struct ft_err *reterr)
 {
+    static const char *const timer[] = { "?show archive config rollback timer" };
     static const char *const sessions[] = { "show configuration sessions" };
     struct sw *st = host->state(call);
     int r = config_confirmation(call, reterr);
 
     if (r < 0)
         return r;
-    if (st->vendor == &vendor_eos && st->change.form != LOAD_ROLLBACK)
+    if (st->vendor == &vendor_eos && st->change.form != LOAD_ROLLBACK) {
         sw_commands(call, sessions, 1, undo_sessions_known);
-    else if (st->change.later)
+    } else if (st->vendor == &vendor_netconf && st->change.confirm_min) {
+        st->risky = true;
+        nc_rpc(call, host->printf(call, "<cancel-commit><persist-id>fettle-%s</persist-id></cancel-commit>", host->run_id(call)), "cancel-commit", cancelled);
+    } else if (st->vendor == &vendor_ios && st->change.confirm_min) {
+        sw_commands(call, timer, 1, revert_known);
+    } else if (st->change.later) {
         change_take_back(call, undone);
+    }
     else
         return sw_error(reterr, FT_INVALID, "taking it back is not supported on %s: give the step an `undo` of its own", st->vendor->name);
     return 0;
@@ -464,6 +554,10 @@ static void undo_commits_known(struct ft_call *call)
     unsigned depth = commit_depth(st->answers[0], change_comment(call));
     bool ours = false;
 
+    if (!depth && commit_went_back(st->answers[0], change_comment(call))) {
+        undone_already(call);
+        return;
+    }
     if (!depth) {
         sw_fail(call, FT_CONFLICT, "somebody else has committed on %s since: going back to the configuration before would take that along. Look at `show system commit`",
                 st->name);
@@ -501,7 +595,19 @@ static int undo_start(struct ft_call *call, const struct op *op, struct ft_err *
 static int load_undo(struct ft_call *call, struct ft_err *e) { return undo_start(call, &op_load, e); }
 static int rollback_undo(struct ft_call *call, struct ft_err *e) { return undo_start(call, &op_rollback, e); }
 
-/* ---- confirm ---- */
+/* ---- the confirmation of this step's own change ---- */
+
+static int load_confirm(struct ft_call *call, struct ft_err *e) { return change_confirm_left(call, &op_load, e); }
+
+static int rollback_confirm(struct ft_call *call, struct ft_err *e)
+{
+    struct sw *st = host->state(call);
+
+    st->change.form = LOAD_ROLLBACK;
+    return change_confirm_left(call, &op_rollback, e);
+}
+
+/* ---- confirm: of an earlier step ---- */
 
 static json_t *confirm_result(const struct sw *st, bool changed)
 {
@@ -627,9 +733,10 @@ static const char confirm_result_schema[] = JSON({"type": "object", "properties"
 const struct ft_action switch_config_load = {
     .size = sizeof(switch_config_load), .name = "config_load", .summary = "load a configuration", .effects = FT_EFFECT_DISRUPTIVE,
     .params_schema = load_params, .result_schema = config_result_schema, .state_size = sizeof(struct sw),
-    .run = { load_run, sw_cancel }, .plan = { load_plan, sw_cancel }, .undo = { load_undo, sw_cancel }, .probe = { load_probe, sw_cancel }, .timeout_ms = 300000,
+    .run = { load_run, sw_cancel }, .plan = { load_plan, sw_cancel }, .undo = { load_undo, sw_cancel }, .probe = { load_probe, sw_cancel },
+    .confirm = { load_confirm, sw_cancel }, .timeout_ms = 300000,
     .about = "The plan is the switch's own account of the difference (Junos, EOS; over NETCONF worked out here): the configuration is loaded into a candidate and "
-             "discarded again. The run commits for `confirm_within` minutes and confirms once the switch answers on a new channel, or leaves that to "
+             "discarded again. The run commits for `confirm_within` minutes; it is confirmed over a new connection once the step's `verify` has passed, or by "
              "`switch.config_confirm`. Undo on Junos goes back to the configuration before this step's commits, unless somebody committed behind them; elsewhere only "
              "what is not confirmed yet is taken back. `mode: replace` is `load override` on Junos, and a clean configuration session on EOS.",
     .example = "run: switch.config_load\nwith:\n  device: sw-3\n  lines:\n    - set interfaces ge-0/0/7 description \"AP 3F-12\"\nundo: auto\n",
@@ -639,7 +746,7 @@ const struct ft_action switch_config_rollback = {
     .size = sizeof(switch_config_rollback), .name = "config_rollback", .summary = "bring an older configuration back", .effects = FT_EFFECT_DISRUPTIVE,
     .params_schema = rollback_params, .result_schema = config_result_schema, .state_size = sizeof(struct sw),
     .run = { rollback_run, sw_cancel }, .plan = { rollback_plan, sw_cancel }, .undo = { rollback_undo, sw_cancel }, .probe = { rollback_probe, sw_cancel },
-    .timeout_ms = 300000,
+    .confirm = { rollback_confirm, sw_cancel }, .timeout_ms = 300000,
     .about = "Junos: `rollback N`, committed and confirmed as every change; the plan shows the difference. IOS: `configure replace FILE force`, under a timer with "
              "`revert_timer: true`. EOS: `configure replace FILE`, without a net. Take care that the file is the one you mean: a startup-config may be older than the "
              "work of others.",

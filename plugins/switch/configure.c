@@ -202,14 +202,15 @@ static void kept(struct ft_call *call)
 static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *changes)
 {
     struct ft_err err = { 0 };
-    bool nothing = parts && json_array_size(changes) == 0 && (!st->continues || st->change.later);
+    bool there = parts && json_array_size(changes) == 0, nothing = there && (!st->continues || st->change.later || st->phase == PHASE_PROBE);
     const json_t *saved = st->continues ? host->receipt(call) : NULL;
     json_t *plan;
 
     if (st->phase != PHASE_PROBE && sw_refuses_foreign(call))
         return;
     if (st->phase == PHASE_PROBE) {
-        sw_done(call, json_pack("{s:b, s:{s:O}, s:o}", "happened", nothing, "seen", "still_to_change", changes, "result", config_result(call, nothing)));
+        sw_done(call, json_pack("{s:b, s:b, s:{s:O}, s:o}", "happened", nothing, "pending", nothing && st->continues && !st->change.later, "seen", "still_to_change", changes,
+                                "result", config_result(call, nothing)));
         return;
     }
     if (st->phase == PHASE_RUN) {
@@ -217,6 +218,7 @@ static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *c
             sw_fail(call, err.class, "%s", err.text);
         return;
     }
+    st->change.left = change_can_leave(call);
     plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O?, s:o}", "summary", json_sprintf("configure %s: %zu lines", st->name, json_array_size(st->change.first)),
                      "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts, "receipt", receipt_of(call, st, parts));
     if (nothing) {
@@ -224,6 +226,7 @@ static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *c
         json_object_set_new(plan, "result", config_result(call, false));
         json_object_set_new(plan, "requests", json_array());
     }
+    change_plan_net(call, plan);
     sw_done(call, plan);
 }
 
@@ -336,6 +339,8 @@ static void parts_known_again(struct ft_call *call)
     size_t i;
 
     sw_note_commits(call, st->answers[json_array_size(st->facts)]);
+    if (st->continues)
+        st->change.confirm_min = 0;                     /* what waits goes back at once, for good: not to what was never proven */
     st->change.first = sw_hold(call, json_array());
     json_array_foreach(had, i, part)
         add_difference(call, st->change.first, json_object_get(part, "lines"), json_object_get(json_array_get(now, i), "lines"));
@@ -366,6 +371,7 @@ static int configure_undo(struct ft_call *call, struct ft_err *reterr)
 }
 
 static int configure_run(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_RUN, e); }
+static int configure_confirm(struct ft_call *call, struct ft_err *e) { return change_confirm_left(call, NULL, e); }
 static int configure_plan(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_PLAN, e); }
 static int configure_probe(struct ft_call *call, struct ft_err *e) { return configure_start(call, PHASE_PROBE, e); }
 
@@ -379,11 +385,11 @@ static const char result_schema[] = "{\"type\": \"object\", \"properties\": {" C
 const struct ft_action switch_configure = {
     .size = sizeof(switch_configure), .name = "configure", .summary = "put configuration lines into force",
     .effects = FT_EFFECT_DISRUPTIVE, .params_schema = params_schema, .result_schema = result_schema, .state_size = sizeof(struct sw),
-    .run = { configure_run, sw_cancel }, .plan = { configure_plan, sw_cancel }, .undo = { configure_undo, sw_cancel }, .probe = { configure_probe, sw_cancel },
+    .run = { configure_run, sw_cancel }, .plan = { configure_plan, sw_cancel }, .undo = { configure_undo, sw_cancel }, .probe = { configure_probe, sw_cancel }, .confirm = { configure_confirm, sw_cancel },
     .timeout_ms = 240000,
     .about = "Counts as disruptive, since any line may be. On Junos the parts that the lines touch (\"interfaces ge-0/0/7\") are read before: the plan tells what "
-             "would change, and undo brings each part back to the lines it had. Lines with passwords are left out of that. The commit is confirmed once the switch "
-             "answers on a new channel, else it takes itself back; with `confirm: later` it waits for `switch.config_confirm`. On EOS the lines go into a configuration "
+             "would change, and undo brings each part back to the lines it had. Lines with passwords are left out of that. The commit is confirmed over a new "
+             "connection once the step's `verify` has passed, else it takes itself back; with `confirm: later` it waits for `switch.config_confirm`. On EOS the lines go into a configuration "
              "session, with the same confirmation, and there is undo only before that. On IOS and FRR lines are in force one by one, there is no undo, and a line "
              "that is refused leaves those before it in force; IOS with `revert_timer: true` takes the whole back.",
     .example = "run: switch.configure\nwith:\n  device: sw-3\n  lines:\n    - set interfaces ge-0/0/7 description \"AP 3F-12\"\nundo: auto\n",

@@ -292,7 +292,7 @@ static void rfc_compare(struct script *s)
 
 static const char *persist(struct script *s, const char *element)
 {
-    return s->st->change.later ? host->printf(s->call, "<%s>fettle-%s</%s>", element, host->run_id(s->call), element) : "";
+    return s->st->change.later || s->st->change.left ? host->printf(s->call, "<%s>fettle-%s</%s>", element, host->run_id(s->call), element) : "";
 }
 
 static void rfc_commit(struct script *s)
@@ -496,6 +496,25 @@ bool change_has_net(struct ft_call *call)
     const struct dialect *d = dialect_of(call);
 
     return d->confirms && (d != &ios_timer || has_timer(call)) && st->vendor != &vendor_frr;
+}
+
+/* A bounce confirms by its second half. Without :confirmed-commit:1.1 only the session that made it can confirm. */
+bool change_can_leave(struct ft_call *call)
+{
+    const struct sw *st = host->state(call);
+    const struct change *c = &st->change;
+
+    return host->abi_minor >= 2 && dialect_of(call)->confirms && c->confirm_min && !c->later && !c->second && change_has_net(call)
+           && (st->vendor != &vendor_netconf || st->nc.server.confirmed_1_1);
+}
+
+const char *change_mark(struct ft_call *call, const char *config)
+{
+    uint64_t mark = 14695981039346656037u;         /* FNV-1a */
+
+    for (; *config; config++)
+        mark = (mark ^ (unsigned char)*config) * 1099511628211u;
+    return host->printf(call, "%016llx", (unsigned long long)mark);
 }
 
 const struct dialect *dialect_of(struct ft_call *call)

@@ -32,6 +32,10 @@ struct dialect {
 const struct dialect *dialect_of(struct ft_call *call);
 /* Can the switch take this change back by itself? */
 bool change_has_net(struct ft_call *call);
+/* May it be left for `confirm`, over another connection, when it is verified? */
+bool change_can_leave(struct ft_call *call);
+/* NETCONF: a mark of a configuration, to know it again. Lives as long as the call. */
+const char *change_mark(struct ft_call *call, const char *config);
 struct script script_new(struct ft_call *call);
 void script_say(struct script *s, void (*then)(struct ft_call *call));
 /* Adds the commands (over NETCONF: the rpcs) to a list, as a plan shows them. */

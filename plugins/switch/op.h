@@ -21,6 +21,10 @@ bool change_try(struct ft_call *call, void (*then)(struct ft_call *call));
 void change_confirm(struct ft_call *call, void (*then)(struct ft_call *call));
 /* EOS, IOS: takes back at once what waits for its confirmation. */
 void change_take_back(struct ft_call *call, void (*then)(struct ft_call *call));
+/* What a plan says of the way back: the switch's timer, or that there is none; and where undo cannot do it. */
+void change_plan_net(struct ft_call *call, json_t *plan);
+/* The action's confirm: what waits of this step is confirmed, over a new connection; done with an empty object. */
+int change_confirm_left(struct ft_call *call, const struct op *op, struct ft_err *reterr);
 /* st->diff, where it has to be worked out here. */
 void change_note_diff(struct ft_call *call);
 /* False: the call has failed, since what was committed is not in force. */

@@ -303,9 +303,10 @@ static int open_channel(struct ft_call *call, enum ft_ssh_kind kind, const char 
         .password = sw_setting(call, "password"), .key_file = sw_setting(call, "key_file"), .passphrase = sw_setting(call, "passphrase"),
         .known_hosts = sw_setting(call, "known_hosts"), .library = sw_setting(call, "library"), .kind = kind, .command = command,
         .port = (uint16_t)(port ? port : st->netconf ? NETCONF_PORT : SSH_PORT), .agent = json_is_true(sw_setting_json(call, "agent")),
-        .jump = jump_of(call), .keepalive_s = (unsigned)json_integer_value(sw_setting_json(call, "keepalive_s")),
+        .jump = jump_of(call), .keepalive_s = (unsigned)json_integer_value(sw_setting_json(call, "keepalive_s")), .fresh = st->fresh,
     };
 
+    st->fresh = false;
     return host->ssh(call, &req, events, ret, reterr);
 }
 
@@ -950,7 +951,7 @@ void sw_check_alive(struct ft_call *call, void (*then)(struct ft_call *call))
     struct ft_err err = { 0 };
 
     st->asked = then;
-    st->asking_alive = true;
+    st->asking_alive = st->fresh = true;
     st->commands[0] = st->vendor->alive;
     st->at = st->len = 0;
     st->complaint[0] = '\0';

@@ -18,7 +18,7 @@
 
 extern const struct ft_host *host;
 
-enum phase { PHASE_RUN, PHASE_PLAN, PHASE_UNDO, PHASE_PROBE };
+enum phase { PHASE_RUN, PHASE_PLAN, PHASE_UNDO, PHASE_PROBE, PHASE_CONFIRM };
 
 struct sw;
 struct op;
@@ -69,6 +69,7 @@ struct change {                                   /* what is to be done; everyth
     const char *rollback;                         /*   an older one: its number on Junos, a file elsewhere */
     bool replace;                                 /* it replaces the whole configuration */
     bool later;                                   /* left unconfirmed: switch.config_confirm comes */
+    bool left;                                    /* left unconfirmed: this action's confirm comes, once it is verified */
     json_t *first, *second;                       /* configuration lines; second: after the wait of a bounce, NULL: none */
     json_t *undo;                                 /* lines that put back what there was */
     json_t *from, *to;                            /* for people */
@@ -134,7 +135,9 @@ struct sw {
     const char *session_name;                     /* EOS */
     json_t *facts;                                /* ASK_PORT's, lives in held */
     void (*applied)(struct ft_call *call);
+    void (*before_commit)(struct ft_call *call, void (*then)(struct ft_call *call));   /* NULL: nothing */
     bool pending;                                 /* committed, and not confirmed yet */
+    bool fresh;                                   /* the next channel logs in anew: not over the session that made the change */
     bool continues;                               /* an earlier try of this run was cut off before it confirmed its commit */
     bool foreign;                                 /* another commit waits for its confirmation */
     bool foreign_run;                             /* … of another step of this run */

@@ -234,6 +234,7 @@ static void plan_done(struct ft_call *call, struct sw *st)
         json_object_set_new(plan, "changes", json_array());
         json_object_set_new(plan, "result", change_result(st, false, c->from));
     }
+    change_plan_net(call, plan);
     sw_done(call, plan);
 }
 
@@ -251,7 +252,9 @@ static void probe_done(struct ft_call *call, bool happened, json_t *seen)
     const struct sw *st = host->state(call);
     const json_t *from = json_object_get(host->receipt(call), "from");
 
-    sw_done(call, json_pack("{s:b, s:o, s:o}", "happened", happened, "seen", seen, "result", change_result(st, happened, from ? from : st->change.from)));
+    bool pending = happened && st->continues && !st->op->bounces;
+
+    sw_done(call, json_pack("{s:b, s:b, s:o, s:o}", "happened", happened, "pending", pending, "seen", seen, "result", change_result(st, happened, from ? from : st->change.from)));
 }
 
 static void change_kept(struct ft_call *call)
@@ -312,13 +315,23 @@ static void commits_seen(struct ft_call *call)
     probe_done(call, done, json_pack("{s:b}", "commit_with_our_comment", done));
 }
 
+static void timer_seen(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    st->continues = ios_timer_runs(st->answers[0]);
+    probe_done(call, st->change.nothing, facts_shown(st->facts));
+}
+
 /* A bounce leaves no trace in the state of the port: the comment of its commit is the trace. */
 static void probe_ready(struct ft_call *call, struct sw *st)
 {
-    static const char *const commits[] = { "show system commit | no-more" };
+    static const char *const commits[] = { "show system commit | no-more" }, *const timer[] = { "?show archive config rollback timer" };
 
-    if (!st->op->bounces)
-        probe_done(call, st->change.nothing && !st->continues, facts_shown(st->facts));
+    if (!st->op->bounces && st->vendor == &vendor_ios && st->change.confirm_min)
+        sw_commands(call, timer, 1, timer_seen);
+    else if (!st->op->bounces)
+        probe_done(call, st->change.nothing, facts_shown(st->facts));
     else if (!st->vendor->commits)
         sw_fail(call, FT_INVALID, "%s keeps no record that tells whether port %s was turned off and on", st->vendor->name, st->port);
     else if (!json_is_true(json_object_get(st->facts, "admin_up")))
@@ -356,8 +369,38 @@ static int op_start(struct ft_call *call, enum phase phase, const struct op *op,
     return r < 0 ? r : sw_ask(call, ASK_PORT, port_known, reterr);
 }
 
+/* What waits of this step goes back at once, and for good: not to what was never proven. */
+static void undo_known(struct ft_call *call)
+{
+    struct sw *st = host->state(call);
+
+    if (st->vendor == &vendor_ios)
+        st->continues = ios_timer_runs(st->answers[0]);
+    else
+        sw_note_commits(call, st->answers[0]);
+    if (st->continues && st->vendor->commits)
+        st->change.confirm_min = 0;
+    if (st->continues && !st->vendor->commits) {
+        st->diff = change_lines_text(call);
+        change_take_back(call, change_done);
+    } else {
+        change_apply(call, change_done);
+    }
+}
+
+/* NULL: nothing waits for a confirmation there. */
+static const char *waits_command(struct ft_call *call, const struct op *op)
+{
+    const struct sw *st = host->state(call);
+
+    if (op->bounces || !st->change.confirm_min)
+        return NULL;
+    return st->vendor->commits ? "?show system commit | no-more" : st->vendor == &vendor_eos ? "?show configuration sessions" : "?show archive config rollback timer";
+}
+
 static int op_undo(struct ft_call *call, const struct op *op, struct ft_err *reterr)
 {
+    const char *command;
     struct sw *st = host->state(call);
     const json_t *lines = json_object_get(host->receipt(call), "undo");
     int r = sw_begin(call, PHASE_UNDO, reterr);
@@ -369,11 +412,16 @@ static int op_undo(struct ft_call *call, const struct op *op, struct ft_err *ret
     st->op = op;
     change_begin(call, st, NULL);
     st->change.first = (json_t *)lines;
-    change_apply(call, change_done);
+    command = waits_command(call, op);
+    if (command)
+        sw_commands(call, &command, 1, undo_known);
+    else
+        change_apply(call, change_done);
     return 0;
 }
 
 #define OP_ENTRIES(op) \
+    static int op##_confirm(struct ft_call *call, struct ft_err *e) { return change_confirm_left(call, &op, e); } \
     static int op##_run(struct ft_call *call, struct ft_err *e) { return op_start(call, PHASE_RUN, &op, e); } \
     static int op##_plan(struct ft_call *call, struct ft_err *e) { return op_start(call, PHASE_PLAN, &op, e); } \
     static int op##_probe(struct ft_call *call, struct ft_err *e) { return op_start(call, PHASE_PROBE, &op, e); } \
@@ -514,7 +562,8 @@ READ(a_show, "show", "any show command", show_params, show_result, show_start,
 #define WRITE(c_name, a_name, what, effect, schema_in, op, text, yaml) \
     static const struct ft_action c_name = { .size = sizeof(c_name), .name = a_name, .summary = what, .effects = effect, \
         .params_schema = schema_in, .result_schema = changed_result, .state_size = sizeof(struct sw), .run = { op##_run, sw_cancel }, \
-        .plan = { op##_plan, sw_cancel }, .undo = { op##_undo, sw_cancel }, .probe = { op##_probe, sw_cancel }, .timeout_ms = 240000, \
+        .plan = { op##_plan, sw_cancel }, .undo = { op##_undo, sw_cancel }, .probe = { op##_probe, sw_cancel }, \
+        .confirm = { op##_confirm, sw_cancel }, .timeout_ms = 240000, \
         .about = text, .example = yaml }
 
 WRITE(a_set_vlan, "set_vlan", "put a port into another access VLAN", FT_EFFECT_DISRUPTIVE, vlan_params, op_set_vlan,

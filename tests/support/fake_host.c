@@ -1,6 +1,7 @@
 #include "fake_host.h"
 
 #include <dlfcn.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -81,6 +82,8 @@ struct fake_host {
     struct ft_arena *script;                  /* owns what the test scripted */
     struct ft_list answers, dialogues, execs, files;
     uint64_t now, wall, cancel_after;
+    bool confirms;                            /* what host->pending says */
+    json_t *given;                            /* what host->result gives */
     bool cancels;
     unsigned timeout_ms;
     struct fake_result result;
@@ -753,6 +756,8 @@ static int host_ssh(struct ft_call *call, const struct ft_ssh_req *given, const 
         return ft_err_set(reterr, -EINVAL, "an SSH request needs host, user and known_hosts");
     *ret_stream = stream_new(call, "ssh", req.host, req.port ? req.port : 22, req.command, events);
     set_str((*ret_stream)->seen, "user", req.user);
+    if (req.fresh)
+        json_object_set_new((*ret_stream)->seen, "fresh", json_true());
     if (req.jump)
         json_object_set_new((*ret_stream)->seen, "jump", jump_json(call, req.jump));
     return 0;
@@ -1142,6 +1147,17 @@ static int host_file_read(struct ft_call *call, const char *path, size_t max_byt
     return 0;
 }
 
+static bool host_pending(struct ft_call *call, uint64_t ms)
+{
+    trace(call, "pending %" PRIu64, ms);
+    return call->f->confirms;
+}
+
+static const json_t *host_result(struct ft_call *call)
+{
+    return call->f->given;
+}
+
 static const struct ft_host table = {
     .abi_major = FT_ABI_MAJOR, .abi_minor = FT_ABI_MINOR, .size = sizeof(table),
     .done = host_done, .fail = host_fail, .params = host_params, .receipt = host_receipt, .config = host_config, .state = host_state,
@@ -1150,6 +1166,7 @@ static const struct ft_host table = {
     .http = host_http, .http_render = host_http_render, .url_escape = host_url_escape, .ssh = host_ssh, .tcp = host_tcp,
     .stream_write = host_stream_write, .stream_eof = host_stream_eof, .stream_close = host_stream_close, .exec = host_exec,
     .work = host_work, .budget = host_budget, .udp = host_udp, .websocket = host_websocket, .file_write = host_file_write, .file_read = host_file_read,
+    .pending = host_pending, .result = host_result,
 };
 
 /* ---- the plugin */
@@ -1208,6 +1225,7 @@ struct fake_host *fake_host_free(struct fake_host *f)
         f->plugin->close(f->instance);
     result_done(f);
     json_decref(f->config);
+    json_decref(f->given);
     ft_secrets_free(f->secrets);
     ft_arena_free(f->script);
     free(f->name);
@@ -1236,6 +1254,13 @@ void fake_cancel_after(struct fake_host *f, uint64_t ms)
 {
     f->cancels = true;
     f->cancel_after = ms;
+}
+
+void fake_confirms(struct fake_host *f, bool confirms, const char *result)
+{
+    f->confirms = confirms;
+    json_decref(f->given);
+    f->given = result ? parse(result, "result") : NULL;
 }
 
 /* ---- the script */
@@ -1388,7 +1413,8 @@ static void find_entry(struct fake_host *f, struct ft_call *call, const char *ac
         die(NULL, "plugin '%s' has no action '%s'", f->plugin->name, action);
     call->entry_name = entry;
     call->entry = ft_streq(entry, "run") ? &call->action->run : ft_streq(entry, "plan") ? &call->action->plan
-                : ft_streq(entry, "undo") ? &call->action->undo : ft_streq(entry, "probe") ? &call->action->probe : NULL;
+                : ft_streq(entry, "undo") ? &call->action->undo : ft_streq(entry, "probe") ? &call->action->probe
+                : ft_streq(entry, "confirm") && call->action->size >= sizeof(*call->action) ? &call->action->confirm : NULL;
     if (!call->entry || !call->entry->start)
         die(NULL, "action '%s' has no entry '%s'", action, entry);
 }
@@ -1408,7 +1434,7 @@ static void fire_cancel(struct ft_call *call, struct event *event)
 static void deadline(struct ft_call *call)
 {
     bool writes = (call->action->effects & FT_EFFECT_MASK) != FT_EFFECT_READ && call->sent_write
-                  && (call->entry == &call->action->run || call->entry == &call->action->undo);
+                  && (call->entry == &call->action->run || call->entry == &call->action->undo || call->entry == &call->action->confirm);
     char text[200];
 
     call->f->now = call->deadline;
@@ -1453,9 +1479,10 @@ static void check_result(struct ft_call *call)
         schema = parse(call->action->result_schema, "result_schema");
     else if (call->entry == &call->action->plan)
         schema = parse("{'type': 'object', 'required': ['summary'], 'properties': {'summary': {'type': 'string'}, 'requests': {'type': 'array'},"
-                       "'changes': {'type': 'array'}, 'users': {'type': 'integer'}, 'nothing_to_do': {'type': 'boolean'}}}", "plan");
+                       "'changes': {'type': 'array'}, 'users': {'type': 'integer'}, 'nothing_to_do': {'type': 'boolean'},"
+                       "'reverts': {'type': 'object', 'required': ['after_s']}, 'no_undo': {'type': 'string'}, 'notes': {'type': 'array'}}}", "plan");
     else if (call->entry == &call->action->probe)
-        schema = parse("{'type': 'object', 'required': ['happened'], 'properties': {'happened': {'type': 'boolean'}}}", "probe");
+        schema = parse("{'type': 'object', 'required': ['happened'], 'properties': {'happened': {'type': 'boolean'}, 'pending': {'type': 'boolean'}}}", "probe");
     if (schema)
         r = check(schema, call->result, "result", NULL, &err);
     json_decref(schema);

@@ -107,7 +107,7 @@ struct fake_result {
     json_t *requests;           /* [{"method","url","headers":{},"body":text,"json":value if it is JSON,"user","password","mail_from","mail_to":[],
                                     "unix_socket","ca_file","cert_file","key_file","flags","timeout_ms"}] */
     json_t *streams;            /* [{"kind","host","port","user","command","sent":text ('?' for what is no UTF-8),"sent_hex","writes":[hex of each],
-                                    ssh: "jump":{"host","port","user",…}, tcp: "tls":true,"no_verify":true,"server_name","ca_file","cert_file",
+                                    ssh: "jump":{"host","port","user",…},"fresh":true, tcp: "tls":true,"no_verify":true,"server_name","ca_file","cert_file",
                                     udp: "local_host","local_port", websocket: "headers":{},"subprotocol","ca_file","no_verify":true}] */
     json_t *files;              /* written by this call: [{"path","len","text":('?' for what is no UTF-8),"hex","sha256"}] */
     json_t *execs;              /* [{"argv":[],"input":text}] */
@@ -116,7 +116,9 @@ struct fake_result {
     json_t *trace;              /* what was asked of the host, in order: ["keep", "POST https://…", "timer 2000", "ssh sw-3", "budget mist", …] */
     uint64_t took_ms;           /* on the fake clock */
 };
-/* entry: "run", "plan", "undo" or "probe". params and receipt are JSON texts; NULL: {} and no receipt. */
+/* Later runs leave what the device takes back by itself for `confirm` (host->pending says true); result: what host->result gives there, JSON or NULL. */
+void fake_confirms(struct fake_host *f, bool confirms, const char *result);
+/* entry: "run", "plan", "undo", "probe" or "confirm". params and receipt are JSON texts; NULL: {} and no receipt. */
 const struct fake_result *fake_run(struct fake_host *f, const char *action, const char *entry, const char *params, const char *receipt);
 
 /* ---- Recorded answers: a file below $FETTLE_SOURCE (or here), whole; malloced. Aborts when it is not there. */

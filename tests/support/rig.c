@@ -48,11 +48,11 @@ static void up(struct rig *rig)
     struct ft_err err = { 0 };
 
     read_people(rig);
-    rig->clock = ft_clock_manual_new(1790000000000);
+    rig->clock = ft_clock_manual_new(1790000000000 + rig->away_ms);
     rig->loop = ft_loop_new(rig->clock);
     rig->secrets = ft_secrets_new();
     rig->script = ft_script_new(NULL);
-    rig->config = json_pack("{s:{s:{s:s}}}", "plugins", "sim", "dir", rig->dir);
+    rig->config = json_pack("{s:{s:{s:s}, s:{s:s}}}", "plugins", "sim", "dir", rig->dir, "deadman", "dir", rig->dir);
     struct ft_registry_opts opts = { .loop = rig->loop, .secrets = rig->secrets, .config = rig->config, .dir = plugins };
 
     rig->registry = ft_registry_new(&opts);
@@ -103,7 +103,7 @@ void rig_open(struct rig *rig)
 
 void rig_done(struct rig *rig)
 {
-    static const char *const files[] = { "state.json", "state.json.new", "trouble.json", "store.db", "store.db-wal", "store.db-shm", "callee.yaml", "fettle.yaml" };
+    static const char *const files[] = { "state.json", "state.json.new", "trouble.json", "deadman.json", "store.db", "store.db-wal", "store.db-shm", "callee.yaml", "fettle.yaml" };
 
     down(rig);
     json_decref(rig->events);

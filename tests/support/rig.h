@@ -15,6 +15,7 @@ struct rig {
     json_t *config;
     struct ft_config *people;         /* of rig_config; NULL: nobody is configured */
     struct ft_guard *guard;           /* with its policies; NULL likewise */
+    uint64_t away_ms;                 /* how much later it is when the process is born again */
     /* Of the last run. */
     struct ft_run *run;
     json_t *events;

@@ -23,7 +23,7 @@
 #include <fettle/err.h>
 
 #define FT_ABI_MAJOR 1
-#define FT_ABI_MINOR 1       /* 1: cert_file and key_file, TLS on tcp, udp, websocket, jump hosts, files */
+#define FT_ABI_MINOR 2       /* 1: cert_file and key_file, TLS on tcp, udp, websocket, jump hosts, files. 2: confirm, pending, result, fresh */
 #define FT_EXPORT __attribute__((visibility("default")))
 
 struct ft_call;      /* one started call of one entry of one action; opaque */
@@ -93,6 +93,7 @@ struct ft_ssh_req {
     const char *command;                     /* EXEC: the command; SUBSYSTEM: its name */
     const struct ft_ssh_req *jump;           /* log in there first and go on through it (ssh -J); its kind and command do not count. NULL: directly */
     unsigned keepalive_s;                    /* ask an idle session so often whether it lives; 0: 15. Three silences end it */
+    bool fresh;                              /* log in anew; sessions that are open take no further channels. After a change that may lock logins out */
 };
 
 struct ft_tcp_req {
@@ -244,6 +245,13 @@ struct ft_host {
     int (*file_write)(struct ft_call *call, const char *path, const void *bytes, size_t len, ft_file_cb *written, struct ft_err *reterr);
     /* The same paths. max_bytes 0: 16 MiB; a larger file ends as FT_INVALID. */
     int (*file_read)(struct ft_call *call, const char *path, size_t max_bytes, ft_file_cb *read, struct ft_err *reterr);
+
+    /* ABI 1.2: not there where abi_minor is less. */
+
+    /* In `run`, before it sends a change that the device takes back by itself after `ms` unless it is confirmed. True: leave it unconfirmed and end with done;
+     * it is verified, then `confirm` is called, or never, and `undo` may be. False: nobody will; confirm it in `run`. ms 0: nothing waits after all. */
+    bool (*pending)(struct ft_call *call, uint64_t ms);
+    const json_t *(*result)(struct ft_call *call);     /* in `confirm`: what run gave; NULL where that is not known. Borrowed */
 };
 
 /* ---- What a plugin describes ------------------------------------------------------------------------------------- */
@@ -279,10 +287,18 @@ struct ft_entry {
  *   users     integer: people who notice (optional)
  *   nothing_to_do  true: the state wanted is the state there is (optional). With `result`, what run would give now, run is not called
  *   stand_in  a text that stands in the requests for what an earlier write of the run will only give (an id); anything fits it (optional)
- *   receipt   any: what run, undo and probe will be given (optional); journalled before run starts
+ *   receipt   any: what run, undo, probe and confirm will be given (optional); journalled before run starts
+ *   reverts   {"after_s": 300, "later": false}: the device takes it back by itself after that unless it is confirmed; later: another
+ *             step confirms it (optional)
+ *   no_undo   string: why `undo` will not be able to take this one back (optional)
+ *   notes     array of strings: what people should know before they let it go ahead (optional)
  * It may look, and must not touch: the host refuses it a request with FT_HTTP_WRITE and a file. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
  * "seen": …, "result": …}) or fails when it cannot tell; with `result` (optional: what run would have given) the steps behind it
- * find what they need. */
+ * find what they need. "pending": true says that it is in force and still waits for its confirmation.
+ *
+ * `confirm` (optional) is the second half of a change that the device takes back by itself, see host->pending. It comes once the change is verified, and
+ * must not ride on the connection that made it (ft_ssh_req.fresh). It may come again when its answer was lost: done says "it is in force for good", also
+ * where it was so already; `result`, if not empty, replaces what run gave. When it fails, `probe` is asked whether the change is in force, pending or gone. */
 struct ft_action {
     size_t size;
     const char *name, *summary;
@@ -293,6 +309,7 @@ struct ft_action {
     unsigned timeout_ms;          /* default deadline of run; 0: 30000 */
     const char *about;            /* Markdown for the action's page; may be NULL */
     const char *example;          /* YAML of one step, shown on the page; may be NULL */
+    struct ft_entry confirm;      /* ABI 1.2 */
 };
 
 struct ft_plugin {

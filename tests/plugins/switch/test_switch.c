@@ -592,6 +592,7 @@ Test(switch, undo_puts_the_saved_lines_back)
     struct fake_host *f = switch_host();
     const struct fake_result *r;
 
+    answers(f, "show system commit", QUIET_LOG);
     dialogue(f, vlan_dialogue);
     alive(f);
     r = fake_run(f, "set_vlan", "undo", SET_VLAN, "{'device': 'sw-3', 'port': 'ge-0/0/7', 'from': 'guests', 'undo': ["
@@ -727,7 +728,7 @@ static void port_and_log(struct fake_host *f, const char *config, const char *lo
 
 static const struct fake_line confirming[] = { LOGIN, ENTER, LOAD_BEGIN, LOAD_END, C("show | compare", ""), C("commit", "commit complete\r\n"), LEAVE, END };
 
-Test(switch, a_change_that_is_not_confirmed_yet_has_not_happened)
+Test(switch, a_change_that_is_not_confirmed_yet_pends)
 {
     struct fake_host *f = switch_host();
     const struct fake_result *r;
@@ -735,7 +736,8 @@ Test(switch, a_change_that_is_not_confirmed_yet_has_not_happened)
     port_and_log(f, STAFF_PORT, OUR_LOG);
     r = fake_run(f, "set_vlan", "probe", SET_VLAN, "{'from': 'guests'}");
     cr_assert(r->ok, "%s", r->error);
-    cr_expect(json_is_false(fake_at(r->result, "happened")), "the switch will take it back");
+    cr_expect(json_is_true(fake_at(r->result, "happened")));
+    cr_expect(json_is_true(fake_at(r->result, "pending")), "the switch will take it back");
     fake_host_free(f);
 }
 
@@ -1386,4 +1388,168 @@ Test(switch, logins_that_fail_send_nothing)
             fake_host_free(f);
         }
     }
+}
+
+/* ---- dead-man commits: left for `confirm`, which comes over a new login once the change is verified ---- */
+
+static const struct fake_line leaving[] = { LOGIN, ENTER, LOAD_BEGIN, LOAD_END, C("show | compare", DIFF),
+    { "commit confirmed 5 comment", "commit confirmed 5 comment \"fettle run 7f3c0a12: set_vlan ge-0/0/7\"\r\n" COMMITTED(5) CONF }, LEAVE, END };
+
+static const json_t *stream_of(const struct fake_result *r, const char *command)
+{
+    json_t *stream;
+    size_t i;
+
+    json_array_foreach(r->streams, i, stream)
+        if (strcmp(fake_str(stream, "command") ?: "", command) == 0)
+            return stream;
+    return NULL;
+}
+
+Test(switch, a_commit_is_left_for_its_confirmation)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+    json_t *line;
+    size_t i, pending = 0;
+
+    port_is(f, "port.set", "lldp-ap.json");
+    r = fake_run(f, "set_vlan", "plan", SET_VLAN, NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_eq(fake_int(r->result, "reverts.after_s"), 300);
+    cr_expect_null(fake_at(r->result, "notes"));
+    port_is(f, "port.set", "lldp-ap.json");
+    dialogue(f, leaving);
+    alive(f);
+    fake_confirms(f, true, NULL);
+    r = fake_run(f, "set_vlan", "run", SET_VLAN, NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_not(strstr(typed(r), "\ncommit\n"), "it was confirmed: %s", typed(r));
+    cr_expect(json_is_true(fake_at(stream_of(r, "show system uptime | no-more"), "fresh")), "the look after the commit logs in anew");
+    json_array_foreach(r->trace, i, line)
+        pending += strcmp(json_string_value(line), "pending 300000") == 0;
+    cr_expect_eq(pending, 1);
+    fake_host_free(f);
+}
+
+Test(switch, confirm_of_junos_comes_over_a_new_login)
+{
+    static const struct fake_line commits[] = { LOGIN, ENTER, C("commit", "commit complete\r\n"), LEAVE, END };
+    static const struct { const char *log; bool ok, types; enum ft_class class; } cases[] = {
+        { OUR_LOG, true, true, FT_CLASS_NONE },
+        { "0   2026-11-21 02:13:01 UTC by netop via cli\n1   2026-11-21 02:12:01 UTC by netop via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: set_vlan ge-0/0/7\n",
+          true, false, FT_CLASS_NONE },
+        { "0   2026-11-21 02:17:01 UTC by root via other\n1   2026-11-21 02:12:01 UTC by netop via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: set_vlan ge-0/0/7\n",
+          false, false, FT_CONFLICT },
+        { THEIR_LOG, false, false, FT_CONFLICT },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct fake_host *f = switch_host();
+        const struct fake_result *r;
+
+        answers(f, "show system commit", cases[i].log);
+        dialogue(f, commits);
+        r = fake_run(f, "set_vlan", "confirm", SET_VLAN, "{'from': 'guests'}");
+        cr_expect_eq(r->ok, cases[i].ok, "%zu: %s", i, r->error);
+        cr_expect_eq(r->class, cases[i].class, "%zu: %s", i, r->error);
+        cr_expect_eq(typed(r) != NULL, cases[i].types, "%zu", i);
+        cr_expect(json_is_true(fake_at(r->streams, "0.fresh")), "it logs in anew");
+        cr_expect_null(fake_at(r->streams, "1.fresh"), "and once");
+        fake_host_free(f);
+    }
+}
+
+Test(switch, what_went_back_by_itself_has_not_happened)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show system commit", "0   2026-11-21 02:17:01 UTC by root via other\n1   2026-11-21 02:12:01 UTC by netop via cli commit confirmed, rollback in 5mins\n    fettle run 7f3c0a12: config_load\n");
+    r = fake_run(f, "config_load", "probe", "{'device': 'sw-3', 'lines': ['set vlans staff vlan-id 110']}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(json_is_false(fake_at(r->result, "happened")));
+    r = fake_run(f, "config_load", "undo", "{'device': 'sw-3', 'lines': ['set vlans staff vlan-id 110']}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(json_is_false(fake_at(r->result, "changed")), "there is nothing to take back any more");
+    fake_host_free(f);
+}
+
+Test(switch, an_undo_of_what_waits_is_for_good)
+{
+    static const struct fake_line lines[] = { LOGIN, ENTER, LOAD_BEGIN, LOAD_END, C("show | compare", DIFF),
+        { "commit comment", "commit comment \"fettle run 7f3c0a12: set_vlan ge-0/0/7\"\r\ncommit complete\r\n" CONF }, LEAVE, END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show system commit", OUR_LOG);
+    dialogue(f, lines);
+    r = fake_run(f, "set_vlan", "undo", SET_VLAN, "{'device': 'sw-3', 'port': 'ge-0/0/7', 'from': 'guests', 'undo': ['set interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members guests']}");
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_not(strstr(typed(r), "commit confirmed"), "the switch would go back to what was never proven: %s", typed(r));
+    fake_host_free(f);
+}
+
+Test(switch, eos_session_is_left_and_confirmed)
+{
+    static const struct fake_line confirm[] = { EOS_LOGIN, E(EOS_SESSION " commit", ""), E("write memory", "Copy completed successfully.\r\n"), END };
+    struct fake_host *f = switch_host();
+    const struct fake_result *r;
+
+    answers(f, "show configuration sessions", "  fettle-7f3c0a12-1   pendingCommitTimer   ana    vty3\n");
+    dialogue(f, confirm);
+    r = fake_run(f, "configure", "confirm", VLAN_110, EOS_RECEIPT);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(typed(r), EOS_SESSION " commit\nwrite memory\n"), "%s", typed(r));
+    f = fake_host_free(f);
+    f = switch_host();
+    answers(f, "show configuration sessions", "  fettle-7f3c0a12-1   completed   ana    vty3\n");
+    r = fake_run(f, "configure", "probe", VLAN_110, EOS_RECEIPT);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(json_is_true(fake_at(r->result, "happened")) && json_is_false(fake_at(r->result, "pending")));
+    r = fake_run(f, "configure", "confirm", VLAN_110, EOS_RECEIPT);
+    cr_expect(r->ok, "it is confirmed already: %s", r->error);
+    fake_host_free(f);
+}
+
+Test(switch, frr_has_no_timer_and_the_plan_says_so)
+{
+    struct fake_host *f = switch_host();
+    const struct fake_result *r = fake_run(f, "configure", "plan", "{'device': 'frr-1', 'lines': ['vlan 110']}", NULL);
+
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(fake_str(r->result, "notes.0"), "no dead-man timer on this system (frr)"), "%s", fake_str(r->result, "notes.0"));
+    cr_expect(strstr(fake_str(r->result, "no_undo"), "give the step an `undo` of its own"));
+    cr_expect_null(fake_at(r->result, "reverts"));
+    r = fake_run(f, "configure", "plan", "{'device': 'ios-1', 'lines': ['vlan 110']}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(fake_str(r->result, "notes.0"), "revert_timer: true"), "%s", fake_str(r->result, "notes.0"));
+    fake_host_free(f);
+}
+
+Test(switch, ios_timer_is_left_and_confirmed)
+{
+    static const struct fake_line lines[] = { IOS_LOGIN,
+        IC("configure terminal revert timer 5", "Rollback Confirmed Change: Backing up current running config to flash:x-1\r\nEnter configuration commands, one per line.", "config"),
+        IC("vlan 110", "", "config-vlan"), I("end", ""), END };
+    static const struct fake_line confirm[] = { IOS_LOGIN, I("configure confirm", ""), I("write memory", "[OK]"), END };
+    struct fake_host *f = fake_host_new("switch");
+    const struct fake_result *r;
+
+    fake_config(f, "{'defaults': {'user': 'netop', 'vendor': 'ios', 'enable_password': 'open42', 'revert_timer': true, 'known_hosts': '/etc/fettle/known_hosts'}, 'devices': {'ios-1': {'host': '10.0.0.4'}}}");
+    dialogue(f, lines);
+    answers(f, "show clock", "*02:13:05.123 UTC Sat Nov 21 2026\n");
+    dialogue(f, confirm);
+    r = fake_run(f, "configure", "plan", "{'device': 'ios-1', 'lines': ['vlan 110']}", NULL);
+    cr_expect_eq(fake_int(r->result, "reverts.after_s"), 300);
+    cr_expect(strstr(fake_str(r->result, "no_undo"), "once it is confirmed"));
+    fake_confirms(f, true, NULL);
+    r = fake_run(f, "configure", "run", "{'device': 'ios-1', 'lines': ['vlan 110']}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect_not(strstr(typed(r), "configure confirm"), "%s", typed(r));
+    cr_expect_not(strstr(typed(r), "write memory"), "what may go back is not saved: %s", typed(r));
+    r = fake_run(f, "configure", "confirm", "{'device': 'ios-1', 'lines': ['vlan 110']}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(strstr(typed(r), "configure confirm\nwrite memory\n"), "%s", typed(r));
+    fake_host_free(f);
 }
