@@ -86,14 +86,16 @@ static void check_effect(struct lint *lint, const struct ft_action *action)
     unsigned effect = action->effects & FT_EFFECT_MASK;
 
     if (effect == FT_EFFECT_READ) {
-        if (action->undo.start || action->probe.start)
-            find(lint, true, "reads, and has an undo or a probe: does it write after all?");
+        if (action->undo.start || action->probe.start || ft_action_has(action, FT_ENTRY_CONFIRM))
+            find(lint, true, "reads, and has an undo, a probe or a confirm: does it write after all?");
         return;
     }
     if (!action->plan.start)
         find(lint, false, "writes without a `plan`: a dry run can only say that it is undetermined");
     if (!action->probe.start && !(action->effects & FT_EFFECT_IDEMPOTENT))
         find(lint, false, "has no `probe` and is not idempotent: after a crash in the middle only a `verify` or a person can tell whether it happened");
+    if (ft_action_has(action, FT_ENTRY_CONFIRM) && !action->probe.start)
+        find(lint, false, "has `confirm` and no `probe`: when the answer of a confirmation is lost, only a look behind the device's timer can tell what became of it");
 }
 
 /* ---- the example: one step in YAML, `${…}` may stand for anything */

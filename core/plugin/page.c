@@ -154,6 +154,8 @@ static void abilities(struct ft_buf *buf, const struct ft_action *action)
     ft_buf_addf(buf, "  dry run  %s\n", action->plan.start ? "shows exactly what would be sent" : "cannot show what would be sent: undetermined");
     ft_buf_addf(buf, "  undo     %s\n", action->undo.start ? "`undo: auto` takes it back" : "none of its own: give the step an `undo`, or say `undo: none`");
     ft_buf_addf(buf, "  probe    %s\n", action->probe.start ? "can tell after a lost answer whether it happened" : "cannot tell whether it happened: the step's `verify`, or a person, must");
+    if (ft_action_has(action, FT_ENTRY_CONFIRM))
+        ft_buf_adds(buf, "  confirm  where the device takes a change back by itself it is confirmed once the step's `verify` has passed\n");
 }
 
 static char *action_page(const struct ft_action_info *info)
@@ -229,9 +231,9 @@ static json_t *describe(const struct ft_action_info *info)
 {
     const struct ft_action *action = info->action;
 
-    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:i, s:O, s:O, s:s?, s:s?}", "action", info->full, "summary", action->summary, "effect", effect_name(action->effects),
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:O, s:O, s:s?, s:s?}", "action", info->full, "summary", action->summary, "effect", effect_name(action->effects),
                      "idempotent", (action->effects & FT_EFFECT_IDEMPOTENT) != 0, "plan", action->plan.start != NULL, "undo", action->undo.start != NULL,
-                     "probe", action->probe.start != NULL, "timeout_s", (int)((action->timeout_ms ? action->timeout_ms : 30000) / 1000),
+                     "probe", action->probe.start != NULL, "confirm", ft_action_has(action, FT_ENTRY_CONFIRM), "timeout_s", (int)((action->timeout_ms ? action->timeout_ms : 30000) / 1000),
                      "params", info->params_json, "result", info->result_json, "about", action->about, "example", action->example);
 }
 

@@ -39,7 +39,7 @@ int ft_registry_plugin(struct ft_registry *registry, const char *name, const str
 int ft_registry_action(struct ft_registry *registry, const char *full, const struct ft_action_info **ret, struct ft_err *reterr);
 /* The manual page of a plugin or an action as Markdown-like text for a terminal; malloced. */
 char *ft_registry_page(struct ft_registry *registry, const char *plugin, const char *action, struct ft_err *reterr);
-/* The same for programs: {"action","summary","effect","idempotent","plan","undo","probe","timeout_s","params","result","about","example"} of one action, or a
+/* The same for programs: {"action","summary","effect","idempotent","plan","undo","probe","confirm","timeout_s","params","result","about","example"} of one action, or a
  * list of them for all of a plugin. New reference. */
 json_t *ft_registry_describe(struct ft_registry *registry, const char *plugin, const char *action, struct ft_err *reterr);
 /* What `fettle doctor` asks: does it load, is its section of the configuration right, are its secrets there. */

@@ -1,189 +1,12 @@
 #!/usr/bin/python3
-"""The switch plugin over NETCONF, driven by `fettle run`, against a real server: netconfd behind a real sshd on loopback.
-
-Between them stands a small relay that the test controls: it writes down what is said, takes NETCONF 1.1 out of both hellos where 1.0 is to be
-spoken, and makes a minute's confirm-timeout two seconds, so that a commit that nobody confirms can be seen to expire."""
+"""The switch plugin over NETCONF, driven by `fettle run`, against a real server (support/netconf_peer.py)."""
 import json
 import os
-import pwd
-import shutil
-import socket
 import subprocess
 import sys
-import tempfile
-import time
 
-FETTLE = os.path.join(os.environ["FETTLE_BUILD"], "bin", "fettle")
-INTERFACES = '<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces">{}</interfaces>'
-INTERFACE = "<interface><name>{}</name><description>{}</description>" \
-            '<type xmlns:ianaift="urn:ietf:params:xml:ns:yang:iana-if-type">ianaift:ethernetCsmacd</type></interface>'
-RELAY = r'''
-import os, select, subprocess, sys
-folder = sys.argv[1]
-server = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-old, gone = b"urn:ietf:params:netconf:base:1.1", b"urn:ietf:params:netconf:base:9.9"
-only_1_0, hasty = os.path.exists(folder + "/only10"), os.path.exists(folder + "/hasty")
-log = os.open(folder + "/said", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-ways = {0: server.stdin.fileno(), server.stdout.fileno(): 1}
-while ways:
-    for fd in select.select(list(ways), [], [])[0]:
-        data = os.read(fd, 65536)
-        if not data:
-            ways = {}
-            break
-        if only_1_0:
-            data = data.replace(old, gone)
-        if hasty:
-            data = data.replace(b"<confirm-timeout>60<", b"<confirm-timeout>02<")
-        os.write(log, data) if fd == 0 else None
-        while data:
-            data = data[os.write(ways[fd], data):]
-server.stdin.close()
-server.terminate()
-server.wait()
-'''
-failures = []
-
-
-def check(what, holds, seen=""):
-    if not holds:
-        failures.append(what)
-        print(f"FAILED {what}: {str(seen)[:900]}", flush=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def wait_for(what, holds, seconds=20):
-    until = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def answers(port):
-    with socket.socket() as s:
-        s.settimeout(1)
-        return s.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Server:
-    def __init__(self, folder):
-        self.folder = folder
-        self.port = free_port()
-        self.user = pwd.getpwuid(os.getuid()).pw_name
-        self.processes = []
-        for key in ("hostkey", "client"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{folder}/{key}"], check=True)
-        with open(f"{folder}/hostkey.pub", encoding="utf-8") as f:
-            key = " ".join(f.read().split()[:2])
-        with open(f"{folder}/known_hosts", "w", encoding="utf-8") as f:
-            f.write(f"[127.0.0.1]:{self.port} {key}\n")
-        with open(f"{folder}/relay.py", "w", encoding="utf-8") as f:
-            f.write(RELAY)
-        with open(f"{folder}/client.pub", encoding="utf-8") as f:
-            key = " ".join(f.read().split()[:2])           # any key but the server's
-        with open(f"{folder}/other_hosts", "w", encoding="utf-8") as f:
-            f.write(f"[127.0.0.1]:{self.port} {key}\n")
-        shutil.copy(f"{folder}/client.pub", f"{folder}/authorized_keys")
-        os.chmod(f"{folder}/authorized_keys", 0o644)
-        locked = subprocess.run(["getent", "shadow", self.user], capture_output=True, text=True, check=False).stdout.split(":")[1:2] == ["!"]
-        with open(f"{folder}/sshd_config", "w", encoding="utf-8") as f:
-            f.write(f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/hostkey\nAuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\n"
-                    f"UsePAM {'yes' if locked else 'no'}\nPidFile none\nLogLevel VERBOSE\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv SHLVL=2\n"
-                    f"Subsystem netconf /usr/bin/python3 {folder}/relay.py {folder} /usr/sbin/netconf-subsystem --ncxserver-sockname={self.port}@{folder}/ncx.sock\n")
-
-    def start(self):
-        if os.getuid() == 0:
-            os.makedirs("/run/sshd", exist_ok=True)
-        log = open(f"{self.folder}/netconfd.log", "w", encoding="utf-8")
-        self.processes.append(subprocess.Popen(
-            ["/usr/sbin/netconfd", "--module=ietf-interfaces", "--module=iana-if-type", "--no-startup", "--target=candidate", f"--superuser={self.user}",
-             f"--ncxserver-sockname={self.folder}/ncx.sock", f"--port={self.port}", "--log-level=info"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            cwd=self.folder, env={**os.environ, "USER": self.user, "HOME": self.folder}))                  # it writes backup-cfg.xml where it is started
-        self.processes.append(subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", f"{self.folder}/sshd_config", "-E", f"{self.folder}/sshd.log"], stdin=subprocess.DEVNULL))
-        log.close()
-        return wait_for("the servers", lambda: os.path.exists(f"{self.folder}/ncx.sock") and answers(self.port))
-
-    def stop(self):
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-    def flag(self, name, on=True):
-        path = f"{self.folder}/{name}"
-        if on:
-            open(path, "w", encoding="utf-8").close()
-        elif os.path.exists(path):
-            os.unlink(path)
-
-    def log(self):
-        with open(f"{self.folder}/netconfd.log", encoding="utf-8", errors="replace") as f:
-            return f.read()
-
-    def logins(self):
-        with open(f"{self.folder}/sshd.log", encoding="utf-8", errors="replace") as f:
-            return f.read().count("Accepted publickey")
-
-    def said(self):
-        with open(f"{self.folder}/said", encoding="utf-8") as f:
-            return f.read()
-
-
-class World:
-    def __init__(self, server):
-        self.server = server
-        self.number = 0
-
-    def step(self, action, params, write=False, undo="none", name="it"):
-        step = {"id": name, "run": f"switch.{action}", "with": {"device": "nc-1", **params}}
-        if write:
-            step["undo"] = undo
-            step["verify"] = {"run": "switch.netconf_get", "with": {"device": "nc-1"}, "until": "result.xml ~= nil", "every": "1s", "within": "10s"}
-        return step
-
-    def run_steps(self, steps, rollback=False, dry=False):
-        self.number += 1
-        f = self.server.folder
-        config, path = f"{f}/fettle.yaml", f"{f}/p{self.number}.yaml"
-        with open(config, "w", encoding="utf-8") as out:
-            json.dump({"fettle": 1, "store": f"{f}/fettle.db", "plugins": {"switch": {
-                "defaults": {"user": self.server.user, "key_file": f"{f}/client", "known_hosts": f"{f}/known_hosts"},
-                "devices": {"nc-1": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port},
-                            "nc-2": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port, "jump": {"host": "127.0.0.1", "port": self.server.port}},
-                            "nc-3": {"vendor": "netconf", "host": "127.0.0.1", "port": self.server.port, "known_hosts": f"{f}/other_hosts"}}}}}, out)
-        steps[-1]["then"] = "over"
-        with open(path, "w", encoding="utf-8") as out:
-            json.dump({"fettle": 1, "name": f"netconf-{self.number}", "title": "steps", "category": "change", "severity": "P4", "steps": steps,
-                       "outcomes": {"over": {"title": "over", **({"rollback": True} if rollback else {})}}}, out)
-        done = subprocess.run([FETTLE, "run", path, "--json", "--yes", *(["--dry-run"] if dry else [])], env={**os.environ, "FETTLE_CONFIG": config}, capture_output=True,
-                              text=True, timeout=120, check=False)
-        return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")] or [{"type": "none", "error": done.stdout + done.stderr}]
-
-    def run(self, action, params, **more):
-        """One step; its end."""
-        events = self.run_steps([self.step(action, params, **more)])
-        return ([e for e in events if e.get("type") in ("step.done", "step.failed", "step.unknown", "run.parked") and e.get("path", "it") == "it"] or events)[-1]
-
-    def description(self, name="ge-0"):
-        end = self.run("netconf_get", {"filter": INTERFACES.format(f"<interface><name>{name}</name></interface>")})
-        try:
-            return end["result"]["json"]["interfaces"][0]["interface"][0]["description"][0]["data"]
-        except (KeyError, TypeError, IndexError):
-            return None
-
-    def load(self, text, more=None, **how):
-        return self.run("config_load", {"lines": [INTERFACES.format(INTERFACE.format("ge-0", text))], **(more or {})}, write=True, **how)
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from netconf_peer import INTERFACE, INTERFACES, check, main, wait_for
 
 
 def both_framings(w):
@@ -230,11 +53,11 @@ def waiting(w):
     check("left open, then confirmed by its persist-id", "confirm" in ends and ends["load"]["result"]["confirmed"] is False, events[-4:])
     check("confirmed", w.description() == "three")
     w.server.flag("hasty")
-    rolled_back = w.server.log().count("replace on session 0 by")
+    rolled_back = w.server.rollbacks()
     end = w.load("four", {"confirm": "later", "confirm_within": 1})
     check("left open", end["type"] == "step.done" and end["result"]["confirmed"] is False, end)
     # netconfd breaks sessions that are open while it rolls back (and does not close them): its log is watched instead.
-    check("it goes back by itself", wait_for("expiry", lambda: w.server.log().count("replace on session 0 by") > rolled_back, 15))
+    check("it goes back by itself", wait_for("expiry", lambda: w.server.rollbacks() > rolled_back, 15))
     check("what nobody confirms goes back", w.description() == "three", w.description())
     end = w.run("config_confirm", {}, write=True)
     check("it cannot be confirmed any more", end["type"] == "step.failed" and end["class"] in ("invalid", "refused"), end)
@@ -280,27 +103,4 @@ def files(w):
     check("it is as it was", w.description() == "eight", w.description())
 
 
-def main():
-    for program in ("/usr/sbin/netconfd", "/usr/sbin/netconf-subsystem", "/usr/sbin/sshd"):
-        if not os.path.exists(program):
-            print(f"{program} is not installed: nothing to test against")
-            return 77
-    folder = tempfile.mkdtemp(prefix="fettle-netconf-")
-    os.chmod(folder, 0o755)
-    server = Server(folder)
-    try:
-        if not server.start():
-            with open(f"{folder}/netconfd.log", encoding="utf-8") as f:
-                print("FAILED the servers do not start", f.read()[-2000:])
-            return 1
-        w = World(server)
-        for part in (both_framings, ways_there, changes, waiting, refusals, files):
-            part(w)
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-    print(f"{len(failures)} of the checks failed" if failures else "all checks passed")
-    return 1 if failures else 0
-
-
-sys.exit(main())
+sys.exit(main(both_framings, ways_there, changes, waiting, refusals, files))

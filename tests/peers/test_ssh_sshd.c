@@ -237,6 +237,37 @@ Test(channels, one_after_the_other_share_a_session)
     cr_expect_eq(stats.sessions_open, 2);
 }
 
+/* A change may lock new logins out: what looks behind it must log in, and so must all that follows. */
+Test(channels, a_fresh_one_logs_in_anew_and_what_was_open_serves_nobody_else)
+{
+    for (size_t i = 0; i < ARRAY_LEN(libraries); i++) {
+        struct ft_ssh_req req = login_with(libraries[i], "id_ed25519");
+        struct ft_ssh_stats before, after;
+        struct said said[4] = { 0 };
+
+        req.command = "echo $PPID";
+        ft_ssh_hold(ssh, 1);
+        ft_ssh_stats(ssh, &before);
+        converse(&said[0], req);
+        req.fresh = true;
+        converse(&said[1], req);
+        req.fresh = false;
+        converse(&said[2], req);
+        req.size = offsetof(struct ft_ssh_req, fresh);       /* of a plugin that does not know it */
+        req.fresh = true;
+        converse(&said[3], req);
+        ft_ssh_stats(ssh, &after);
+        cr_expect_eq(after.sessions_opened - before.sessions_opened, 2, "%s: %u", libraries[i], (unsigned)(after.sessions_opened - before.sessions_opened));
+        cr_expect_eq(after.sessions_open - before.sessions_open, 1, "%s: the older one is closed, though the pool is held", libraries[i]);
+        cr_expect_str_neq(ft_buf_str(&said[0].out), ft_buf_str(&said[1].out));
+        cr_expect_str_eq(ft_buf_str(&said[1].out), ft_buf_str(&said[2].out));
+        cr_expect_str_eq(ft_buf_str(&said[1].out), ft_buf_str(&said[3].out));
+        ft_ssh_hold(ssh, -1);
+        for (size_t k = 0; k < ARRAY_LEN(said); k++)
+            forget(&said[k]);
+    }
+}
+
 static void many_at_once(const char *library, unsigned n, unsigned sessions_max)
 {
     static struct said said[100];

@@ -1418,6 +1418,9 @@ Test(switch, a_commit_is_left_for_its_confirmation)
     cr_assert(r->ok, "%s", r->error);
     cr_expect_eq(fake_int(r->result, "reverts.after_s"), 300);
     cr_expect_null(fake_at(r->result, "notes"));
+    cr_expect(fake_at(r->result, "before.vlan"));
+    cr_expect_null(fake_at(r->result, "before.flaps_s"), "what moves by itself would look as if somebody had changed it");
+    cr_expect_null(fake_at(r->result, "before.mac_count"));
     port_is(f, "port.set", "lldp-ap.json");
     dialogue(f, leaving);
     alive(f);
