@@ -1,5 +1,6 @@
 /* fettle apply */
 #include <errno.h>
+#include "base/buf.h"
 #include "base/text.h"
 #include "base/util.h"
 #include "cli/session.h"
@@ -7,8 +8,8 @@
 #include "run/plan.h"
 
 static struct {
-    const char *plan, *max_age;
-    bool yes, text, accept_undetermined;
+    const char *plan, *max_age, *break_glass;
+    bool yes, text, wait, accept_undetermined;
 } o;
 
 static const struct ft_opt opts[] = {
@@ -16,6 +17,8 @@ static const struct ft_opt opts[] = {
     { FT_OPT_FLAG, 0, "accept-undetermined", &o.accept_undetermined, NULL, "send also what the plan could not determine (it is journalled)", NULL },
     { FT_OPT_STR, 0, "max-age", &o.max_age, "DURATION", "refuse a plan that is older, such as 4h", NULL },
     { FT_OPT_FLAG, 'y', "yes", &o.yes, NULL, "approve what would be asked (only where no people and roles are configured)", NULL },
+    { FT_OPT_STR, 0, "break-glass", &o.break_glass, "REASON", "go on without approvals where a policy lets you: those asked are told, and it is reviewed", NULL },
+    { FT_OPT_FLAG, 'w', "wait", &o.wait, NULL, "wait for people's approval also where there is no terminal", NULL },
     { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
     { 0 },
 };
@@ -27,7 +30,7 @@ static int start_run(void *arg, const struct ft_run_observer *observer, void *ob
     const struct start *s = arg;
     struct ft_run_opts run_opts = {
         .requester = app_user(), .plan = s->plan, .vars = json_object_get(s->plan, "vars"), .event = json_object_get(s->plan, "event"),
-        .accept_undetermined = o.accept_undetermined,
+        .accept_undetermined = o.accept_undetermined, .break_glass = o.break_glass,
     };
 
     return ft_run_start(s->app->engine, s->playbook, json_object_get(s->plan, "params"), &run_opts, observer, observer_arg, ret, reterr);
@@ -49,14 +52,37 @@ static int check_age(const struct app *app, const json_t *plan, uint64_t at)
                     ft_duration_format(limit, may, sizeof(may)));
 }
 
+/* Found before anything is sent rather than in the middle of the way: what the plan leaves open must be accepted by the one who applies it. */
+static int check_determined(const json_t *plan)
+{
+    struct ft_buf titles = FT_BUF_INIT(2048);
+    json_t *write;
+    size_t i;
+    int status = 0, open = 0;
+
+    json_array_foreach(json_object_get(plan, "writes"), i, write) {
+        if (!ft_streq(ft_json_str(write, "exactness"), "undetermined"))
+            continue;
+        if (++open <= 5)
+            ft_buf_addf(&titles, "%s'%s'", open > 1 ? ", " : "", ft_json_str(write, "title"));
+    }
+    if (open && !o.accept_undetermined)
+        status = app_fail(1, "plan %.8s leaves open what %d of its writes would send (%s%s), so nothing was started; `fettle apply %.8s --accept-undetermined` sends also those",
+                          ft_plan_digest(plan), open, ft_buf_str(&titles), open > 5 ? " …" : "", ft_plan_digest(plan));
+    ft_buf_done(&titles);
+    return status;
+}
+
 static int apply(struct app *app, const json_t *plan, uint64_t at)
 {
-    struct session_opts session = { .yes = o.yes, .text = o.text, .who = app_user() };
+    struct session_opts session = { .yes = o.yes, .text = o.text, .wait = o.wait, .who = app_user() };
     struct start start = { .app = app, .plan = plan };
     struct ft_playbook *playbook;
     struct ft_err err = { 0 };
     int status = check_age(app, plan, at);
 
+    if (!status)
+        status = check_determined(plan);
     if (status)
         return status;
     if (*ft_json_str(plan, "from"))

@@ -199,36 +199,52 @@ static bool worth_showing(const json_t *node)
     return (!ft_streq(verb, "set") && !ft_streq(verb, "lua")) || ft_json_str(node, "error") || json_array_size(json_object_get(node, "ways")) > 1;
 }
 
-static void print_node(FILE *to, bool colour, const json_t *node, const json_t *writes)
+static void print_one(FILE *to, bool colour, const json_t *node, const json_t *writes)
 {
     const json_t *write = json_array_get(writes, (size_t)ft_json_int(node, "write", 0) - 1);
     const char *effect = ft_json_str(node, "effect"), *seen = ft_json_str(node, "seen"), *verb = ft_json_str(node, "verb");
     const char *word = write ? effect : json_is_true(json_object_get(node, "nothing_to_do")) ? "nothing" : effect ? "read" : verb;
-    json_t *inner;
-    size_t i;
 
-    if (worth_showing(node)) {
-        if (write)
-            fprintf(to, "%3d", (int)ft_json_int(write, "n", 0));
-        else
-            fputs("   ", to);
-        fprintf(to, "%s%*s ", json_is_true(json_object_get(node, "certain")) ? " " : "?", path_depth(ft_json_str(node, "path")), "");
-        term_put(to, colour, write ? TONE_WARN : TONE_DIM, word);
-        fprintf(to, "%*s%s", (int)(11 - strlen(word)), "", ft_json_str(node, "title"));
-        if (seen)
-            fprintf(to, ": %s", seen);
-        fputc('\n', to);
-        if (write)
-            print_write(to, colour, write);
-        print_batches(to, json_object_get(node, "batches"));
-        if (ft_json_str(node, "note"))
-            fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(node, "note"));
-        if (ft_json_str(node, "error"))
-            fprintf(to, "%*sfails: %s\n", INDENT, "", ft_json_str(node, "error"));
-        print_ways(to, colour, node);
+    if (write)
+        fprintf(to, "%3d", (int)ft_json_int(write, "n", 0));
+    else
+        fputs("   ", to);
+    fprintf(to, "%s%*s ", json_is_true(json_object_get(node, "certain")) ? " " : "?", path_depth(ft_json_str(node, "path")), "");
+    term_put(to, colour, write ? TONE_WARN : TONE_DIM, word);
+    fprintf(to, "%*s%s", (int)(11 - strlen(word)), "", ft_json_str(node, "title"));
+    if (seen)
+        fprintf(to, ": %s", seen);
+    fputc('\n', to);
+    if (write)
+        print_write(to, colour, write);
+    print_batches(to, json_object_get(node, "batches"));
+    if (ft_json_str(node, "note"))
+        fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(node, "note"));
+    if (ft_json_str(node, "error"))
+        fprintf(to, "%*sfails: %s\n", INDENT, "", ft_json_str(node, "error"));
+    print_ways(to, colour, node);
+}
+
+/* A step that several ways lead to is there once for each state it may be reached in; where they read alike, people see it once. */
+static void print_node(FILE *to, bool colour, const json_t *node, const json_t *writes, json_t *said)
+{
+    json_t *inner;
+    size_t i, len;
+    char *text = NULL, *key;
+    FILE *memory;
+
+    if (worth_showing(node) && (memory = open_memstream(&text, &len)) != NULL) {
+        print_one(memory, colour, node, writes);
+        fclose(memory);
+        key = ft_asprintf("%s\n%s", ft_json_str(node, "path"), text);
+        if (!json_object_get(said, key))
+            fputs(text, to);
+        json_object_set_new(said, key, json_true());
+        free(key);
+        free(text);
     }
     json_array_foreach(json_object_get(node, "inner"), i, inner)
-        print_node(to, colour, inner, writes);
+        print_node(to, colour, inner, writes, said);
 }
 
 /* ---- the whole */
@@ -277,7 +293,7 @@ static void print_needs(FILE *to, const json_t *plan)
 void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
 {
     const json_t *score = json_object_get(plan, "score"), *rests = json_object_get(plan, "rests_on");
-    json_t *node;
+    json_t *node, *said = json_object();
     char valid[32];
     size_t i;
 
@@ -286,7 +302,8 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
     plan_head(to, plan);
     fputc('\n', to);
     json_array_foreach(json_object_get(plan, "nodes"), i, node)
-        print_node(to, colour, node, json_object_get(plan, "writes"));
+        print_node(to, colour, node, json_object_get(plan, "writes"), said);
+    json_decref(said);
     print_ends(to, plan);
     fprintf(to, "    rests on %d state%s (digest %.8s) · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_json_int(rests, "states", 0),
             ft_json_int(rests, "states", 0) == 1 ? "" : "s", ft_json_str(rests, "digest"), (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0),

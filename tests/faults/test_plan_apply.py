@@ -91,6 +91,13 @@ def the_main_playbook(lab):
         check(f"no form of it shows {os.path.basename(name)}", not any(secret in form for form in forms))
     shown = [text(lab, *args)[1] for args in (["plan", "--show", p["digest"][:6], "--json"], ["show", p["digest"][:10], "--json"])]
     check("it is shown again by its first digits", all(json.loads(s)["digest"] == p["digest"] for s in shown), shown[0][:200])
+    ends = [i for i, line in enumerate(forms[3].splitlines()) if "Hand over with the evidence" in line]
+    heads = [tuple(forms[3].splitlines()[i:i + 3]) for i in ends]
+    check("what several ways lead to alike is said once", len(ends) > 1 and len(heads) == len(set(heads)), forms[3][-3000:])
+    runs = len(json.loads(f"[{','.join(text(lab, 'runs', '--json')[1].splitlines())}]"))
+    status, _, err = text(lab, "apply", p["digest"][:8], "--yes")
+    check("what is open is to be accepted before anything starts", status == 1 and "--accept-undetermined" in err and "Write the ticket" in err and not lab.writes(), status, err)
+    check("no run was started", runs == len(json.loads(f"[{','.join(text(lab, 'runs', '--json')[1].splitlines())}]")))
     again = text(lab, "plan", "--show", p["digest"], "--markdown")[1]
     out = f"{lab.dir}/plan.md"
     status, printed, _ = text(lab, "plan", "--show", p["digest"], "--markdown", "--out", out)
