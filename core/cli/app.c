@@ -84,6 +84,11 @@ static const char *world_name(const struct ft_action_info *info)
     return info->full;
 }
 
+static bool world_window(void *arg, const char *name, const char **ret_near)
+{
+    return ft_rails_has_window(arg, name, ret_near);
+}
+
 static int open_config(struct app *app)
 {
     struct ft_diags *diags = ft_diags_new();
@@ -122,7 +127,7 @@ static void open_world(struct app *app, bool calls)
     free(dir);
     app->world = (struct ft_playbook_world){
         .script = app->script, .action = world_action, .params_schema = world_params, .result_schema = world_result, .effects = world_effects,
-        .has_undo = world_has_undo, .full_name = world_name, .arg = app->registry,
+        .has_undo = world_has_undo, .full_name = world_name, .arg = app->registry, .window = world_window, .window_arg = (void *)ft_config_rails(app->config),
     };
 }
 

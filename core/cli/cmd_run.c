@@ -5,7 +5,7 @@
 #include "data/json.h"
 
 static struct {
-    const char *playbook, *break_glass;
+    const char *playbook, *break_glass, *change;
     struct ft_rest given;
     bool dry_run, yes, text, wait;
 } o;
@@ -17,6 +17,7 @@ static const struct ft_opt opts[] = {
     { FT_OPT_FLAG, 'y', "yes", &o.yes, NULL, "approve what would be asked (only where no people and roles are configured)", NULL },
     { FT_OPT_STR, 0, "break-glass", &o.break_glass, "REASON", "go on without approvals where a policy lets you: those asked are told, and it is reviewed", NULL },
     { FT_OPT_FLAG, 'w', "wait", &o.wait, NULL, "wait for people's approval also where there is no terminal", NULL },
+    { FT_OPT_STR, 0, "change", &o.change, "CATEGORY", "the category of this change: normal, emergency … (`fettle policy` lists them)", NULL },
     { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
     { 0 },
 };
@@ -26,7 +27,7 @@ struct start { struct app *app; const struct ft_playbook *playbook; const json_t
 static int start_run(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr)
 {
     const struct start *s = arg;
-    struct ft_run_opts run_opts = { .requester = app_user(), .dry_run = o.dry_run, .vars = s->vars, .break_glass = o.break_glass };
+    struct ft_run_opts run_opts = { .requester = app_user(), .dry_run = o.dry_run, .vars = s->vars, .break_glass = o.break_glass, .change = o.change };
 
     return ft_run_start(s->app->engine, s->playbook, s->params, &run_opts, observer, observer_arg, ret, reterr);
 }

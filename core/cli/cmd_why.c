@@ -70,6 +70,27 @@ static void print_checked(const json_t *event, const json_t *look)
         print_reads(look, ft_json_int(look, "at", 0));
 }
 
+/* What the policies said of a write: it waits, it may start, the time for it is over. */
+static void print_policy(const struct app *app, const json_t *event)
+{
+    const char *type = ft_json_str(event, "type"), *path = ft_json_str(event, "path"), *why = ft_json_str(event, "why");
+    char when[48];
+    json_t *rule;
+    size_t i;
+
+    if (ft_streq(type, "hold.opened"))
+        printf("%s waits until %s\n", path, ft_guard_time(app->guard, (uint64_t)ft_json_int(event, "until", 0), when, sizeof(when)));
+    else if (ft_streq(type, "run.closing"))
+        printf("the run is taken back\n");
+    else
+        printf("%s may start%s%s\n", path, json_object_get(event, "closes") ? ", and must be over by " : "",
+               json_object_get(event, "closes") ? ft_guard_time(app->guard, (uint64_t)ft_json_int(event, "closes", 0), when, sizeof(when)) : "");
+    if (why)
+        printf("                         because  %s\n", why);
+    json_array_foreach(json_object_get(event, "rules"), i, rule)
+        printf("                         policy   %s: %s\n", ft_json_str(rule, "policy"), ft_json_str(rule, "says"));
+}
+
 static bool wanted(const json_t *event)
 {
     const char *path = ft_json_str(event, "path");
@@ -77,7 +98,7 @@ static bool wanted(const json_t *event)
     return !o.step || ft_streq(path, o.step);
 }
 
-static int show(const json_t *events, const char *id)
+static int show(const struct app *app, const json_t *events, const char *id)
 {
     json_t *event, *look = NULL;
     size_t i, count = 0;
@@ -85,11 +106,11 @@ static int show(const json_t *events, const char *id)
     json_array_foreach((json_t *)events, i, event) {
         const char *type = ft_json_str(event, "type");
         bool went = ft_streq(type, "step.went"), skipped = ft_streq(type, "step.skipped"), failed = ft_streq(type, "step.failed");
-        bool checked = ft_streq(type, "each.checked");
+        bool checked = ft_streq(type, "each.checked"), policy = ft_streq(type, "hold.opened") || ft_streq(type, "policy.passed") || ft_streq(type, "run.closing");
 
         if (ft_streq(type, "verify.look"))
             look = event;
-        if (!(went || skipped || failed || checked) || !wanted(event))
+        if (!(went || skipped || failed || checked || policy) || !wanted(event))
             continue;
         count++;
         if (globals.json) {
@@ -101,6 +122,8 @@ static int show(const json_t *events, const char *id)
             print_went(event);
         } else if (skipped) {
             print_skipped(event);
+        } else if (policy) {
+            print_policy(app, event);
         } else if (checked) {
             print_checked(event, look);
         } else {
@@ -124,7 +147,7 @@ static int run(void)
         return status;
     status = app_run_events(&app, o.run, id, &events);
     if (!status)
-        status = show(events, id);
+        status = show(&app, events, id);
     json_decref(events);
     app_close(&app);
     return status;

@@ -355,6 +355,25 @@ static void on_confirming(struct live *live, const json_t *event)
     working(live, title_of(live, event), "it is proven; confirming it over a new connection");
 }
 
+static void on_hold(struct live *live, const json_t *event)
+{
+    line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "why"), -1, path_depth(ft_json_str(event, "path")));
+}
+
+static void on_window(struct live *live, const json_t *event)
+{
+    char *text = ft_asprintf("waits for the change window '%s'", ft_json_str(event, "window"));
+
+    if (ft_json_str(event, "window"))
+        line(live, "!", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
+static void on_closing(struct live *live, const json_t *event)
+{
+    line(live, "!", TONE_WARN, "The window closes", ft_json_str(event, "why"), -1, 0);
+}
+
 static void on_rollback(struct live *live, const json_t *event)
 {
     live_clear(live);
@@ -463,6 +482,7 @@ void live_event(struct live *live, const json_t *event)
         { "gate.broken", on_gate_event }, { "gate.reviewed", on_gate_event }, { "gate.notice_failed", on_gate_event },
         { "gate.reminded", on_gate_event }, { "gate.escalated", on_gate_event },
         { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "confirm.intended", on_confirming }, { "rollback.started", on_rollback },
+        { "hold.opened", on_hold }, { "wait.opened", on_window }, { "run.closing", on_closing },
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },
         { "run.finished", on_finished }, { "lock.waiting", on_lock_waiting }, { "lock.taken", on_lock_taken },

@@ -117,7 +117,7 @@ static void steps(struct ft_buf *buf, const json_t *events)
         { "gate.opened", "asked", "text" }, { "gate.answered", "answered", "reason" }, { "ask.opened", "asked", "text" }, { "ask.answered", "answered", "by" },
         { "doubt.opened", "in doubt", "why" }, { "doubt.answered", "found out", "by" }, { "step.unproven", "not proven", "error" },
         { "undo.done", "taken back", "by" }, { "undo.kept", "left as it is", "by" }, { "undo.conflict", "changed since", "error" }, { "undo.attempt", "undo tried", "error" },
-        { "run.reopened", "undo asked for", "by" }, { "undo.failed", "undo failed", "error" },
+        { "hold.opened", "waits", "why" }, { "run.closing", "its time is over", "why" }, { "run.reopened", "undo asked for", "by" }, { "undo.failed", "undo failed", "error" },
     };
     enum ft_tone tone;
     const char *mark;

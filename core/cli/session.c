@@ -102,6 +102,22 @@ static void still_awaiting(void *arg)
     s->awaiting = ft_timer_start(s->app->loop, 1000, still_awaiting, s);
 }
 
+/* Nobody can answer: the time has to come. */
+static void await_time(struct session *s)
+{
+    char when[48];
+
+    if (s->opts->wait) {
+        stop_awaiting(s);
+        still_awaiting(s);
+        return;
+    }
+    if (s->live)
+        printf("  ⏸ parked until %s. `fettle resume %s` goes on with it then; nothing is lost if this window closes.\n",
+               ft_guard_time(s->app->guard, (uint64_t)ft_json_int(s->question, "until", 0), when, sizeof(when)), ft_run_id(s->run));
+    leave(s, FT_RUN_PARKED);
+}
+
 /* The run fetches their answers itself; here is only somebody who watches. */
 static void await_people(struct session *s)
 {
@@ -225,8 +241,14 @@ static json_t *pick_question(const struct session *s, bool *ret_elsewhere)
     json_array_foreach(questions, i, q) {
         if (json_is_true(json_object_get(q, "stays")))
             continue;                 /* it goes on by itself, and soon */
+        if (picked && ft_streq(ft_json_str(picked, "kind"), "wait")) {
+            json_decref(picked);
+            picked = NULL;
+        }
         if (!picked)
             picked = json_incref(q);
+        if (ft_streq(ft_json_str(q, "kind"), "wait"))
+            continue;                 /* so does this, but later */
         if (ft_streq(ft_json_str(q, "kind"), "approve") && (json_is_true(json_object_get(q, "people")) || ft_config_has_people(s->app->config)))
             continue;
         json_decref(picked);
@@ -248,7 +270,9 @@ static void ask_next(struct session *s)
         return;
     bool gate = ft_streq(ft_json_str(s->question, "kind"), "approve");
 
-    if (elsewhere) {
+    if (ft_streq(ft_json_str(s->question, "kind"), "wait")) {
+        await_time(s);
+    } else if (elsewhere) {
         await_people(s);
     } else if (gate && s->opts->yes) {
         answer_yes(s);

@@ -161,7 +161,7 @@ int ft_calendar_spans(const struct ft_calendar *calendar, int64_t from, int64_t 
 
 /* ---- rules of our own */
 
-int calendar_rule_ok(const struct icalrecurrencetype *rule, struct ft_err *reterr)
+static int calendar_rule_ok(const struct icalrecurrencetype *rule, struct ft_err *reterr)
 {
     if (rule->freq == ICAL_NO_RECURRENCE)
         return ft_err_set(reterr, -EINVAL, "it is no recurrence rule; write FREQ=WEEKLY;BYDAY=SU or FREQ=MONTHLY;BYDAY=1SA");
@@ -169,7 +169,30 @@ int calendar_rule_ok(const struct icalrecurrencetype *rule, struct ft_err *reter
         return ft_err_set(reterr, -EINVAL, "FREQ is finer than a day; DAILY, WEEKLY, MONTHLY and YEARLY are what windows take");
     if (rule->by_hour[0] != ICAL_RECURRENCE_ARRAY_MAX || rule->by_minute[0] != ICAL_RECURRENCE_ARRAY_MAX || rule->by_second[0] != ICAL_RECURRENCE_ARRAY_MAX)
         return ft_err_set(reterr, -EINVAL, "BYHOUR, BYMINUTE and BYSECOND are not read; the hours are said beside the rule");
+    if (rule->by_week_no[0] != ICAL_RECURRENCE_ARRAY_MAX)      /* libical finds a 53rd week in years that have none */
+        return ft_err_set(reterr, -EINVAL, "BYWEEKNO is not read; write BYMONTH, BYDAY or BYYEARDAY");
     return 0;
+}
+
+int calendar_rule_settle(struct happening *h, struct ft_err *reterr)
+{
+    const struct ical *lib = ical_load(reterr);
+    icalrecur_iterator *it;
+    int r = calendar_rule_ok(&h->rule, reterr);
+
+    if (r < 0)
+        return r;
+    if (!h->is_date && h->rule.until.is_date && !lib->icaltime_is_null_time(h->rule.until)) {      /* until the end of that day */
+        h->rule.until.is_date = 0;
+        h->rule.until.hour = 23;
+        h->rule.until.minute = h->rule.until.second = 59;
+    }
+    /* One that never happens would hold nothing. libical takes some that it cannot follow (DAILY with BYMONTHDAY=-1) for such, too. */
+    it = lib->icalrecur_iterator_new(h->rule, floating(h->start, h->is_date));
+    h->repeats = it && !lib->icaltime_is_null_time(lib->icalrecur_iterator_next(it));
+    if (it)
+        lib->icalrecur_iterator_free(it);
+    return h->repeats ? 0 : ft_err_set(reterr, -EINVAL, "there is no day that it means; days of a month are written with FREQ=MONTHLY");
 }
 
 static struct ft_calendar *one_happening(const struct ft_zone *zone, int64_t start, int64_t length)
@@ -216,7 +239,7 @@ static int check_parts(const char *rrule, struct ft_err *reterr)
 int ft_calendar_rule(const char *rrule, int64_t starts, int32_t from_s, int32_t to_s, const struct ft_zone *zone, struct ft_calendar **ret, struct ft_err *reterr)
 {
     const struct ical *lib = ical_load(reterr);
-    struct icalrecurrencetype rule;
+    struct ft_calendar *calendar;
     int r;
 
     if (!lib)
@@ -226,14 +249,14 @@ int ft_calendar_rule(const char *rrule, int64_t starts, int32_t from_s, int32_t 
     r = check_parts(rrule, reterr);
     if (r < 0)
         return r;
-    rule = lib->icalrecurrencetype_from_string(rrule);
-    r = calendar_rule_ok(&rule, reterr);
+    calendar = one_happening(zone, starts * DAY_S + from_s, (to_s > from_s ? 0 : DAY_S) + to_s - from_s);
+    calendar->items[0].rule = lib->icalrecurrencetype_from_string(rrule);
+    r = calendar_rule_settle(&calendar->items[0], reterr);
     if (r < 0)
-        return r;
-    *ret = one_happening(zone, starts * DAY_S + from_s, (to_s > from_s ? 0 : DAY_S) + to_s - from_s);
-    (*ret)->items[0].repeats = true;
-    (*ret)->items[0].rule = rule;
-    return 0;
+        ft_calendar_free(calendar);
+    else
+        *ret = calendar;
+    return r;
 }
 
 void ft_calendar_widen(struct ft_calendar *calendar)

@@ -157,10 +157,7 @@ static int read_rule(struct reading *rd, icalcomponent *event, struct happening 
     prop = rd->lib->icalcomponent_get_first_property(event, ICAL_RRULE_PROPERTY);
     if (!prop)
         return 0;
-    h->repeats = true;
     h->rule = rd->lib->icalproperty_get_rrule(prop);
-    if (calendar_rule_ok(&h->rule, &err) < 0)
-        return wrong(rd, "its RRULE: %s", err.text);
     if (!rd->lib->icaltime_is_null_time(h->rule.until) && rd->lib->icaltime_is_utc(h->rule.until)) {
         int64_t utc = calendar_local(&h->rule.until), local = utc;
         struct tm tm = { 0 };
@@ -173,6 +170,9 @@ static int read_rule(struct reading *rd, icalcomponent *event, struct happening 
         h->rule.until = (struct icaltimetype){ .year = tm.tm_year + 1900, .month = tm.tm_mon + 1, .day = tm.tm_mday, .hour = tm.tm_hour, .minute = tm.tm_min,
                                                .second = tm.tm_sec, .is_date = h->is_date };
     }
+    if (calendar_rule_settle(h, &err) < 0)
+        return wrong(rd, "its RRULE: %s", err.text);
+    rd->lib->icalcomponent_get_first_property(event, ICAL_RRULE_PROPERTY);
     return rd->lib->icalcomponent_get_next_property(event, ICAL_RRULE_PROPERTY) ? wrong(rd, "it has two RRULEs") : 0;
 }
 

@@ -55,4 +55,5 @@ struct ft_calendar {
 };
 
 int64_t calendar_local(const struct icaltimetype *time);
-int calendar_rule_ok(const struct icalrecurrencetype *rule, struct ft_err *reterr);
+/* Whether h->rule can be followed; then it repeats. */
+int calendar_rule_settle(struct happening *h, struct ft_err *reterr);

@@ -10,6 +10,9 @@ struct ft_guard *ft_guard_new(const struct ft_guard_opts *opts, struct ft_err *r
     guard->o = *opts;
     guard->rails = ft_config_rails(opts->config);
     guard->clock = opts->clock ? opts->clock : ft_clock_system();
+    guard->says = ft_calloc(guard->rails->rail_count + 1, sizeof(*guard->says));
+    for (size_t i = 0; i < guard->rails->rail_count; i++)
+        guard->says[i] = rail_says(&guard->rails->rails[i]);
     if (!guard->rails->zone && ft_zone_open(NULL, &guard->zone, NULL) < 0 && ft_zone_open("UTC", &guard->zone, reterr) < 0)
         return ft_guard_free(guard);
     return guard;
@@ -19,13 +22,16 @@ struct ft_guard *ft_guard_free(struct ft_guard *guard)
 {
     if (!guard)
         return NULL;
+    for (size_t i = 0; guard->says[i]; i++)
+        free(guard->says[i]);
+    free(guard->says);
     ledger_free(guard->ledger);
     ft_zone_free(guard->zone);
     free(guard);
     return NULL;
 }
 
-const struct ft_zone *guard_zone(const struct ft_guard *guard)
+const struct ft_zone *ft_guard_zone(const struct ft_guard *guard)
 {
     return guard->rails->zone ? guard->rails->zone : guard->zone;
 }
@@ -93,16 +99,13 @@ static void note_rules(struct question *q)
     json_t *rules = json_array();
 
     for (size_t i = 0; i < q->count; i++) {
-        char *says = rail_says(q->rails[i]);
-
-        note_rule(rules, q->rails[i]->name, says);
-        free(says);
+        note_rule(rules, q->rails[i]->name, q->guard->says[q->rails[i] - rails->rails]);
     }
     for (size_t i = 0; i < rails->freeze_count; i++) {
         const struct ft_freeze *freeze = &rails->freezes[i];
         char *name;
 
-        if (!site_matches(q->guard, &freeze->sites, q->facts->site) || words_match(&freeze->except, q->facts->change))
+        if (!freeze_holds(q->guard, freeze, q->facts))
             continue;
         name = ft_asprintf("freeze %s", freeze->name);
         note_rule(rules, name, freeze->about ? freeze->about : "nothing is changed while it lasts");
@@ -202,6 +205,14 @@ static void say_no_better(struct question *q, const struct ft_spend *s, const st
         ft_duration_format(s->in_ms, in, sizeof(in)), rail->name);
 }
 
+static bool counts_runs(const struct question *q)
+{
+    for (size_t i = 0; i < q->spend_count; i++)
+        if (q->spends[i].runs)
+            return true;
+    return false;
+}
+
 /* Whether one is used up for good. */
 static bool no_better(struct question *q)
 {
@@ -280,6 +291,8 @@ static void say_times(struct question *q)
     } else {
         ft_guard_time(q->guard, q->when.next, at, sizeof(at));
         q->ret->until_ms = q->when.next;
+        for (size_t i = 0; i < q->spend_count; i++)         /* nor is there room in the budgets before */
+            q->ret->until_ms = ft_max(q->ret->until_ms, q->spends[i].room_ms);
         if (q->facts->writes_done)
             say(q, FT_GUARD_STOP, "it may take %s with its verification and undo, and that does not fit any more: there is time from %s on (%s)", need, at, holder);
         else if (q->when.freeze || !q->when.lead_until)
@@ -432,10 +445,12 @@ static int decide(struct question *q, struct ft_err *reterr)
     r = when_allowed(q->guard, q->rails, q->count, q->facts, q->now, &q->when, reterr);
     if (r < 0)
         return r;
-    r = spend(q, false, reterr);
+    if (!q->take || counts_runs(q))
+        r = spend(q, false, reterr);
     if (r < 0 && r != -EDQUOT)
         return r;
-    note_state(q);
+    if (!q->take)
+        note_state(q);
     if (stops(q) || no_better(q))
         return 0;
     if (!q->when.now && (!q->when.next || q->facts->writes_done)) {
@@ -463,6 +478,8 @@ static int ask(struct ft_guard *guard, const struct ft_write_facts *facts, uint6
 
     memset(ret, 0, sizeof(*ret));
     r = decide(&q, reterr);
+    if (ret->verdict != FT_GUARD_WAIT)
+        ret->until_ms = 0;
     if (!take && r == 0 && !ret->approval)
         ret->approval = requirements(&q);
     for (size_t i = 0; i < q.spend_count; i++) {

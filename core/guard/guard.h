@@ -52,7 +52,7 @@ struct ft_guard_answer {
      * what is 0 is left out. One requirement a role: the strictest. The caller's reference. ft_guard_preview gives it whatever the verdict is. */
     json_t *approval;
     json_t *rules;                 /* what applied: [{"policy","says"}]; the same for the same facts at any time; the caller's reference; NULL: nothing */
-    json_t *state;                 /* as of now: {"opens","closes","budgets":[{"policy","per","group","used","at_most","in_ms","room"}]}; the caller's reference */
+    json_t *state;                 /* of ft_guard_preview, as of then: {"opens","closes","budgets":[{"policy","per","group","used","at_most","in_ms","room"}]}; the caller's reference */
     char text[512];                /* one sentence for people: what holds it, which policy says so, and what to do */
 };
 void ft_guard_answer_done(struct ft_guard_answer *answer);
@@ -73,6 +73,7 @@ const char *ft_guard_nearest_window(const struct ft_guard *guard, const char *na
 
 /* ---- for people */
 /* "Sun 2026-11-29 02:00 CET", in the configuration's time zone. buf of at least 48 bytes. */
+const struct ft_zone *ft_guard_zone(const struct ft_guard *guard);
 const char *ft_guard_time(const struct ft_guard *guard, uint64_t wall_ms, char *buf, size_t len);
 /* {"timezone", "windows": [{"name","about","opens","closes"}], "freezes": [{"name","about","from","to","sites","except"}], "changes": [{"name","risk","default"}],
  * "policies": [{"name","about","of","says"}]}: what was read, with the times next from now_ms on. New reference; NULL with an error. */

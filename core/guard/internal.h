@@ -15,15 +15,17 @@ struct ft_guard {
     struct ft_guard_opts o;
     const struct ft_rails *rails;
     const struct ft_clock *clock;
+    char **says;                               /* what each rule asks for, in words; ends with NULL */
     struct ft_zone *zone;                      /* to show times in, where the configuration has none */
     struct ledger *ledger;                     /* where there is no store */
 };
 
-const struct ft_zone *guard_zone(const struct ft_guard *guard);
 
 /* match.c */
 bool glob(const char *pattern, const char *text);
 bool words_match(const struct ft_words *words, const char *text);
+bool words_mean(const struct ft_words *words, const char *text);     /* true when there are none; with "!" */
+bool freeze_holds(const struct ft_guard *guard, const struct ft_freeze *freeze, const struct ft_write_facts *facts);     /* when it lasts */
 /* now: inside and outside are asked for the time from then on that the write needs. Negative: a calendar cannot be followed. */
 int rail_matches(const struct ft_guard *guard, const struct ft_rail *rail, const struct ft_write_facts *facts, uint64_t now, struct ft_err *reterr);
 bool site_matches(const struct ft_guard *guard, const struct ft_words *words, const char *site);

@@ -32,9 +32,20 @@ bool words_match(const struct ft_words *words, const char *text)
     return false;
 }
 
-static bool may_be(const struct ft_words *words, const char *text)
+/* "!ticket.*" is all but that: none of those may match, and one of the others must, where there are others. */
+bool words_mean(const struct ft_words *words, const char *text)
 {
-    return words->count == 0 || words_match(words, text);
+    bool others = false, found = false;
+
+    for (size_t i = 0; i < words->count; i++) {
+        const char *pattern = words->items[i];
+
+        if (*pattern == '!' && text && glob(pattern + 1, text))
+            return false;
+        others = others || *pattern != '!';
+        found = found || (*pattern != '!' && text && glob(pattern, text));
+    }
+    return !others || found;
 }
 
 /* A rule may name a site, a call may give its id, or the other way round. */
@@ -62,6 +73,11 @@ static bool any_site_matches(const struct ft_guard *guard, const struct ft_words
         if (json_is_string(target) && strncmp(json_string_value(target), "site/", 5) == 0 && site_matches(guard, words, json_string_value(target) + 5))
             return true;
     return false;
+}
+
+bool freeze_holds(const struct ft_guard *guard, const struct ft_freeze *freeze, const struct ft_write_facts *facts)
+{
+    return any_site_matches(guard, &freeze->sites, facts) && words_mean(&freeze->actions, facts->action) && !words_match(&freeze->except, facts->change);
 }
 
 static bool any_target_matches(const struct ft_words *words, const json_t *targets)
@@ -107,9 +123,9 @@ int rail_matches(const struct ft_guard *guard, const struct ft_rail *rail, const
     bool some, all;
     int r;
 
-    if (!may_be(&m->effects, facts->effect) || !may_be(&m->actions, facts->action) || !any_site_matches(guard, &m->sites, facts) ||
-        !any_target_matches(&m->targets, facts->targets) || !may_be(&m->playbooks, facts->playbook) || !may_be(&m->kinds, facts->category) ||
-        !may_be(&m->changes, facts->change) || !may_be(&m->severities, facts->severity))
+    if (!words_mean(&m->effects, facts->effect) || !words_mean(&m->actions, facts->action) || !any_site_matches(guard, &m->sites, facts) ||
+        !any_target_matches(&m->targets, facts->targets) || !words_mean(&m->playbooks, facts->playbook) || !words_mean(&m->kinds, facts->category) ||
+        !words_mean(&m->changes, facts->change) || !words_mean(&m->severities, facts->severity))
         return false;
     if (m->inside.count) {
         r = in_windows(guard, &m->inside, now, facts->need_ms, &some, &all, reterr);

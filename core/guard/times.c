@@ -45,7 +45,7 @@ static int subtract_freezes(const struct ft_guard *guard, const struct ft_write_
         const struct ft_freeze *freeze = &guard->rails->freezes[i];
         struct ft_spans spans = { 0 };
 
-        if (!site_matches(guard, &freeze->sites, facts->site) || words_match(&freeze->except, facts->change))
+        if (!freeze_holds(guard, freeze, facts))
             continue;
         *ret_any = true;
         r = ft_calendar_spans(freeze->calendar, from, to, &spans, reterr);
@@ -142,11 +142,8 @@ int ft_guard_window(struct ft_guard *guard, const char *name, uint64_t now_ms, u
 
 const char *ft_guard_nearest_window(const struct ft_guard *guard, const char *name)
 {
-    const char **names = ft_calloc(guard->rails->window_count + 1, sizeof(*names)), *near;
+    const char *near;
 
-    for (size_t i = 0; i < guard->rails->window_count; i++)
-        names[i] = guard->rails->windows[i].name;
-    near = ft_suggest(name, names);
-    free(names);
+    ft_rails_has_window(guard->rails, name, &near);
     return near;
 }

@@ -6,7 +6,8 @@ static void add_words(struct ft_buf *buf, const char *before, const struct ft_wo
     if (words->count)
         ft_buf_adds(buf, before);
     for (size_t i = 0; i < words->count; i++)
-        ft_buf_addf(buf, "%s%s", i == 0 ? "" : i + 1 == words->count ? " or " : ", ", words->items[i]);
+        ft_buf_addf(buf, "%s%s%s", i == 0 ? "" : *words->items[i] == '!' ? ", " : i + 1 == words->count ? " or " : ", ", *words->items[i] == '!' ? "not " : "",
+                    words->items[i] + (*words->items[i] == '!'));
 }
 
 static const char *span(uint64_t ms, char buf[32])
@@ -83,7 +84,7 @@ char *rail_speaks_of(const struct ft_rail *rail)
 
 const char *ft_guard_time(const struct ft_guard *guard, uint64_t wall_ms, char *buf, size_t len)
 {
-    return ft_zone_format(guard_zone(guard), wall_ms, buf, len);
+    return ft_zone_format(ft_guard_zone(guard), wall_ms, buf, len);
 }
 
 /* ---- all of them */
@@ -141,7 +142,7 @@ static json_t *rail_json(const struct ft_rail *rail)
 json_t *ft_guard_rules(struct ft_guard *guard, uint64_t now, struct ft_err *reterr)
 {
     const struct ft_rails *rails = guard->rails;
-    json_t *all = json_pack("{s:s, s:[], s:[], s:[], s:[]}", "timezone", ft_zone_name(guard_zone(guard)), "windows", "freezes", "changes", "policies");
+    json_t *all = json_pack("{s:s, s:[], s:[], s:[], s:[]}", "timezone", ft_zone_name(ft_guard_zone(guard)), "windows", "freezes", "changes", "policies");
     int r = 0;
 
     for (size_t i = 0; i < rails->window_count && r == 0; i++) {

@@ -79,7 +79,9 @@ static struct ft_name_type result_of(struct loader *ld, const struct step_info *
     case FT_VERB_RUN: return action_result(ld, &step->call);
     case FT_VERB_APPROVE: return typed(ld, approve_schema());
     case FT_VERB_ASK: return step->fields ? typed(ld, ask_schema(step->fields)) : (struct ft_name_type){ 0 };
-    case FT_VERB_WAIT: return typed(ld, closed_object(json_pack("{s:{s:s}}", "waited_ms", "type", "integer")));
+    case FT_VERB_WAIT:
+        return typed(ld, info->step->wait_window ? closed_object(json_pack("{s:{s:s}, s:{s:s}}", "window", "type", "string", "closes", "type", "integer"))
+                                                 : closed_object(json_pack("{s:{s:s}}", "waited_ms", "type", "integer")));
     case FT_VERB_PARALLEL: return typed(ld, parallel_schema(info));
     case FT_VERB_CALL: return step->callee ? typed(ld, call_schema(step->callee)) : (struct ft_name_type){ 0 };
     default: return (struct ft_name_type){ 0 };           /* lua: anything; for_each: when its list is known */

@@ -124,7 +124,12 @@ static void describe(struct gr_model *m, size_t node, const struct ft_step *step
     case FT_VERB_LUA:      add_line(m, node, "computes"); break;
     case FT_VERB_APPROVE:
     case FT_VERB_ASK:      describe_person(m, node, step); break;
-    case FT_VERB_WAIT:     add_line(m, node, "waits %s", text_of(step->wait)); break;
+    case FT_VERB_WAIT:
+        if (step->wait_window)
+            add_line(m, node, "waits for the window %s", step->wait_window);
+        else
+            add_line(m, node, "waits %s", text_of(step->wait));
+        break;
     case FT_VERB_PARALLEL: add_line(m, node, "side by side"); break;
     case FT_VERB_FOR_EACH: add_line(m, node, "for each %s of %s", step->as, text_of(step->list)); describe_batches(m, node, step); break;
     case FT_VERB_CALL:     add_line(m, node, "playbook %s", ft_playbook_name(step->callee)); break;

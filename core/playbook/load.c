@@ -240,6 +240,7 @@ static void read_about(struct loader *ld, const struct ft_node *root)
         pb->severity = severities[n];
     if (rd_one_of(&ld->rd, category, "`category`", categories, &n))
         pb->category = categories[n];
+    pb->change = rd_constant(&ld->rd, ft_node_get(root, "change"), "`change`");
 }
 
 static void read_limits(struct loader *ld, const struct ft_node *node)
@@ -256,7 +257,7 @@ static void read_limits(struct loader *ld, const struct ft_node *node)
 static void read_root(struct loader *ld, const struct ft_node *root)
 {
     static const struct rd_key keys[] = {
-        { "fettle", true }, { "name", true }, { "title", true }, { "about" }, { "severity" }, { "category" }, { "params" }, { "vars" },
+        { "fettle", true }, { "name", true }, { "title", true }, { "about" }, { "severity" }, { "category" }, { "change" }, { "params" }, { "vars" },
         { "locks" }, { "limits" }, { "triggers" }, { "storm" }, { "steps", true }, { "outcomes", true }, { NULL },
     };
 
@@ -488,6 +489,7 @@ const char *ft_playbook_title(const struct ft_playbook *playbook) { return playb
 const char *ft_playbook_about(const struct ft_playbook *playbook) { return playbook->about; }
 const char *ft_playbook_severity(const struct ft_playbook *playbook) { return playbook->severity; }
 const char *ft_playbook_category(const struct ft_playbook *playbook) { return playbook->category; }
+const char *ft_playbook_change(const struct ft_playbook *playbook) { return playbook->change; }
 const char *ft_playbook_path(const struct ft_playbook *playbook) { return playbook->path; }
 const char *ft_playbook_digest(const struct ft_playbook *playbook) { return playbook->digest; }
 const struct ft_list_of_steps *ft_playbook_steps(const struct ft_playbook *playbook) { return &playbook->steps; }

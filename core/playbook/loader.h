@@ -21,7 +21,7 @@ struct ft_playbook {
     json_t *owned;                        /* list: JSON values that die with the playbook */
     struct ft_chunk **chunks;             /* owns */
     size_t chunk_count, chunk_room;
-    const char *name, *title, *about, *severity, *category, *path;
+    const char *name, *title, *about, *severity, *category, *change, *path;
     char digest[65];
     struct ft_list_of_steps steps;
     struct ft_outcome *outcomes; size_t outcome_count;

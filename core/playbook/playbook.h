@@ -33,6 +33,9 @@ struct ft_playbook_world {
     const char *(*full_name)(const struct ft_action_info *info);
     const char *const *(*action_names)(void *arg, const char *plugin);      /* for suggestions; may be NULL */
     void *arg;
+    /* Whether the configuration has this change window; *ret_near: the nearest name, or NULL. NULL: not asked (a run that is resumed finds out itself). */
+    bool (*window)(void *arg, const char *name, const char **ret_near);
+    void *window_arg;
     /* Reads a called playbook's source; NULL: from files beside the caller ("name" -> name.yaml, or a relative path). Resume reads stored sources. */
     int (*source)(void *arg, const char *from, const char *name, char **ret_path, char **ret_text, size_t *ret_len, struct ft_err *reterr);
     void *source_arg;
@@ -106,7 +109,8 @@ struct ft_step {
     const struct ft_tmpl *text;                                 /* APPROVE, ASK */
     const char *by_role; unsigned by_count; uint64_t within_ms; /* APPROVE (within also: ASK, WAIT event) */
     json_t *fields;                                             /* ASK: {name: {type, help, one_of, default, …}} as params */
-    const struct ft_tmpl *wait;                                 /* WAIT: a duration text or ms */
+    const struct ft_tmpl *wait;                                 /* WAIT: a duration text or ms; NULL: for a window */
+    const char *wait_window;                                    /* WAIT: until this change window is open; NULL: for a time */
     struct ft_list_of_steps inner;                              /* PARALLEL: one step per name; FOR_EACH: the steps */
     const struct ft_tmpl *list; const char *as;                 /* FOR_EACH */
     struct ft_batch *batches; size_t batch_count; unsigned at_once; struct ft_batch max_failures; bool has_max_failures;
@@ -142,6 +146,7 @@ const char *ft_playbook_title(const struct ft_playbook *playbook);
 const char *ft_playbook_about(const struct ft_playbook *playbook);       /* Markdown; "" */
 const char *ft_playbook_severity(const struct ft_playbook *playbook);    /* "P3"; "" */
 const char *ft_playbook_category(const struct ft_playbook *playbook);    /* incident, change, check */
+const char *ft_playbook_change(const struct ft_playbook *playbook);      /* the category of the change: "normal"; NULL: not said */
 const char *ft_playbook_path(const struct ft_playbook *playbook);        /* file name as given */
 const char *ft_playbook_digest(const struct ft_playbook *playbook);      /* SHA-256 over its source and all sources it calls */
 /* {"main": path, "files": {path: text}, "calls": {path: {name: path}}}: enough to load it again; new reference. */

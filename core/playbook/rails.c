@@ -53,7 +53,7 @@ static void check_members(struct rails_reader *r, const struct ft_node *node, co
     for (const struct ft_node *member = map && map->kind == FT_NODE_MAP ? map->first : NULL; member; member = member->next)
         names[n++] = member->key;
     for (; item; item = node->kind == FT_NODE_LIST ? item->next : NULL)
-        if (item->kind == FT_NODE_STRING && item->len && !strpbrk(item->text, "*?") && !(map && ft_node_get(map, item->text)))
+        if (item->kind == FT_NODE_STRING && item->len && !strpbrk(item->text, "*?!") && !(map && ft_node_get(map, item->text)))
             no_such(r, item, what, item->text, names);
     free(names);
 }
@@ -95,7 +95,7 @@ static void check_one_of(struct rails_reader *r, const struct ft_node *node, con
     unsigned n;
 
     for (; item; item = node->kind == FT_NODE_LIST ? item->next : NULL)
-        if (item->kind == FT_NODE_STRING && !strpbrk(item->text, "*?"))
+        if (item->kind == FT_NODE_STRING && !strpbrk(item->text, "*?!"))
             rd_one_of(r->rd, item, what, allowed, &n);
 }
 
@@ -152,7 +152,7 @@ static struct ft_calendar *read_recurring(struct rails_reader *r, const struct f
     const char *text = rd_constant(r->rd, rule, "`rrule`");
     int64_t from_day = 0;
     int32_t from = 0, to = 0;
-    bool ok = read_hour(r, ft_node_get(node, "from"), "`from`", &from) & read_hour(r, ft_node_get(node, "to"), "`to`", &to), date = true;
+    bool from_ok = read_hour(r, ft_node_get(node, "from"), "`from`", &from), to_ok = read_hour(r, ft_node_get(node, "to"), "`to`", &to), date = true;
     struct ft_calendar *calendar = NULL;
     struct ft_err err = { 0 };
 
@@ -165,7 +165,7 @@ static struct ft_calendar *read_recurring(struct rails_reader *r, const struct f
         rd_error(r->rd, starts->mark, NULL, "`starts` is a date: 2026-01-01");
         return NULL;
     }
-    if (!text || !ok)
+    if (!text || !from_ok || !to_ok)
         return NULL;
     if (!starts && (strcasestr(text, "INTERVAL") || strcasestr(text, "COUNT"))) {
         rd_error(r->rd, rule->mark, NULL, "INTERVAL and COUNT are counted from a day: say it with `starts: 2026-01-01`");
@@ -184,7 +184,7 @@ static struct ft_calendar *read_once(struct rails_reader *r, const struct ft_nod
 {
     const struct ft_node *to_node = ft_node_get(node, "to");
     int64_t from = 0, to = 0;
-    bool date = false, ok = read_local(r, ft_node_get(node, "from"), "`from`", NULL, &from) & read_local(r, to_node, "`to`", &date, &to);
+    bool date = false, from_ok = read_local(r, ft_node_get(node, "from"), "`from`", NULL, &from), to_ok = read_local(r, to_node, "`to`", &date, &to);
     struct ft_calendar *calendar = NULL;
     struct ft_err err = { 0 };
 
@@ -192,7 +192,7 @@ static struct ft_calendar *read_once(struct rails_reader *r, const struct ft_nod
         rd_error(r->rd, rd_mark(node), NULL, "say when: `ics: FILE`, or `rrule:` with `from:` and `to:`, or `from:` and `to:` as local times");
         return NULL;
     }
-    if (ok && ft_calendar_once(from, to + (date ? 86400 : 0), zone, &calendar, &err) < 0)      /* to the end of that day */
+    if (from_ok && to_ok && ft_calendar_once(from, to + (date ? 86400 : 0), zone, &calendar, &err) < 0)      /* to the end of that day */
         rd_error(r->rd, to_node->mark, NULL, "%s", err.text);
     return calendar;
 }
@@ -291,7 +291,7 @@ static void read_windows(struct rails_reader *r)
 
 static void read_freezes(struct rails_reader *r)
 {
-    static const struct rd_key keys[] = { { "rrule" }, { "starts" }, { "from" }, { "to" }, { "ics" }, { "timezone" }, { "about" }, { "sites" }, { "except" }, { NULL } };
+    static const struct rd_key keys[] = { { "rrule" }, { "starts" }, { "from" }, { "to" }, { "ics" }, { "timezone" }, { "about" }, { "sites" }, { "actions" }, { "except" }, { NULL } };
     const struct ft_node *node = ft_node_get(r->root, "freezes");
     char what[160];
 
@@ -309,6 +309,7 @@ static void read_freezes(struct rails_reader *r)
         freeze->about = rd_constant(r->rd, ft_node_get(one, "about"), "`about`");
         freeze->sites = read_words(r, ft_node_get(one, "sites"), "`sites`");
         check_sites_named(r, ft_node_get(one, "sites"));
+        freeze->actions = read_words(r, ft_node_get(one, "actions"), "`actions`");
         freeze->except = read_words(r, ft_node_get(one, "except"), "`except`");
         check_changes_named(r, ft_node_get(one, "except"));
         freeze->calendar = rails_calendar(r, one);
@@ -549,6 +550,17 @@ const struct ft_window *ft_rails_window(const struct ft_rails *rails, const char
         if (ft_streq(rails->windows[i].name, name))
             return &rails->windows[i];
     return NULL;
+}
+
+bool ft_rails_has_window(const struct ft_rails *rails, const char *name, const char **ret_near)
+{
+    const char **names = ft_calloc(rails->window_count + 1, sizeof(*names));
+
+    for (size_t i = 0; i < rails->window_count; i++)
+        names[i] = rails->windows[i].name;
+    *ret_near = ft_suggest(name, names);
+    free(names);
+    return ft_rails_window(rails, name) != NULL;
 }
 
 const struct ft_change *ft_rails_change(const struct ft_rails *rails, const char *name)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include "data/calendar.h"
 
-struct ft_words { const char **items; size_t count; };             /* patterns: * and ? */
+struct ft_words { const char **items; size_t count; };             /* patterns: * and ?; "!x": all but x */
 
 /* What a policy speaks of. An empty list: whatever it is. All lists that are not empty must hold. */
 struct ft_match {
@@ -48,7 +48,7 @@ struct ft_window { const char *name, *about; struct ft_calendar *calendar; };
 struct ft_freeze {
     const char *name, *about;
     struct ft_calendar *calendar;
-    struct ft_words sites, except;                                 /* empty: all sites; categories of changes that may go on */
+    struct ft_words sites, actions, except;                        /* empty: all of them; categories of changes that may go on */
 };
 
 struct ft_change { const char *name, *risk; bool overrides, is_default; };
@@ -61,5 +61,7 @@ struct ft_rails {
     struct ft_rail *rails; size_t rail_count;
 };
 
+/* Whether there is a window of that name; *ret_near: the nearest one, or NULL. */
+bool ft_rails_has_window(const struct ft_rails *rails, const char *name, const char **ret_near);
 const struct ft_window *ft_rails_window(const struct ft_rails *rails, const char *name);
 const struct ft_change *ft_rails_change(const struct ft_rails *rails, const char *name);

@@ -178,15 +178,28 @@ static void read_ask(struct loader *ld, struct step_info *info)
     info->step->fields = pb_specs(ld, ft_node_get(info->node, "fields"), "`fields`", true);
 }
 
-static void read_wait_for(struct loader *ld, const struct ft_node *node)
+static void read_window(struct loader *ld, struct step_info *info, const struct ft_node *node)
+{
+    const char *name = rd_constant(&ld->rd, node, "`window`"), *near = NULL;
+    const struct ft_playbook_world *world = ld->session->world;
+    char mean[128];
+
+    info->step->wait_window = name;
+    if (name && world->window && !world->window(world->window_arg, name, &near))
+        rd_error(&ld->rd, node->mark, NULL, "the configuration has no change window '%s'%s", name, rd_did_you_mean(near, mean, sizeof(mean)));
+}
+
+static void read_wait_for(struct loader *ld, struct step_info *info, const struct ft_node *node)
 {
     static const struct rd_key keys[] = { { "window" }, { "event" }, { "match" }, { "within" }, { NULL } };
     uint64_t ms;
 
     rd_keys(&ld->rd, node, "`wait`", keys);
     rd_duration(&ld->rd, ft_node_get(node, "within"), "`within`", &ms);
-    if (ft_node_get(node, "window"))
-        rd_error(&ld->rd, ft_node_get(node, "window")->key_mark, NULL, "not supported yet by this version: waiting for a change window");
+    if (ft_node_get(node, "window") && (ft_node_get(node, "event") || ft_node_get(node, "match") || ft_node_get(node, "within")))
+        rd_error(&ld->rd, rd_mark(node), NULL, "`wait` with a `window` has nothing else beside it");
+    else if (ft_node_get(node, "window"))
+        read_window(ld, info, ft_node_get(node, "window"));
     else if (ft_node_get(node, "event"))
         rd_error(&ld->rd, ft_node_get(node, "event")->key_mark, NULL, "not supported yet by this version: waiting for an event");
     else
@@ -199,7 +212,7 @@ static void read_wait(struct loader *ld, struct step_info *info)
     uint64_t ms;
 
     if (node->kind == FT_NODE_MAP)
-        read_wait_for(ld, node);
+        read_wait_for(ld, info, node);
     else if (node->kind != FT_NODE_STRING || !pb_has_expression(node->text))
         rd_duration(&ld->rd, node, "`wait`", &ms);
 }

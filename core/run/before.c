@@ -32,20 +32,31 @@ static uint64_t call_ms(const struct ft_action_info *info, uint64_t own)
     return own ? own : info && info->action->timeout_ms ? info->action->timeout_ms : DEFAULT_TIMEOUT_MS;
 }
 
+static uint64_t own_undo_ms(const struct ft_step *def)
+{
+    return def->undo == FT_UNDO_AUTO ? call_ms(def->call.action, 0) : def->undo == FT_UNDO_CALL ? call_ms(def->undo_call.action, 0) : 0;
+}
+
+uint64_t run_own_undo_ms(const struct step_run *step)
+{
+    return own_undo_ms(step->step);
+}
+
 uint64_t write_step_ms(const struct ft_step *def)
 {
     uint64_t need = call_ms(def->call.action, def->timeout_ms);
 
     if (def->verify)
         need += def->verify->within_ms;
-    if (def->undo == FT_UNDO_AUTO)
-        need += call_ms(def->call.action, 0);
-    else if (def->undo == FT_UNDO_CALL)
-        need += call_ms(def->undo_call.action, 0);
-    return need;
+    return need + own_undo_ms(def);
+}
+
+uint64_t ft_run_write_ms(const struct ft_step *step)
+{
+    return write_step_ms(step);
 }
 
 uint64_t write_need_ms(const struct step_run *step)
 {
-    return write_step_ms(step->step) + json_array_size(step->run->undo) * (uint64_t)DEFAULT_TIMEOUT_MS;
+    return write_step_ms(step->step) + run_undo_ms(step->run);
 }

@@ -322,6 +322,11 @@ static void explore_wait(struct dry_list *l)
     if (r.value && !ft_has_unknown(r.value))
         json_object_set(l->node, "wait", r.value);
     ft_eval_result_done(&r);
+    if (l->step->wait_window) {
+        json_object_set_new(l->node, "window", json_string(l->step->wait_window));
+        dry_known(l, json_pack("{s:s, s:o}", "window", l->step->wait_window, "closes", ft_unknown("the wait")));
+        return;
+    }
     dry_known(l, json_pack("{s:o}", "waited_ms", ft_unknown("the wait")));
 }
 

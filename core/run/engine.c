@@ -171,6 +171,10 @@ static void note_start(struct ft_run *run, const json_t *event)
     json_object_set_new(e, "run", json_string(run->id));
     if (run->lock_keys)
         json_object_set_new(e, "locks", json_copy(run->lock_keys));
+    if (run->change)
+        json_object_set_new(e, "change", json_string(run->change));
+    if (run->requested_ms != run->started_ms)
+        json_object_set_new(e, "requested", json_integer((json_int_t)run->requested_ms));
     if (event)
         json_object_set(e, "event", (json_t *)event);
     if (run->plan)
@@ -203,6 +207,18 @@ static void first_turn(void *arg)
         list_start(run->root);
 }
 
+static int set_change(struct ft_run *run, const char *asked, struct ft_err *reterr)
+{
+    const char *own = ft_playbook_change(run->playbook), *change = asked ? asked : own;
+    int r = 0;
+
+    if (run->engine->o.guard)
+        r = ft_guard_change(run->engine->o.guard, own, asked, ft_playbook_category(run->playbook), &change, reterr);
+    if (r == 0)
+        run->change = ft_strdup(change);
+    return r;
+}
+
 int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, const json_t *params, const struct ft_run_opts *opts,
                  const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr)
 {
@@ -224,7 +240,10 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
     if (opts->break_glass)
         run->break_glass = json_pack("{s:s, s:s}", "by", run->requester, "reason", opts->break_glass);
     run->started_ms = run_now_ms(run);
+    run->requested_ms = opts->requested_ms ? opts->requested_ms : run->started_ms;
     r = merge_vars(run, opts->vars, reterr);
+    if (r == 0)
+        r = set_change(run, opts->change, reterr);
     if (r < 0) {
         ft_run_free(run);
         return r;
@@ -250,6 +269,7 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
 
 struct ft_playbook *run_stored_playbook(const char *digest, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr)
 {
+    struct ft_playbook_world now = *world;
     struct ft_diags *diags;
     struct ft_playbook *playbook = NULL;
     json_t *sources = NULL;
@@ -263,7 +283,8 @@ struct ft_playbook *run_stored_playbook(const char *digest, struct ft_store *sto
     }
     free(text);
     diags = ft_diags_new();
-    playbook = ft_playbook_from_sources(sources, world, diags);
+    now.window = NULL;                             /* one that is gone since fails the step that waits for it, not the run */
+    playbook = ft_playbook_from_sources(sources, &now, diags);
     if (!playbook)
         ft_err_set(reterr, -EINVAL, "the stored playbook does not load any more: %s (was a plugin removed or changed?)",
                    ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "no reason given");
@@ -312,7 +333,7 @@ static uint64_t active_before(const json_t *events)
     json_array_foreach((json_t *)events, i, event) {
         uint64_t at = (uint64_t)ft_json_int(event, "at", 0);
         const char *type = ft_json_str(event, "type");
-        bool gap = ft_streq(type, "run.resumed") || (strncmp(type ? type : "", "gate.", 5) == 0 && !ft_streq(type, "gate.opened")) || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered")
+        bool gap = ft_streq(type, "run.resumed") || ft_streq(type, "hold.over") || ft_streq(type, "wait.over") || (strncmp(type ? type : "", "gate.", 5) == 0 && !ft_streq(type, "gate.opened")) || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered")
                    || (ft_streq(type, "lock.taken") && json_object_get(event, "waited_ms"));
 
         if (last && at > last && !gap)
@@ -336,6 +357,7 @@ static void resume_turn(void *arg)
 
     run->reviving = false;
     run_hold_sessions(run, true);
+    margin_set(run, 0);
     if (run->state == RUN_ROLLING_BACK)
         rollback_go_on(run);
     else
@@ -377,6 +399,8 @@ static void resume_state(struct ft_run *run, const json_t *events)
     run->requester = ft_strdup(ft_json_str(start, "requester"));
     run->break_glass = json_incref(json_object_get(start, "break_glass"));
     run->started_ms = (uint64_t)ft_json_int(start, "at", 0);
+    run->change = ft_strdup(ft_json_str(start, "change"));
+    run->requested_ms = (uint64_t)ft_json_int(start, "requested", (int64_t)run->started_ms);
     run->lock_keys = json_copy(json_object_get(start, "locks"));
     run->active_ms = active_before(events);
     run_history(run, events);
@@ -485,6 +509,7 @@ void ft_run_free(struct ft_run *run)
     notices_drop(run);
     ft_timer_stop(run->limit);
     run->limit = NULL;
+    margin_stop(run);
     run_hold_sessions(run, false);
     undo_cancel(run);
     run->dry = dry_free(run->dry);
@@ -509,6 +534,8 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->final);
     free(run->requester);
     free(run->cancel_who);
+    free(run->change);
+    free(run->closing);
     run->engine->runs--;
     free(run);
 }
@@ -538,6 +565,7 @@ static void end_with(struct ft_run *run, enum ft_run_end end)
     people_leave(run);
     ft_timer_stop(run->limit);
     run->limit = NULL;
+    margin_stop(run);
 }
 
 /* The journal is the run: without it nothing more may happen. What it has on disk is resumable. */
@@ -659,7 +687,7 @@ static bool step_busy(const struct ft_run *run, const struct step_run *step)
     case STEP_UNDOING:
         return !undo_is_stuck(run);
     case STEP_PAUSED:
-        return run->state == RUN_GOING;
+        return run->state == RUN_GOING && !run->closing;
     default:
         return false;
     }
@@ -674,6 +702,10 @@ static void stopped(struct ft_run *run)
 
         run_failed(run, FT_TIMEOUT, text);
         free(text);
+        return;
+    }
+    if (run->closing) {
+        run_failed(run, FT_REFUSED, run->closing);
         return;
     }
     json_decref(run->final);
@@ -722,6 +754,8 @@ uint64_t ft_run_wake_ms(const struct ft_run *run)
     json_t *questions = ft_run_questions(run);
     uint64_t at = wake_of(questions);
 
+    if (run->closes_ms && run->state == RUN_GOING)             /* awake at the margin, to be taken back */
+        at = ft_min(at, run_margin_ms(run));
     json_decref(questions);
     return at;
 }
@@ -729,7 +763,7 @@ uint64_t ft_run_wake_ms(const struct ft_run *run)
 /* For whoever looks at the run's last event; the whole question is in the event that opened it, and once is enough for thousands of runs. */
 static json_t *in_short(const json_t *questions)
 {
-    static const char *const members[] = { "path", "kind", "title", "text", "by", "until", "wake" };
+    static const char *const members[] = { "path", "kind", "title", "text", "why", "by", "until", "wake" };
     json_t *all = json_array(), *question;
     size_t i;
 
@@ -753,6 +787,8 @@ static void park(struct ft_run *run, const char *why)
     json_object_set_new(event, "why", json_string(why));
     json_object_set_new(event, "waiting", in_short(questions));
     json_decref(questions);
+    if (run->closes_ms && run->state == RUN_GOING)
+        json_object_set_new(event, "until", json_integer((json_int_t)run_margin_ms(run)));
     if (undo_is_stuck(run))
         json_object_set_new(event, "incident", json_true());
     run_info(run, "parked", undo_is_stuck(run) ? "incident" : "", why);
@@ -801,7 +837,7 @@ static void look_idle(void *arg)
             park(run, "a write is in doubt");
         return;
     }
-    if (run->cancel && run->state == RUN_GOING && !json_object_size(run->intents)) {
+    if ((run->cancel || run->closing) && run->state == RUN_GOING && !json_object_size(run->intents)) {
         run->state = RUN_STOPPING;
         stopped(run);
         return;

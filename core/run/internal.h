@@ -5,6 +5,7 @@
  *   batch.c   between two batches of a for_each
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   confirm.c dead-man commits: confirmed once they are verified
+ *   margin.c  when the window closes
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c, undo_plan.c  undo of a run that is over
  *   gate*.c   approve: what people decide  people.c   who they are now, and their answers
  *   parking.c runs that wait, as stubs (parking.h)
@@ -78,6 +79,11 @@ struct ft_run {
 
     bool cancel, cancel_now, cancel_rollback;
     char *cancel_who;
+    char *change;                      /* its category as a change; NULL: none */
+    uint64_t requested_ms;             /* when it was asked for: lead times count from it */
+    uint64_t closes_ms;                /* the time that its writes were allowed in ends then; 0: it does not */
+    char *closing;                     /* that time is up: why nothing new is started */
+    struct ft_timer *margin;
     bool parked_told, idle_look, limit_hit;
     bool holding;                      /* the SSH sessions of its steps: from the first turn to the end, but not while parked */
     bool reviving;                     /* resumed, and its first turn has not come yet */
@@ -227,6 +233,7 @@ void write_checks(struct step_run *step, bool again);    /* all of them, then wr
 void write_again(struct step_run *step);                 /* it was sent, and did not happen: look, check and send once more */
 void write_look_again(struct step_run *step);            /* a wait is over: the world may have moved; plan again, check again */
 void write_intend(struct step_run *step);                /* write.c */
+uint64_t run_own_undo_ms(const struct step_run *step);   /* of the write itself */
 uint64_t write_need_ms(const struct step_run *step);     /* the longest that it may take, with verification and the undo of all */
 uint64_t write_step_ms(const struct ft_step *step);      /* with verification and its own undo */
 bool write_is_nothing(const json_t *plan);               /* the state wanted is there, and what the action would give is known */
@@ -309,6 +316,12 @@ void people_ask(struct ft_run *run);                                 /* its answ
 void people_look(struct ft_run *run);                                /* now */
 void people_leave(struct ft_run *run);
 void people_free(struct ft_engine *engine);
+/* margin.c: the end of the time that a run's writes were allowed in */
+uint64_t run_undo_ms(const struct ft_run *run);          /* the longest that taking back what was done may take */
+void margin_set(struct ft_run *run, uint64_t more_ms);   /* more_ms: of a write that is about to start */
+void margin_stop(struct ft_run *run);
+uint64_t run_margin_ms(const struct ft_run *run);            /* when it is taken back, if it is not over; 0: never */
+bool verify_cut(struct step_run *step);                  /* write.c: whether it was verifying: then it is no more, and is taken back */
 
 /* reopen.c */
 const json_t *run_over_event(const json_t *events);                  /* the run.finished of a run that is over; NULL: it is not */

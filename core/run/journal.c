@@ -116,6 +116,18 @@ void run_note(struct ft_run *run, json_t *event)
     } else if (ft_streq(type, "undo.done") || ft_streq(type, "undo.kept")) {
         json_array_remove(run->undo, undo_find(run, path));
         json_array_append_new(ft_streq(type, "undo.done") ? run->undone : run->kept, json_string(path));
+    } else if (ft_streq(type, "doubt.answered") && json_is_false(json_object_get(event, "happened"))) {
+        json_object_del(run->intents, path);       /* it is sent anew, or not at all */
+    } else if (ft_streq(type, "policy.passed")) {
+        uint64_t closes = (uint64_t)ft_json_int(event, "closes", 0);
+
+        bool first = !json_array_size(run->undo) && !json_object_size(run->intents);      /* nothing stands yet that an earlier time bound */
+
+        if (closes && (first || !run->closes_ms || closes < run->closes_ms))
+            run->closes_ms = closes;
+    } else if (ft_streq(type, "run.closing")) {
+        free(run->closing);
+        run->closing = ft_strdup(ft_json_str(event, "why"));
     } else if (ft_streq(type, "run.finished")) {
         json_object_set_new(event, "writes", json_integer(run->writes));
     }
@@ -182,6 +194,8 @@ void run_history(struct ft_run *run, const json_t *events)
             json_object_del(record, "step.intended");
             json_object_del(record, "lock.waiting");
         }
+        if (ft_streq(type, "step.intended") || ft_streq(type, "hold.over"))
+            json_object_del(record, "hold.opened");
         json_object_set(record, type, event);
     }
 }

@@ -64,7 +64,7 @@ static void start_next(void *arg)
     list->start_deferred = false;
     run->deferred_starts--;
     /* A cancelled run that was resumed lives again through what it did, and starts nothing new. */
-    if (run->cancel && run->state == RUN_GOING && !lived(list, step))
+    if ((run->cancel || run->closing) && run->state == RUN_GOING && !lived(list, step))
         run->state = RUN_STOPPING;
     if (run->state == RUN_GOING && run->off_plan && !lived(list, step)) {
         list->failed = true;

@@ -7,10 +7,101 @@ static void fill(const struct step_run *step, struct ft_write_facts *facts)
 
     *facts = (struct ft_write_facts){
         .run_id = run->id, .path = step->path, .requester = run->requester, .playbook = ft_playbook_name(run->playbook),
-        .category = ft_playbook_category(run->playbook), .severity = ft_playbook_severity(run->playbook), .action = step->step->call.name,
+        .category = ft_playbook_category(run->playbook), .severity = ft_playbook_severity(run->playbook), .change = run->change, .action = step->step->call.name,
         .effect = (step->step->call.effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write", .site = ft_target_site(step->params),
-        .params = step->params, .plan = step->plan, .need_ms = write_need_ms(step), .attempt = step->attempt, .writes_done = run->writes,
+        .params = step->params, .plan = step->plan, .need_ms = write_need_ms(step), .attempt = step->attempt, .writes_done = run->writes - (step->again || step->attempt > 1),
+        .requested_ms = run->requested_ms,
     };
+}
+
+/* ---- GO */
+
+/* What the write may start under: the rules, for those who ask later, and when it must be over. */
+static void passed(struct step_run *step, const struct ft_guard_answer *answer)
+{
+    json_t *event;
+
+    if (!answer->rules && !answer->closes_ms)
+        return;
+    event = ev("policy.passed", step->path);
+    if (answer->rules)
+        json_object_set(event, "rules", answer->rules);
+    if (answer->closes_ms)
+        json_object_set_new(event, "closes", json_integer((json_int_t)answer->closes_ms));
+    run_ride(step->run, event);
+    margin_set(step->run, run_own_undo_ms(step));
+}
+
+/* ---- WAIT: it parks, and is asked again when the time has come */
+
+static void over(void *arg)
+{
+    struct step_run *step = arg;
+
+    step->timer = NULL;
+    if (step->run->state != RUN_GOING)
+        return;
+    run_ride(step->run, ev("hold.over", step->path));
+    json_object_del(step->past, "hold.opened");
+    if (step->run->state != RUN_ENDED)
+        write_look_again(step);
+}
+
+static void opened(void *arg, int code, const struct ft_err *err)
+{
+    struct step_run *step = arg;
+
+    if (code < 0)
+        run_broken(step->run, err);
+    else
+        run_check_idle(step->run);
+}
+
+static void hold(struct step_run *step, const struct ft_guard_answer *answer)
+{
+    const json_t *before = past_event(step, "hold.opened");
+    bool same = before && (uint64_t)ft_json_int(before, "until", 0) == answer->until_ms && ft_streq(ft_json_str(before, "why"), answer->text);
+    uint64_t now = run_now_ms(step->run);
+    struct ft_err err = { 0 };
+    json_t *event;
+
+    step->state = STEP_WAITING;
+    step->timer = ft_timer_start_weak(step->run->engine->o.loop, answer->until_ms > now ? answer->until_ms - now : 1, over, step);
+    if (same) {                                    /* of an earlier life; nothing has changed */
+        run_check_idle(step->run);
+        return;
+    }
+    event = ev("hold.opened", step->path);
+    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "until", json_integer((json_int_t)answer->until_ms));
+    json_object_set_new(event, "why", json_string(answer->text));
+    if (answer->rules)
+        json_object_set(event, "rules", answer->rules);
+    if (!step->past)
+        step->past = json_object();
+    json_object_set(step->past, "hold.opened", event);
+    if (run_journal(step->run, event, FT_COMMIT, opened, step, &err) < 0)
+        run_broken(step->run, &err);
+}
+
+/* ---- asking */
+
+static enum check do_as_said(struct step_run *step, const struct ft_write_facts *facts, const struct ft_guard_answer *answer)
+{
+    switch (answer->verdict) {
+    case FT_GUARD_GO:
+        passed(step, answer);
+        return step->run->state == RUN_ENDED ? CHECK_FAILED : CHECK_GO;
+    case FT_GUARD_APPROVE:
+        return gate_for_policy(step, facts, answer);
+    case FT_GUARD_WAIT:
+        hold(step, answer);
+        return CHECK_WAITS;
+    case FT_GUARD_STOP:
+        break;
+    }
+    step_fail(step, answer->class ? answer->class : FT_REFUSED, answer->text);
+    return CHECK_FAILED;
 }
 
 enum check policy_check(struct step_run *step)
@@ -19,10 +110,14 @@ enum check policy_check(struct step_run *step)
     struct ft_write_facts facts;
     struct ft_guard_answer answer;
     struct ft_err err = { 0 };
-    enum check check = CHECK_GO;
+    enum check check;
     json_t *targets, *approvals;
     int r;
 
+    if (step->run->closing) {
+        step_fail(step, FT_REFUSED, step->run->closing);
+        return CHECK_FAILED;
+    }
     if (!guard)
         return CHECK_GO;
     fill(step, &facts);
@@ -38,17 +133,7 @@ enum check policy_check(struct step_run *step)
         step_fail(step, FT_REFUSED, err.text);
         return CHECK_FAILED;
     }
-    switch (answer.verdict) {
-    case FT_GUARD_GO:
-        break;
-    case FT_GUARD_APPROVE:
-        check = gate_for_policy(step, &facts, &answer);
-        break;
-    default:
-        step_fail(step, answer.class ? answer.class : FT_REFUSED, answer.text);
-        check = CHECK_FAILED;
-        break;
-    }
+    check = do_as_said(step, &facts, &answer);
     json_decref(approvals);
     ft_guard_answer_done(&answer);
     return check;

@@ -31,7 +31,7 @@
  *   gate.noticed  what, action        gate.notice_failed what, action, error
  *   gate.answered approved, by, reason, where, digest, expired, withdrawn, broken, nobody_configured
  *   ask.opened    text, fields, until ask.answered    values, by
- *   wait.opened   until, ms           wait.over
+ *   wait.opened   until, ms | window  wait.over
  *   lock.waiting  keys, within, holder, by, text, until     lock.taken keys, within, waited_ms     of a write's target that no lock of the run covered
  *   each.batch    batch, batches, from, to, of                   a for_each begins its batch number `batch`
  *   each.soak     batch, batches, until, ms                      each.checked batch, batches, ok, expr, class, error (its looks: verify.look)
@@ -41,9 +41,12 @@
  *   undo.attempt  attempt, class, error, again_in_ms
  *   undo.done     already (nothing was sent), by (a person did it)        undo.kept by (a person wants it left as it is)
  *   undo.conflict base, mine, theirs, differences [{path, was, wrote, now}]        undo.failed class, error, attempt
- *   run.parked    waiting [questions], why, incident (a rollback is stuck: the network stands half-changed)
+ *   run.parked    waiting [questions], why, until (it is resumed then at the latest: the window closes), incident (a rollback is stuck: the network stands half-changed)
  *   run.reopened  by, why, final, only [paths]        behind run.finished: `fettle undo`
  *   run.planned   plan (of a dry run; plan.h says what is in it)
+ *   policy.passed rules, closes       what a write is started under, and when the time that it was allowed in ends
+ *   hold.opened   until, why, rules   a write may not start yet: the run is asked to wait         hold.over
+ *   run.closing   why, closes         that time is up: nothing new is started, what was done is taken back
  *   run.cancelling by, now, rollback
  *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, steps
  */
@@ -103,6 +106,8 @@ struct ft_run_opts {
     const char *break_glass;      /* the reason; NULL: as everybody */
     const json_t *plan;           /* apply this plan (plan.h): params, vars and event are the plan's, too; NULL: none */
     bool accept_undetermined;     /* also writes that the plan could not determine */
+    const char *change;           /* the category of this change (guard.h: ft_guard_change); NULL: the playbook's, or the default */
+    uint64_t requested_ms;        /* when the change was asked for, for lead times; 0: now */
 };
 
 /* params: from ft_playbook_bind. -EBUSY when a lock is held (the sentence says by whom). The first callback comes from the loop. */
@@ -131,6 +136,7 @@ void ft_run_free(struct ft_run *run);
 
 const char *ft_run_id(const struct ft_run *run);
 const struct ft_playbook *ft_run_playbook(const struct ft_run *run);
+uint64_t ft_run_write_ms(const struct ft_step *step);      /* the longest that a write may take with its verification and its own undo */
 bool ft_run_rolls_back(const struct ft_run *run);      /* what was done is being taken back, or that is stuck */
 /* kind `wait`: nobody can answer, it goes on by itself; with "stays": true so soon that whoever watches should stay.
  * [{"path", "kind": "approve|ask|doubt|undo|wait", "title", "text", "by", "fields", "until", "plan"}]; new reference. */

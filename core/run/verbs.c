@@ -130,7 +130,8 @@ void verb_ask(struct step_run *step)
 json_t *step_question(const struct step_run *step)
 {
     static const struct { const char *type, *kind; } kinds[] = { { "ask.opened", "ask" }, { "doubt.opened", "doubt" },
-                                                                   { "lock.waiting", "wait" }, { "each.soak", "wait" } };
+                                                                   { "lock.waiting", "wait" }, { "each.soak", "wait" },
+                                                                   { "hold.opened", "wait" }, { "wait.opened", "wait" } };
 
     if (step->state != STEP_WAITING && step->state != STEP_DOUBT)
         return NULL;
@@ -215,12 +216,81 @@ static int wait_ms(struct step_run *step, uint64_t *ret, struct ft_err *reterr)
     return r;
 }
 
+/* ---- waiting for a change window: the run parks, and looks again when the time has come */
+
+static void window_look(struct step_run *step);
+
+static void window_over(void *arg)
+{
+    struct step_run *step = arg;
+
+    step->timer = NULL;
+    if (step->run->state != RUN_GOING)
+        return;
+    json_object_del(step->past, "wait.opened");
+    run_goes_on(step->run);
+    window_look(step);
+}
+
+static void window_wait(struct step_run *step, uint64_t opens, uint64_t now)
+{
+    const json_t *before = past_event(step, "wait.opened");
+    struct ft_err err = { 0 };
+    json_t *event;
+
+    step->state = STEP_WAITING;
+    step->timer = ft_timer_start_weak(step->run->engine->o.loop, opens - now, window_over, step);
+    if (before && (uint64_t)ft_json_int(before, "until", 0) == opens) {
+        run_check_idle(step->run);
+        return;
+    }
+    event = ev("wait.opened", step->path);
+    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "until", json_integer((json_int_t)opens));
+    json_object_set_new(event, "window", json_string(step->step->wait_window));
+    if (!step->past)
+        step->past = json_object();
+    json_object_set(step->past, "wait.opened", event);
+    if (run_journal(step->run, event, FT_COMMIT, opened, step, &err) < 0)
+        run_broken(step->run, &err);
+}
+
+static void window_look(struct step_run *step)
+{
+    uint64_t now = run_now_ms(step->run), opens = now, closes = 0;
+    struct ft_guard *guard = step->run->engine->o.guard;
+    struct ft_err err = { 0 };
+
+    if (!guard) {
+        step_fail(step, FT_INVALID, "there is no configuration, and so no change window");
+        return;
+    }
+    if (ft_guard_window(guard, step->step->wait_window, now, &opens, &closes, &err) < 0) {
+        step_fail(step, err.class ? err.class : FT_INVALID, err.text);
+        return;
+    }
+    if (opens > now) {
+        window_wait(step, opens, now);
+        return;
+    }
+    run_ride(step->run, ev("wait.over", step->path));
+    if (step->run->state != RUN_ENDED)
+        step_done(step, json_pack("{s:s, s:I}", "window", step->step->wait_window, "closes", (json_int_t)closes));
+}
+
 void verb_wait(struct step_run *step)
 {
     const json_t *event = past_event(step, "wait.opened");
     uint64_t now = run_now_ms(step->run), until, ms = 0;
     struct ft_err err = { 0 };
 
+    if (step->step->wait_window) {
+        if (!event)
+            verb_started(step);
+        if (step->run->state != RUN_ENDED)
+            window_look(step);
+        return;
+    }
     if (event) {
         uint64_t whole = (uint64_t)ft_json_int(event, "ms", INT64_MAX);
 

@@ -530,10 +530,32 @@ static void look(void *arg)
         look_failed(step, err.class ? err.class : FT_INVALID, err.text);
 }
 
+/* There is no time left to find out whether it worked. */
+static void cut(struct step_run *step)
+{
+    free(step->fail_text);
+    step->fail_text = ft_strdup(step->run->closing);
+    step->fail_class = FT_REFUSED;
+    write_unproven(step);
+}
+
+bool verify_cut(struct step_run *step)
+{
+    if (step->state != STEP_VERIFYING || step->for_doubt)
+        return false;
+    step_stop_ops(step);
+    cut(step);
+    return true;
+}
+
 static void verify_start(struct step_run *step, bool for_doubt)
 {
     step->for_doubt = for_doubt;
     step->state = STEP_VERIFYING;
+    if (step->run->closing && !for_doubt) {
+        cut(step);
+        return;
+    }
     step->verify_until_us = run_now_us(step->run) + (for_doubt ? step->step->verify->within_ms : ft_min(step->step->verify->within_ms, confirm_left_ms(step))) * 1000;
     look(step);
 }

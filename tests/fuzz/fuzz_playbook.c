@@ -42,7 +42,7 @@ static void look_at(const struct ft_list_of_steps *list, size_t outcomes, bool i
         need(step->verb != FT_VERB_RUN || (step->call.action && step->call.with && step->call.name));
         need(step->verb != FT_VERB_CALL || (step->callee && step->call_with));
         need(step->verb != FT_VERB_FOR_EACH || (step->list && step->as && step->inner.count > 0 && step->at_once > 0));
-        need(step->verb != FT_VERB_WAIT || step->wait);
+        need(step->verb != FT_VERB_WAIT || step->wait || step->wait_window);
         need(step->verb != FT_VERB_LUA || step->lua);
         need((step->verb != FT_VERB_APPROVE && step->verb != FT_VERB_ASK) || step->text);
         need(step->undo != FT_UNDO_CALL || (step->undo_call.action && step->undo_call.with));

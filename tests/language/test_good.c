@@ -98,7 +98,7 @@ static void say_verb(struct ft_buf *buf, const struct ft_step *step)
         ft_buf_addf(buf, " text=[%s] fields=%zu within=%" PRIu64, ft_tmpl_text(step->text), json_object_size(step->fields), step->within_ms);
         break;
     case FT_VERB_WAIT:
-        ft_buf_addf(buf, " [%s]", ft_tmpl_text(step->wait));
+        ft_buf_addf(buf, " [%s%s]", step->wait_window ? "window " : "", step->wait_window ? step->wait_window : ft_tmpl_text(step->wait));
         break;
     case FT_VERB_FOR_EACH:
         ft_buf_addf(buf, " list=[%s] as=%s at_once=%u", ft_tmpl_text(step->list), step->as, step->at_once);

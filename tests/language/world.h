@@ -8,6 +8,7 @@
 #include <string.h>
 #include <fettle/plugin.h>
 #include "base/err.h"
+#include "base/text.h"
 #include "base/util.h"
 #include "playbook/playbook.h"
 
@@ -124,6 +125,15 @@ static const char *const *world_names(void *arg, const char *plugin)
     return names;
 }
 
+static bool world_window(void *arg, const char *name, const char **ret_near)
+{
+    static const char *const windows[] = { "weekly", "monthly", NULL };
+
+    (void)arg;
+    *ret_near = ft_suggest(name, windows);
+    return strcmp(name, windows[0]) == 0 || strcmp(name, windows[1]) == 0;
+}
+
 __attribute__((unused))
 static struct world *world_new(const char *lua_dir)
 {
@@ -136,7 +146,7 @@ static struct world *world_new(const char *lua_dir)
     w->script = ft_script_new(lua_dir);
     w->world = (struct ft_playbook_world){
         .script = w->script, .action = world_find, .params_schema = world_params, .result_schema = world_result, .effects = world_effects,
-        .has_undo = world_has_undo, .full_name = world_name, .action_names = world_names,
+        .has_undo = world_has_undo, .full_name = world_name, .action_names = world_names, .window = world_window,
     };
     return w;
 }

@@ -48,7 +48,7 @@ static void up(struct rig *rig)
     struct ft_err err = { 0 };
 
     read_people(rig);
-    rig->clock = ft_clock_manual_new(1790000000000 + rig->away_ms);
+    rig->clock = ft_clock_manual_new((rig->now_ms ? rig->now_ms : 1790000000000) + rig->away_ms);
     rig->loop = ft_loop_new(rig->clock);
     rig->secrets = ft_secrets_new();
     rig->script = ft_script_new(NULL);
@@ -81,6 +81,7 @@ static void down(struct rig *rig)
     ft_run_free(rig->run);
     rig->run = NULL;
     ft_engine_free(rig->engine);
+    rig->guard = ft_guard_free(rig->guard);
     ft_registry_free(rig->registry);
     ft_store_close(rig->store);
     ft_script_free(rig->script);
@@ -88,7 +89,6 @@ static void down(struct rig *rig)
     ft_secrets_free(rig->secrets);
     ft_clock_free(rig->clock);
     json_decref(rig->config);
-    rig->guard = ft_guard_free(rig->guard);
     rig->people = ft_config_free(rig->people);
 }
 
@@ -118,6 +118,7 @@ void rig_done(struct rig *rig)
 
 void rig_reborn(struct rig *rig)
 {
+    rig->now_ms = rig->has_rails ? ft_clock_wall_ms(rig->clock) : 0;
     down(rig);
     up(rig);
 }
@@ -133,6 +134,38 @@ static void write_file(const struct rig *rig, const char *name, const char *text
 }
 
 void rig_config(struct rig *rig, const char *yaml) { write_file(rig, "fettle.yaml", yaml); }
+void rig_rails(struct rig *rig, const char *yaml, const char *at)
+{
+    int64_t s = 0;
+
+    if (ft_local_parse(at, &s, NULL) < 0)
+        die("time", at);
+    rig->has_rails = true;
+    down(rig);
+    rig_config(rig, yaml);
+    rig->now_ms = (uint64_t)s * 1000;
+    up(rig);
+}
+
+static void stop_loop(void *arg)
+{
+    struct rig *rig = arg;
+
+    rig->passing = NULL;
+    ft_loop_stop(rig->loop);
+}
+
+void rig_pass(struct rig *rig, uint64_t ms)
+{
+    rig->passing = ft_timer_start(rig->loop, ms, stop_loop, rig);
+    while (rig->passing && !rig->ended) {
+        rig->parked = false;
+        ft_loop_run(rig->loop);
+    }
+    ft_timer_stop(rig->passing);
+    rig->passing = NULL;
+}
+
 void rig_state(struct rig *rig, const char *json) { write_file(rig, "state.json", json); }
 void rig_trouble(struct rig *rig, const char *json) { write_file(rig, "trouble.json", json); }
 

@@ -14,6 +14,9 @@ struct rig {
     struct ft_engine *engine;
     json_t *config;
     struct ft_config *people;         /* of rig_config; NULL: nobody is configured */
+    uint64_t now_ms;                  /* of the clock of the next life; 0: the first */
+    struct ft_timer *passing;
+    bool has_rails;                   /* time goes on from life to life */
     struct ft_guard *guard;           /* with its policies; NULL likewise */
     uint64_t away_ms;                 /* how much later it is when the process is born again */
     /* Of the last run. */
@@ -37,6 +40,10 @@ void rig_done(struct rig *rig);
 void rig_config(struct rig *rig, const char *yaml);
 /* The process dies and is born again: everything but the files is made anew. */
 void rig_reborn(struct rig *rig);
+/* Reborn with this configuration's policies, which hold until the end. at: UTC, "2026-11-29 01:30". */
+void rig_rails(struct rig *rig, const char *yaml, const char *at);
+/* Time goes by while it is parked, until it ends or `ms` are over. */
+void rig_pass(struct rig *rig, uint64_t ms);
 /* What the device holds, and what goes wrong. JSON texts. */
 void rig_state(struct rig *rig, const char *json);
 void rig_trouble(struct rig *rig, const char *json);

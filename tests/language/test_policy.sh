@@ -1,0 +1,69 @@
+#!/bin/bash
+# The policies that ship as an example, and those of schemas/POLICY.md: they load, and say what the documents promise.
+set -u
+source=${FETTLE_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
+fettle=${FETTLE_BUILD:-$source/build/asan}/bin/fettle
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failures=0
+
+expect() { # name wanted text
+    grep -qF -- "$2" <<< "$3" || { echo "FAIL: $1: '$2' is not in:"; echo "$3"; failures=$((failures + 1)); }
+}
+refuse() { # name unwanted text
+    ! grep -qF -- "$2" <<< "$3" || { echo "FAIL: $1: '$2' is in:"; echo "$3"; failures=$((failures + 1)); }
+}
+
+# ---- the page
+sed -n '/^```yaml$/,/^```$/p' "$source/schemas/POLICY.md" | sed '/^```/d' > "$scratch/fettle.yaml"
+[ -s "$scratch/fettle.yaml" ] || { echo "FAIL: no example on the page"; exit 1; }
+said=$("$fettle" check --config "$scratch/fettle.yaml" 2>&1) || { echo "FAIL: the page's example does not load: $said"; failures=1; }
+
+# ---- the example
+example=$source/examples/policies/fettle.yaml
+said=$("$fettle" policy --config "$example" --store "$scratch/store.db" --at "2026-11-26 10:00" 2>&1) || { echo "FAIL: $said"; failures=1; }
+expect rules "next: Sun 2026-11-29 02:00 CET, until Sun 2026-11-29 04:00 CET" "$said"
+expect rules "next: Sat 2026-12-05 22:00 CET, until Sun 2026-12-06 02:00 CET" "$said"
+expect rules "next: Sun 2027-01-10 00:00 CET, until Sun 2027-01-10 06:00 CET" "$said"
+expect rules "next: Thu 2026-12-24 00:00 CET, until Sun 2026-12-27 00:00 CET" "$said"
+expect rules "every write of a change that is standard: approval by change-board (2 people); only in the window weekly, monthly or quarterly; asked for 7 d before" "$said"
+
+cat > "$scratch/t.yaml" <<'PLAYBOOK'
+fettle: 1
+name: t
+title: Restart an access point
+category: change
+params:
+  site: {type: site}
+steps:
+  - id: restart
+    run: http.request
+    with: {url: "https://example.org/restart", method: POST}
+    undo: none
+    then: done
+outcomes:
+  done: {title: Done}
+PLAYBOOK
+ask() { "$fettle" policy test "$scratch/t.yaml" --config "$example" --store "$scratch/store.db" "$@" 2>&1; }
+said=$(ask --at "2026-11-26 10:00")
+expect normal "change: normal" "$said"
+expect normal "approval       by manager (1) (policy 'category normal')" "$said"
+said=$(ask --at "2026-11-26 10:00" --change emergency)
+expect emergency "approval       by cto (1), or break glass" "$said"
+refuse emergency "manager" "$said"
+said=$(ask --at "2026-12-20 10:00" --change routine --requested "2026-12-01")
+expect freeze "freeze 'year_end'" "$said"
+expect freeze "from Mon 2027-01-04 06:00 CET on" "$said"
+said=$(ask --at "2026-12-20 10:00" --change emergency)
+refuse freeze "year_end" "$said"
+said=$(ask --at "2026-11-26 10:00" --change routine)
+expect "lead time" "it may be done from Fri 2026-11-27 10:00 CET on" "$said"
+said=$(ask --at "2026-11-26 10:00" --site Hospital) && { echo "FAIL: a write that is refused ends with 0"; failures=$((failures + 1)); }
+expect never "its own people change it (policy 'the hospital')" "$said"
+said=$(ask --at "2026-11-26 10:00" --change emergencie)
+expect mistake "did you mean 'emergency'?" "$said"
+said=$(ask --at yesterday)
+expect mistake "'yesterday' is no time" "$said"
+said=$("$fettle" policy tset 2>&1)
+expect mistake "'tset' is neither" "$said"
+exit $((failures > 0))
