@@ -274,13 +274,26 @@ static int migrate(sqlite3 *db, const char *path, struct ft_err *reterr)
     return r;
 }
 
+/* As of one moment: another process may be making the tables. */
+static int whose(sqlite3 *db, const char *path, int *ret_application, int *ret_version, int *ret_tables, struct ft_err *reterr)
+{
+    int r = run_sql(db, path, "open", "BEGIN", reterr);
+
+    if (r < 0)
+        return r;
+    r = pragma_int(db, path, "PRAGMA application_id", ret_application, reterr);
+    if (r == 0)
+        r = pragma_int(db, path, "PRAGMA user_version", ret_version, reterr);
+    if (r == 0 && *ret_application == 0)
+        r = pragma_int(db, path, "SELECT count(*) FROM sqlite_schema", ret_tables, reterr);
+    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return r;
+}
+
 static int check_schema(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_log, struct ft_err *reterr)
 {
-    int application = 0, version = 0, tables = 0, r;
+    int application = 0, version = 0, tables = 0, r = whose(db, path, &application, &version, &tables, reterr);
 
-    r = pragma_int(db, path, "PRAGMA application_id", &application, reterr);
-    if (r == 0)
-        r = pragma_int(db, path, "PRAGMA user_version", &version, reterr);
     if (r < 0)
         return r;
     *ret_log = version & NAMED ? LOG_NAMED : log_was_there ? LOG_UNNAMED : LOG_NAMED_BY_SQLITE;
@@ -290,10 +303,6 @@ static int check_schema(sqlite3 *db, const char *path, bool fresh, enum log_name
     if (application == APPLICATION_ID && version > (int)ARRAY_LEN(migrations))
         return ft_err_set(reterr, -ENOTSUP, "the store '%s' was written by a newer fettle (schema %d, this one knows %d); use that one, or another store with --store",
                           path, version, (int)ARRAY_LEN(migrations));
-    if (application == 0)
-        r = pragma_int(db, path, "SELECT count(*) FROM sqlite_schema", &tables, reterr);
-    if (r < 0)
-        return r;
     if (application != APPLICATION_ID && (application || version || tables))
         return ft_err_set(reterr, -EMEDIUMTYPE, "'%s' is an SQLite database, but not a store of fettle; choose another with --store", path);
     if (!fresh)
