@@ -176,7 +176,7 @@ class World:
         self.number += 1
         f = self.switch.folder
         config, path = f"{f}/fettle.yaml", f"{f}/{self.library}-{self.number}.yaml"
-        write(config, json.dumps({"fettle": 1, "store": f"{f}/fettle.db", "plugins": {"switch": {
+        write(config, json.dumps({"fettle": 1, "store": f"{f}/{self.library}-{self.number}.db", "plugins": {"switch": {
             "defaults": {"user": "root", "key_file": f"{f}/client", "known_hosts": f"{f}/known_hosts", "vendor": "frr"},
             "devices": {"sw-frr": {"host": SWITCH, "library": self.library, **device}}}}}))
         steps[-1]["then"] = "over"
