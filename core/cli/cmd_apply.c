@@ -23,14 +23,16 @@ static const struct ft_opt opts[] = {
     { 0 },
 };
 
-struct start { struct app *app; const struct ft_playbook *playbook; const json_t *plan; };
+struct start { struct app *app; const struct ft_playbook *playbook; const json_t *plan; uint64_t at; };
 
 static int start_run(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr)
 {
     const struct start *s = arg;
+    const char *change = ft_json_str(s->plan, "change"), *own = ft_playbook_change(s->playbook);
     struct ft_run_opts run_opts = {
         .requester = app_user(), .plan = s->plan, .vars = json_object_get(s->plan, "vars"), .event = json_object_get(s->plan, "event"),
         .accept_undetermined = o.accept_undetermined, .break_glass = o.break_glass,
+        .change = ft_streq(change, own) ? NULL : change, .requested_ms = s->at,
     };
 
     return ft_run_start(s->app->engine, s->playbook, json_object_get(s->plan, "params"), &run_opts, observer, observer_arg, ret, reterr);
@@ -76,7 +78,7 @@ static int check_determined(const json_t *plan)
 static int apply(struct app *app, const json_t *plan, uint64_t at)
 {
     struct session_opts session = { .yes = o.yes, .text = o.text, .wait = o.wait, .who = app_user() };
-    struct start start = { .app = app, .plan = plan };
+    struct start start = { .app = app, .plan = plan, .at = at };
     struct ft_playbook *playbook;
     struct ft_err err = { 0 };
     int status = check_age(app, plan, at);

@@ -9,7 +9,7 @@
 #include "run/plan.h"
 
 static struct {
-    const char *playbook, *show, *out, *valid;
+    const char *playbook, *show, *out, *valid, *change;
     struct ft_rest given;
     bool markdown;
 } o;
@@ -20,6 +20,7 @@ static const struct ft_opt opts[] = {
     { FT_OPT_STR, 0, "show", &o.show, "PLAN", "show a plan that was kept: its digest, or the first digits", NULL },
     { FT_OPT_FLAG, 'm', "markdown", &o.markdown, NULL, "as Markdown, for the ticket", NULL },
     { FT_OPT_STR, 'o', "out", &o.out, "FILE", "write it there instead of standard output", "file" },
+    { FT_OPT_STR, 0, "change", &o.change, "CATEGORY", "the category of this change: normal, emergency … (`fettle policy` lists them); it is applied as that", NULL },
     { FT_OPT_STR, 0, "valid", &o.valid, "DURATION", "it may be applied so long, such as 4h (else as long as it fits)", NULL },
     { 0 },
 };
@@ -103,7 +104,7 @@ static void on_signal(void *arg, int signum)
 static int make(struct app *app, const struct ft_playbook *playbook, const json_t *params, const json_t *vars, uint64_t valid_ms)
 {
     static const struct ft_run_observer observer = { .event = on_event, .ended = on_ended };
-    struct ft_run_opts run_opts = { .requester = app_user(), .dry_run = true, .keep_plan = true, .plan_valid_ms = valid_ms, .vars = vars };
+    struct ft_run_opts run_opts = { .requester = app_user(), .dry_run = true, .keep_plan = true, .plan_valid_ms = valid_ms, .vars = vars, .change = o.change };
     struct making m = { .app = app, .end = FT_RUN_FAILED };
     struct ft_signal *interrupt, *terminate;
     struct ft_err err = { 0 };

@@ -174,6 +174,8 @@ static void table(struct ft_buf *buf, const json_t *plan)
     ft_buf_addf(buf, "| users who notice | %d |\n| takes at most | %s |\n| rests on | %d states, digest `%.8s` |\n", (int)ft_json_int(plan, "users", 0),
                 ft_duration_format((uint64_t)ft_json_int(plan, "need_ms", 0), need, sizeof(need)), (int)ft_json_int(rests, "states", 0), ft_json_str(rests, "digest"));
     row(buf, "plugins", json_object_get(plan, "plugins"));
+    if (json_object_get(plan, "change"))
+        row(buf, "change", json_object_get(plan, "change"));
     json_array_foreach(json_object_get(plan, "needs"), i, value)
         row(buf, ft_json_str(value, "kind") ? ft_json_str(value, "kind") : "policy", json_object_get(value, "text"));
     ft_buf_adds(buf, "\n");

@@ -286,6 +286,8 @@ static void print_needs(FILE *to, const json_t *plan)
     json_t *need;
     size_t i;
 
+    if (ft_json_str(plan, "change"))
+        fprintf(to, "    change: %s\n", ft_json_str(plan, "change"));
     json_array_foreach(json_object_get(plan, "needs"), i, need)
         fprintf(to, "    %s: %s\n", ft_json_str(need, "kind") ? ft_json_str(need, "kind") : "policy", ft_json_str(need, "text") ? ft_json_str(need, "text") : "");
 }

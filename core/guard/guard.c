@@ -408,16 +408,22 @@ static bool must_approve(struct question *q)
 static void note_state(struct question *q)
 {
     json_t *state = json_object(), *budgets = json_array();
+    char holder[200];
 
     if (q->when.held && q->when.next)
         json_object_set_new(state, "opens", json_integer((json_int_t)q->when.next));
+    if (q->when.held && q->when.next > q->now) {
+        name_holder(q, holder, sizeof(holder));
+        json_object_set_new(state, "holder", json_string(holder));
+    }
     if (q->when.closes)
         json_object_set_new(state, "closes", json_integer((json_int_t)q->when.closes));
     for (size_t i = 0; i < q->spend_count; i++) {
         const struct ft_spend *s = &q->spends[i];
 
-        json_array_append_new(budgets, json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:b}", "policy", q->spenders[i]->name, "group", s->group, "used", (int)s->used,
-                                                 "at_most", (int)s->at_most, "in_ms", (json_int_t)s->in_ms, "room", (json_int_t)s->room_ms, "runs", s->runs));
+        json_array_append_new(budgets, json_pack("{s:s, s:s, s:i, s:i, s:I, s:I, s:b, s:b}", "policy", q->spenders[i]->name, "group", s->group, "used", (int)s->used,
+                                                 "at_most", (int)s->at_most, "in_ms", (json_int_t)s->in_ms, "room", (json_int_t)s->room_ms, "runs", s->runs,
+                                                 "stops", q->spenders[i]->budget.stops));
     }
     json_object_set_new(state, "budgets", budgets);
     q->ret->state = state;

@@ -52,7 +52,8 @@ struct ft_guard_answer {
      * what is 0 is left out. One requirement a role: the strictest. The caller's reference. ft_guard_preview gives it whatever the verdict is. */
     json_t *approval;
     json_t *rules;                 /* what applied: [{"policy","says"}]; the same for the same facts at any time; the caller's reference; NULL: nothing */
-    json_t *state;                 /* of ft_guard_preview, as of then: {"opens","closes","budgets":[{"policy","per","group","used","at_most","in_ms","room"}]}; the caller's reference */
+    json_t *state;                 /* of ft_guard_preview, as of then: {"opens","closes","holder" (which rule, when it opens later),
+                                    * "budgets":[{"policy","group","used","at_most","in_ms","room","runs","stops"}]}; the caller's reference */
     char text[512];                /* one sentence for people: what holds it, which policy says so, and what to do */
 };
 void ft_guard_answer_done(struct ft_guard_answer *answer);

@@ -99,7 +99,7 @@ void dry_call_verb(struct dry_list *l);
 bool dry_step_may_write(const struct ft_step *step);
 
 /* plan_needs.c */
-json_t *plan_needs(const struct ft_run *run, const json_t *writes);      /* [{kind: approval|waits|refused|policy, text, paths}]; new reference */
+json_t *plan_needs(const struct ft_run *run, const json_t *writes);      /* [{kind: approval|waits|time|budget|refused|policy, text, paths}]; new reference */
 
 /* plan.c */
 json_t *dry_plan(struct dry *dry);                 /* of what was explored; new reference */

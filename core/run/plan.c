@@ -80,7 +80,7 @@ static const char *const bound_of_write[] = {
 
 static json_t *binding(const json_t *plan)
 {
-    static const char *const bound[] = { "fettle_plan", "playbook", "params", "vars", "event", "plugins", "from", "batches", "cut", "valid_ms" };
+    static const char *const bound[] = { "fettle_plan", "playbook", "params", "vars", "event", "plugins", "from", "batches", "cut", "valid_ms", "change" };
     json_t *b = json_object(), *writes = json_array(), *w;
     size_t i;
 
@@ -242,6 +242,8 @@ json_t *dry_plan(struct dry *dry)
                     "sources", run->sources, "params", run->params, "vars", run->vars, "event", json_object_get(root->env, "event"), "plugins", plugins,
                     "from", dry->ahead_of ? dry->ahead_of->path : "", "nodes", dry->nodes, "writes", dry->writes, "rests_on", rests_on(dry->writes), "batches", batches,
                     "outcomes", dry->outcomes, "may_fail", dry->may_fail, "cut", dry->cut, "needs", plan_needs(run, dry->writes));
+    if (run->change)
+        json_object_set_new(raw, "change", json_string(run->change));
     if (run->plan_valid_ms && !dry->ahead_of)
         json_object_set_new(raw, "valid_ms", json_integer((json_int_t)run->plan_valid_ms));
     plan = plan_clean(run, raw);

@@ -12,6 +12,7 @@
  *   rests_on     {states, digest}: the `before` of all writes     batches   [{path, of, sizes, at_once}]
  *   outcomes     {name: certain|possible}                         may_fail  an unhandled failure may end the run
  *   score        {exact, predicted, undetermined}                 users, need_ms (the longest that it may take), needs (of policies), valid_ms
+ *   change       the category of the change, where it has one
  *   cut          there was too much to explore: some ways were joined or left out
  *   digest       SHA-256 of what binds: all but what is only shown (evidence, what was seen, users, summaries)
  *   whole        SHA-256 of everything else, so that a kept plan cannot be altered unseen

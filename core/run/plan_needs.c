@@ -2,18 +2,26 @@
 #include "base/buf.h"
 #include "run/dry_internal.h"
 
-/* "change-board (2) and network-lead (1), not you" */
+struct asking {
+    const struct ft_run *run;
+    json_t *needs, *budgets;          /* budgets: {"policy\ngroup": {budget, paths: {path: true}}} */
+    uint64_t now_ms, at_ms;           /* as of when they are asked */
+    unsigned before;                  /* writes that are surely done then */
+};
+
+/* "change-board (2) and network-lead (1), not you (policy 'normal')" */
 static char *who(const json_t *approval)
 {
     const json_t *all = json_object_get(approval, "all");
     struct ft_buf buf = FT_BUF_INIT(0);
 
     for (size_t i = 0; i < json_array_size(all); i++) {
-        const char *role = ft_json_str(json_array_get(all, i), "role");
+        const json_t *one = json_array_get(all, i);
+        const char *role = ft_json_str(one, "role"), *policy = ft_json_str(one, "policy");
 
-        ft_buf_addf(&buf, "%s%s (%d)", i ? " and " : "", role && *role ? role : "somebody", (int)ft_json_int(json_array_get(all, i), "count", 1));
+        ft_buf_addf(&buf, "%s%s (%d), not you%s%s%s", i ? " and " : "", role && *role ? role : "somebody", (int)ft_json_int(one, "count", 1), policy ? " (policy '" : "",
+                    policy ? policy : "", policy ? "')" : "");
     }
-    ft_buf_adds(&buf, ", not you");
     return ft_buf_take(&buf);
 }
 
@@ -31,39 +39,124 @@ static void add(json_t *needs, const char *kind, const char *text, const char *p
     json_array_append_new(needs, json_pack("{s:s, s:s, s:[s]}", "kind", kind, "text", text, "paths", path));
 }
 
-static void ask(const struct ft_run *run, const json_t *w, unsigned before, json_t *needs)
-{
-    struct ft_write_facts facts = {
-        .run_id = run->id, .path = ft_json_str(w, "path"), .requester = run->requester, .playbook = ft_playbook_name(run->playbook),
-        .category = ft_playbook_category(run->playbook), .severity = ft_playbook_severity(run->playbook), .action = ft_json_str(w, "action"),
-        .effect = ft_json_str(w, "effect"), .site = ft_json_str(w, "site"), .targets = json_object_get(w, "targets"), .params = json_object_get(w, "params"), .plan = w,
-        .need_ms = (uint64_t)ft_json_int(w, "need_ms", 0), .attempt = 1, .writes_done = before,
-    };
-    struct ft_guard_answer answer;
-    struct ft_err err = { 0 };
-    char *text;
+/* ---- time */
 
-    if (ft_guard_preview(run->engine->o.guard, &facts, 0, &answer, &err) < 0) {
-        add(needs, "policy", err.text, facts.path);
-        return;
+/* When there is time for it; 0: it is open, or no window holds it. */
+static uint64_t ask_time(const struct asking *a, const struct ft_guard_answer *answer, const char *path)
+{
+    uint64_t opens = (uint64_t)ft_json_int(answer->state, "opens", 0), closes = (uint64_t)ft_json_int(answer->state, "closes", 0);
+    struct ft_guard *guard = a->run->engine->o.guard;
+    const char *holder = ft_json_str(answer->state, "holder");
+    char from[48], to[48], *text;
+
+    if (opens)
+        ft_guard_time(guard, opens, from, sizeof(from));
+    if (closes)
+        ft_guard_time(guard, closes, to, sizeof(to));
+    if (opens > a->at_ms)
+        text = ft_asprintf("there is time for it from %s%s%s (%s)", from, closes ? " until " : " on", closes ? to : "", holder ? holder : "windows and freezes");
+    else if (closes && a->at_ms == a->now_ms)
+        text = ft_asprintf("there is time for it now, until %s", to);
+    else
+        return 0;
+    add(a->needs, opens > a->at_ms ? "waits" : "time", text, path);
+    free(text);
+    return opens > a->at_ms ? opens : 0;
+}
+
+/* ---- budgets: what is left, and what the plan takes */
+
+static void note_budgets(const struct asking *a, const struct ft_guard_answer *answer, const char *path)
+{
+    json_t *one, *known;
+    size_t i;
+
+    json_array_foreach(json_object_get(answer->state, "budgets"), i, one) {
+        char *key = ft_asprintf("%s\n%s", ft_json_str(one, "policy"), ft_json_str(one, "group"));
+
+        known = json_object_get(a->budgets, key);
+        if (!known && !json_is_true(json_object_get(one, "runs"))) {
+            known = json_pack("{s:O, s:{}}", "budget", one, "paths");
+            json_object_set_new(a->budgets, key, known);
+        }
+        if (known)                                 /* several writes of one path are alternatives */
+            json_object_set_new(json_object_get(known, "paths"), path, json_true());
+        free(key);
     }
-    if (json_array_size(json_object_get(answer.approval, "all"))) {
-        text = who(answer.approval);
-        add(needs, "approval", text, facts.path);
+}
+
+static void say_budgets(const struct asking *a)
+{
+    const char *key, *path;
+    json_t *known, *yes;
+
+    json_object_foreach(a->budgets, key, known) {
+        const json_t *b = json_object_get(known, "budget"), *paths = json_object_get(known, "paths");
+        json_int_t most = ft_json_int(b, "at_most", 0), left = most - ft_json_int(b, "used", 0), takes = (json_int_t)json_object_size(paths);
+        bool tight = takes > left, stops = json_is_true(json_object_get(b, "stops"));
+        const char *group = ft_json_str(b, "group");
+        char in[32], *text;
+
+        ft_duration_format((uint64_t)ft_json_int(b, "in_ms", 0), in, sizeof(in));
+        text = ft_asprintf("%lld of %lld left in %s%s%s, and this takes up to %lld%s (policy '%s')", (long long)(left > 0 ? left : 0), (long long)most, in,
+                           tight && *group ? " for " : "", tight ? group : "", (long long)takes, !tight ? "" : stops ? ": it stops there" : ": it waits there until there is room",
+                           ft_json_str(b, "policy"));
+        json_object_foreach((json_t *)paths, path, yes)
+            add(a->needs, "budget", text, path);
         free(text);
     }
-    if (answer.verdict == FT_GUARD_WAIT || answer.verdict == FT_GUARD_STOP)
-        add(needs, answer.verdict == FT_GUARD_WAIT ? "waits" : "refused", answer.text, facts.path);
+}
+
+/* ---- one write */
+
+/* What waits for its time first is asked as of then, and so is everything behind it. */
+static void ask(struct asking *a, const json_t *w)
+{
+    const struct ft_run *run = a->run;
+    struct ft_write_facts facts = {
+        .run_id = run->id, .path = ft_json_str(w, "path"), .requester = run->requester, .playbook = ft_playbook_name(run->playbook),
+        .category = ft_playbook_category(run->playbook), .severity = ft_playbook_severity(run->playbook), .change = run->change, .action = ft_json_str(w, "action"),
+        .effect = ft_json_str(w, "effect"), .site = ft_json_str(w, "site"), .targets = json_object_get(w, "targets"), .params = json_object_get(w, "params"), .plan = w,
+        .need_ms = (uint64_t)ft_json_int(w, "need_ms", 0), .attempt = 1, .writes_done = a->before, .requested_ms = run->requested_ms,
+    };
+    bool certain = json_is_true(json_object_get(w, "certain"));
+    struct ft_guard_answer answer;
+    struct ft_err err = { 0 };
+    uint64_t opens = 0;
+    char *text;
+
+    if (ft_guard_preview(run->engine->o.guard, &facts, a->at_ms, &answer, &err) < 0) {
+        add(a->needs, "policy", err.text, facts.path);
+        return;
+    }
+    if (answer.verdict == FT_GUARD_STOP) {
+        add(a->needs, "refused", answer.text, facts.path);
+    } else {
+        if (answer.approval) {
+            text = who(answer.approval);
+            add(a->needs, "approval", text, facts.path);
+            free(text);
+        }
+        opens = ask_time(a, &answer, facts.path);
+        note_budgets(a, &answer, facts.path);
+    }
     ft_guard_answer_done(&answer);
+    if (certain && opens)
+        a->at_ms = opens;
+    a->before += certain;
 }
 
 json_t *plan_needs(const struct ft_run *run, const json_t *writes)
 {
-    json_t *needs = json_array(), *w;
+    struct asking a = { .run = run, .needs = json_array(), .budgets = json_object(), .now_ms = run_now_ms(run) };
+    json_t *w;
     size_t i;
 
+    a.at_ms = a.now_ms;
     json_array_foreach((json_t *)writes, i, w)
         if (run->engine->o.guard && !json_is_true(json_object_get(w, "nothing_to_do")))
-            ask(run, w, (unsigned)i, needs);
-    return needs;
+            ask(&a, w);
+    say_budgets(&a);
+    json_decref(a.budgets);
+    return a.needs;
 }

@@ -199,6 +199,50 @@ def drift(lab, playbook, seed, rounds):
     print(tally)
 
 
+def rails(lab, playbook):
+    """What policies will ask is in the plan before anything is started; lead times count from when the plan was made."""
+    kept = open(lab.config).read()
+    day = lambda hours: time.strftime("%Y-%m-%d %H:%M", time.gmtime(time.time() + 3600 * hours))
+    people = "\ntimezone: UTC\nroles: {manager: , board: }\npeople: {ann: {email: ann@example.org, roles: [manager, board]}}\n"
+    windows = f'windows: {{later: {{from: "{day(2)}", to: "{day(6)}"}}, now: {{from: "{day(-1)}", to: "{day(6)}"}}}}\n'
+
+    def needs(policies, *more):
+        open(lab.config, "w").write(kept + people + windows + policies)
+        p = plan(lab, playbook, "minutes=40", *more)
+        return p, {(n["kind"], n["text"], len(n["paths"])) for n in p["needs"]}
+
+    p, said = needs('policies:\n  - {name: ours, match: {action: "mist.*"}, approval: {role: manager, count: 2}, windows: later}\n'
+                    "  - {name: pace, budget: {at_most: 2, in: 1h}}\n  - {name: much, budget: {at_most: 9, in: 1d, over: stop}}\n")
+    check("who approves, when, and what of the budgets", said == {
+        ("approval", "manager (2), not you (policy 'ours')", 3), ("budget", "9 of 9 left in 1 d, and this takes up to 3 (policy 'much')", 3),
+        ("budget", "2 of 2 left in 1 h, and this takes up to 3: it waits there until there is room (policy 'pace')", 3),
+        *(s for s in said if s[0] == "waits")}, said)
+    check("when there is time for it, said once", [s[2] for s in said if s[0] == "waits"] == [1] and any(day(2) in s[1] and "policy 'ours'" in s[1] for s in said), said)
+    shown = text(lab, "plan", "--show", p["digest"])[1]
+    check("for people, too", "    approval: manager (2), not you (policy 'ours')\n    waits: there is time for it from" in shown, shown[-900:])
+    _, said = needs("policies:\n  - {name: open, windows: now}\n  - {name: not ours, match: {site: Lake Street}, never: others run it}\n"
+                    'sites: {Lake Street: {id: "%s"}}\n' % json.load(open(f"{lab.dir}/lab/org.json"))["Lake Street"])
+    check("what is refused, and how long there is time", sorted(s[0] for s in said) == ["refused", "time"] and any("others run it" in s[1] and s[2] == 1 for s in said), said)
+    changes = "categories:\n  normal: {default: true, lead_time: 3d}\n  emergency: {overrides: true, approval: {role: board}}\n"
+    p, said = needs(changes, "--change", "emergency")
+    check("an emergency is planned as one", p["change"] == "emergency" and ("approval", "board (1), not you (policy 'category emergency')", 3) in said, said)
+    status, events, _ = lab.fettle("apply", p["digest"])
+    check("and applied as one", events[0].get("change") == "emergency" and last(events, "gate.opened"), status, events[-1:])
+    text(lab, "cancel", events[0]["run"])
+    p, said = needs(changes)
+    check("without, it is the usual one", p["change"] == "normal" and [s[0] for s in said] == ["waits"], said)
+    before = len(lab.writes())
+    status, events, _ = lab.fettle("apply", p["digest"])
+    held = last(events, "hold.opened") or {}
+    check("it was planned just now: it waits for three days", "not asked for long enough before" in held.get("why", "") and len(lab.writes()) == before, status, events[-2:])
+    text(lab, "cancel", events[0]["run"])
+    with sqlite3.connect(f"{lab.dir}/lab/fettle.db", timeout=20) as db:
+        db.execute("UPDATE plans SET at = at - 3 * 86400000 WHERE digest = ?", (p["digest"],))
+    status, events, err = lab.fettle("apply", p["digest"])
+    check("planned three days ago it goes at once", status == 0 and not last(events, "hold.opened") and len(lab.writes()) > before, status, err, events[-2:])
+    open(lab.config, "w").write(kept)
+
+
 def main():
     with Lab(text=STILL) as lab:
         for name, body in (("free-leases", LEASES), ("settings", SETTINGS)):
@@ -211,6 +255,7 @@ def main():
         moved(lab, f"{lab.dir}/free-leases.yaml")
         apply_and_again(lab, f"{lab.dir}/free-leases.yaml")
         drift(lab, f"{lab.dir}/settings.yaml", int(os.environ.get("FETTLE_DRIFT_SEED", "1")), int(os.environ.get("FETTLE_DRIFT_ROUNDS", "12")))
+        rails(lab, f"{lab.dir}/settings.yaml")
     for one in bad:
         print("FAILED", one)
     return 1 if bad else 0
