@@ -197,7 +197,7 @@ static void say_answer(const struct asking *a, const struct ft_step *step, const
 static int ask_write(struct asking *a, const struct ft_step *step, const struct ft_playbook *playbook, const char *path)
 {
     static const char *const verdicts[] = { "go", "approve", "wait", "stop" };
-    json_t *params = known_params(a, &step->call, playbook), *targets = ft_targets(step->call.name, params);
+    json_t *params = known_params(a, &step->call, playbook), *targets = ft_targets(params);
     const char *site = ft_target_site(params) ? ft_target_site(params) : o.site;
     struct ft_write_facts facts = {
         .run_id = "", .path = path, .requester = app_user(), .playbook = ft_playbook_name(a->playbook), .category = ft_playbook_category(a->playbook),

@@ -118,7 +118,7 @@ static bool touched(struct dry *dry, const json_t *targets)
 static json_t *write_entry(struct dry_list *l, const char *exactness, const char *why)
 {
     const char *effect = ft_json_str(l->node, "effect"), *site = ft_target_site(l->params);
-    json_t *targets = ft_targets(l->step->call.name, l->params);
+    json_t *targets = ft_targets(l->params);
     bool moved = touched(l->dry, targets);
     json_t *w = json_pack("{s:i, s:O, s:s, s:s, s:s, s:s, s:s, s:b, s:s*, s:s*, s:o, s:o}", "n", (int)json_array_size(l->dry->writes) + 1,
                           "path", json_object_get(l->node, "path"), "id", l->step->id, "title", l->step->title, "action", l->step->call.name, "effect", effect,

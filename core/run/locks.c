@@ -53,7 +53,7 @@ static bool holds(const struct ft_run *run, const char *key)
 static json_t *wanted(const struct step_run *step, char **ret_within)
 {
     const char *site = ft_target_site(step->params);
-    json_t *targets = ft_targets(step->step->call.name, step->params), *keys = json_array(), *key;
+    json_t *targets = ft_lock_targets(step->params), *keys = json_array(), *key;
     size_t i;
 
     *ret_within = site && *site ? ft_asprintf("site/%s", site) : NULL;

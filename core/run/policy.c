@@ -121,7 +121,7 @@ enum check policy_check(struct step_run *step)
     if (!guard)
         return CHECK_GO;
     fill(step, &facts);
-    targets = ft_targets(step->step->call.name, step->params);
+    targets = ft_targets(step->params);
     approvals = gate_approvals(step);
     facts.targets = targets;
     facts.approvals = approvals;

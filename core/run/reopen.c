@@ -71,7 +71,7 @@ static int no_such_write(const struct ft_run *run, const char *path, struct ft_e
 /* What both writes are aimed at; "" where one does not say at what it is aimed. NULL: nothing in common. malloced */
 static char *common_target(const json_t *a, const json_t *b)
 {
-    json_t *its = ft_targets(ft_json_str(a, "write"), json_object_get(a, "write_params")), *others = ft_targets(ft_json_str(b, "write"), json_object_get(b, "write_params"));
+    json_t *its = ft_lock_targets(json_object_get(a, "write_params")), *others = ft_lock_targets(json_object_get(b, "write_params"));
     char *found = json_array_size(its) && json_array_size(others) ? NULL : ft_strdup("");
     json_t *one, *two;
     size_t i, k;
@@ -119,7 +119,7 @@ static int is_untouchable(const struct ft_run *run, const json_t *item, const ch
 
     if (r < 0)
         return r;
-    targets = ft_targets(action, params);
+    targets = ft_targets(params);
     facts.targets = targets;
     facts.effect = (info->action->effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
     r = ft_guard_write(run->engine->o.guard, &facts, &answer, reterr);
