@@ -80,5 +80,6 @@ Test(run, that_is_parked_lets_go_and_that_goes_on_holds_again)
     rig_answer(&rig, "gate", "{\"approved\": true}");
     cr_assert(rig.ended);
     cr_expect_eq(sessions().sessions_opened, 2, "%u", (unsigned)sessions().sessions_opened);
-    cr_expect_eq(sessions().channels_opened, 3);
+    cr_expect_eq(sessions().channels_opened, 5, "%u: the three steps, and the plan ahead when the gate opened and when it was answered",
+                 (unsigned)sessions().channels_opened);
 }
