@@ -127,6 +127,14 @@ static const char *title_of(const struct live *live, const json_t *event)
 
 /* ---- one function an event */
 
+static void on_resumed(struct live *live, const json_t *event)
+{
+    live_clear(live);
+    snprintf(live->run, sizeof(live->run), "%s", ft_json_str(event, "run") ? ft_json_str(event, "run") : "");
+    term_put(live->to, live->colour, TONE_BOLD, ft_json_str(event, "playbook"));
+    fprintf(live->to, " · run %.8s goes on\n\n", live->run);
+}
+
 static void on_started(struct live *live, const json_t *event)
 {
     const char *key;
@@ -476,8 +484,8 @@ static void on_finished(struct live *live, const json_t *event)
 void live_event(struct live *live, const json_t *event)
 {
     static const struct { const char *type; void (*show)(struct live *live, const json_t *event); } shows[] = {
-        { "run.started", on_started }, { "run.reopened", on_reopened }, { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done },
-        { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_gate }, { "ask.opened", on_question },
+        { "run.started", on_started }, { "run.resumed", on_resumed }, { "run.reopened", on_reopened },
+        { "step.started", on_step_started }, { "step.intended", on_intended }, { "step.done", on_done }, { "step.failed", on_failed }, { "step.attempt", on_attempt }, { "gate.opened", on_gate }, { "ask.opened", on_question },
         { "gate.vote", on_gate_event }, { "gate.withdrawn", on_gate_event }, { "gate.refused", on_gate_event }, { "gate.voided", on_gate_event },
         { "gate.broken", on_gate_event }, { "gate.reviewed", on_gate_event }, { "gate.notice_failed", on_gate_event },
         { "gate.reminded", on_gate_event }, { "gate.escalated", on_gate_event },
@@ -488,8 +496,10 @@ void live_event(struct live *live, const json_t *event)
         { "run.finished", on_finished }, { "lock.waiting", on_lock_waiting }, { "lock.taken", on_lock_taken },
         { "each.batch", on_batch }, { "each.soak", on_soak }, { "each.checked", on_checked },
     };
-    const char *type = ft_json_str(event, "type");
+    const char *type = ft_json_str(event, "type"), *path = ft_json_str(event, "path"), *title = ft_json_str(event, "title");
 
+    if (path && title)                         /* of a resumed run, which does not start its steps again */
+        json_object_set_new(live->titles, path, json_string(title));
     for (size_t i = 0; i < ARRAY_LEN(shows); i++)
         if (ft_streq(shows[i].type, type))
             shows[i].show(live, event);

@@ -477,6 +477,8 @@ int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, con
     run_info(run, "running", "", "");
     event = ev("run.resumed", NULL);
     json_object_set_new(event, "by", json_string(who ? who : ""));
+    json_object_set_new(event, "run", json_string(run->id));
+    json_object_set_new(event, "playbook", json_string(ft_playbook_name(run->playbook)));
     run_ride(run, event);
     set_limit(run);
     run->reviving = true;

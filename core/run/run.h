@@ -7,7 +7,7 @@
  *
  * Events (field "type"; all have "seq", "at" in ms, and most "path"; "clock_back_ms" where the clock had gone back; the first "seal", see store/audit.h):
  *   run.started   playbook, digest, sources (blob), title, params, vars, mode, requester, locks; of an apply: plan (digest), accept_undetermined
- *   run.resumed   by
+ *   run.resumed   by, run, playbook
  *   step.started  id, title, verb, action, effect, params
  *   step.skipped  because {expr, value, reads}
  *   step.intended action, params, plan, undo {kind, action, params, title}, attempt      durable before the write is sent

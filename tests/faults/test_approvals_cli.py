@@ -167,6 +167,12 @@ def left_and_come_back_to(place):
     if alice.end() != 3 or "parked" not in alice.seen:
         fail(f"Ctrl-C did not leave it parked:\n{alice.seen}")
     run = re.search(r"run ([0-9a-f]{8})", alice.seen).group(1)
+    back = Terminal(place, "alice", "resume", run)
+    back.expect(f"run {run} goes on")
+    back.expect("waiting for them")
+    back.type("\x03")
+    if back.end() != 3:
+        fail(f"resume did not leave it parked:\n{back.seen}")
     for who in ("bob", "carol"):
         if place.approve(who, run).returncode:
             fail(f"{who} could not approve what is parked")
