@@ -279,7 +279,8 @@ static void try(struct world *world, unsigned attempt, const char *store, unsign
             atomic_fetch_add(&totals->deaths, 1);
             atomic_fetch_add(&totals->by_where[world->where], 1);
             atomic_fetch_add(&totals->deaths_of[world->scenario], 1);
-            ill_store(world, store, port, mix(dice + 1));
+            if (!world->examined)            /* killed when all was done, before it had ended */
+                ill_store(world, store, port, mix(dice + 1));
         } else if ((world->where == NO_SPACE || world->where == IO_ERROR) && !world->examined) {
             atomic_fetch_add(&totals->faults, 1);
         }
