@@ -83,8 +83,9 @@ int ft_answers(struct ft_store *store, const char *run_id, const char *gate, boo
     sqlite3 *db;
     int r, step;
 
-    r = read_query(store, "SELECT row, run, gate, at, text, taken FROM answers WHERE (?1 IS NULL OR run = ?1) AND (?2 IS NULL OR gate = ?2) AND (?3 OR NOT taken)"
-                          " ORDER BY row", &db, &stmt, reterr);
+    r = read_query_kept(store, run_id ? "SELECT row, run, gate, at, text, taken FROM answers WHERE run = ?1 AND (?2 IS NULL OR gate = ?2) AND (?3 OR NOT taken) ORDER BY row"
+                                      : "SELECT row, run, gate, at, text, taken FROM answers WHERE (?2 IS NULL OR gate = ?2) AND (?3 OR NOT taken) ORDER BY row",
+                        &db, &stmt, reterr);
     if (r < 0)
         return r;
     list = json_array();
@@ -96,7 +97,7 @@ int ft_answers(struct ft_store *store, const char *run_id, const char *gate, boo
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
         r = read_row(stmt, list, reterr);
     if (r < 0)
-        sqlite3_finalize(stmt);
+        read_end(store, stmt);
     else
         r = read_over(store, db, stmt, step, reterr);
     if (r < 0)
@@ -112,11 +113,11 @@ bool ft_store_changed(struct ft_store *store, int64_t *since)
     sqlite3 *db;
     int64_t now = -1;
 
-    if (read_query(store, "PRAGMA data_version", &db, &stmt, NULL) < 0)
+    if (read_query_kept(store, "PRAGMA data_version", &db, &stmt, NULL) < 0)
         return true;                         /* whoever reads then is told why it cannot be read */
     if (sqlite3_step(stmt) == SQLITE_ROW)
         now = sqlite3_column_int64(stmt, 0) * 2 + (db == store->reader);      /* each connection counts for itself */
-    sqlite3_finalize(stmt);
+    read_end(store, stmt);
     if (now == *since)
         return false;
     *since = now;

@@ -83,11 +83,16 @@ enum stmt {
     ST_PERSONAL, ST_SEAL_LAST, ST_SEAL_RUN, ST_SEAL_PLAN, ST_SEAL_ALL_PLANS, ST_SEAL_ALL, ST_SEAL_RUNNING, ST_SEAL_PUT, STATEMENTS,
 };
 
+/* A reading that comes again and again, on the loop thread's own connection. */
+struct kept_query { const char *sql; sqlite3_stmt *stmt; bool busy; };
+enum { KEPT_QUERIES = 12 };
+
 struct ft_store {
     struct ft_loop *loop;
     char *path;
     sqlite3 *db;                      /* the loop thread's until the writer has started, then the writer's */
     sqlite3 *reader;                  /* the loop thread's; opened when first needed */
+    struct kept_query kept[KEPT_QUERIES];
 
     /* the loop thread's */
     struct chain **buckets;
@@ -171,6 +176,10 @@ sqlite3 *reader(struct ft_store *store, struct ft_err *reterr);
 int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reterr);
 int read_taken(struct ft_store *store, const char *id);        /* 1 when there is such a run */
 int read_query(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr);
+/* The same, of a statement that is kept for the next time (sql: a literal); ends with read_over or read_end, never sqlite3_finalize. */
+int read_query_kept(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr);
+void read_end(struct ft_store *store, sqlite3_stmt *stmt);
+void read_close(struct ft_store *store);          /* the loop thread's connection */
 int read_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step, struct ft_err *reterr);       /* the end of a loop over rows */
 void read_sealed(struct ft_store *store, char *ret, size_t size);     /* "number hash" of the newest seal, or "" */
 

@@ -29,6 +29,52 @@ int read_query(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite
     return *ret_db ? db_prepare(*ret_db, store->path, sql, ret, reterr) : reterr ? reterr->code : -EIO;
 }
 
+/* Preparing was a quarter of what taking a parked run back costs. */
+int read_query_kept(struct ft_store *store, const char *sql, sqlite3 **ret_db, sqlite3_stmt **ret, struct ft_err *reterr)
+{
+    struct kept_query *place = NULL;
+    int r;
+
+    for (size_t i = 0; i < KEPT_QUERIES; i++) {
+        struct kept_query *kept = &store->kept[i];
+
+        if (kept->sql == sql && !kept->busy) {
+            *ret_db = store->reader;
+            *ret = kept->stmt;
+            kept->busy = true;
+            return 0;
+        }
+        if (!kept->sql && !place)
+            place = kept;
+    }
+    r = read_query(store, sql, ret_db, ret, reterr);
+    if (r == 0 && place && *ret_db == store->reader)
+        *place = (struct kept_query){ .sql = sql, .stmt = *ret, .busy = true };
+    return r;
+}
+
+void read_end(struct ft_store *store, sqlite3_stmt *stmt)
+{
+    for (size_t i = 0; i < KEPT_QUERIES; i++) {
+        if (store->kept[i].stmt != stmt)
+            continue;
+        sqlite3_reset(stmt);
+        sqlite3_clear_bindings(stmt);
+        store->kept[i].busy = false;
+        return;
+    }
+    sqlite3_finalize(stmt);
+}
+
+void read_close(struct ft_store *store)
+{
+    for (size_t i = 0; i < KEPT_QUERIES; i++)
+        sqlite3_finalize(store->kept[i].stmt);
+    memset(store->kept, 0, sizeof(store->kept));
+    sqlite3_close(store->reader);
+    store->reader = NULL;
+}
+
 static const char *column(sqlite3_stmt *stmt, int at)
 {
     const char *text = (const char *)sqlite3_column_text(stmt, at);
@@ -40,7 +86,7 @@ int read_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step,
 {
     int r = step == SQLITE_DONE || step == SQLITE_ROW ? 0 : fail(store, db, reterr);
 
-    sqlite3_finalize(stmt);
+    read_end(store, stmt);
     return r;
 }
 
@@ -64,7 +110,7 @@ static int read_row(struct ft_store *store, const char *id, int64_t *ret, struct
 {
     sqlite3_stmt *stmt;
     sqlite3 *db;
-    int r = read_query(store, "SELECT row FROM runs WHERE id = ?1", &db, &stmt, reterr), step;
+    int r = read_query_kept(store, "SELECT row FROM runs WHERE id = ?1", &db, &stmt, reterr), step;
 
     if (r < 0)
         return r;
@@ -80,7 +126,7 @@ static int read_personal(struct ft_store *store, struct chain *chain, struct ft_
 {
     sqlite3_stmt *stmt;
     sqlite3 *db;
-    int r = read_query(store, "SELECT n, salt, value, is_name FROM personal WHERE run = ?1 ORDER BY n", &db, &stmt, reterr), step;
+    int r = read_query_kept(store, "SELECT n, salt, value, is_name FROM personal WHERE run = ?1 ORDER BY n", &db, &stmt, reterr), step;
 
     if (r < 0)
         return r;
@@ -111,7 +157,7 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
     if (r == 0)
         r = read_personal(store, chain, reterr);
     if (r == 0)
-        r = read_query(store, "SELECT seq, hash, text FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
+        r = read_query_kept(store, "SELECT seq, hash, text FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
     if (r < 0)
         return r;
     sqlite3_bind_int64(stmt, 1, chain->row);
@@ -150,12 +196,12 @@ static const char *value_of(void *arg, unsigned n)
 
     if (!f->values) {
         f->values = json_object();
-        if (read_query(f->store, "SELECT n, value FROM personal WHERE run = ?1 AND value IS NOT NULL", &db, &stmt, NULL) < 0)
+        if (read_query_kept(f->store, "SELECT n, value FROM personal WHERE run = ?1 AND value IS NOT NULL", &db, &stmt, NULL) < 0)
             return NULL;
         sqlite3_bind_int64(stmt, 1, f->row);
         while (sqlite3_step(stmt) == SQLITE_ROW)
             json_object_set_new(f->values, column(stmt, 0), json_stringn_nocheck(column(stmt, 1), (size_t)sqlite3_column_bytes(stmt, 1)));
-        sqlite3_finalize(stmt);
+        read_end(f->store, stmt);
     }
     snprintf(key, sizeof(key), "%u", n);
     return json_string_value(json_object_get(f->values, key));
@@ -241,11 +287,11 @@ bool ft_store_owner_alive(struct ft_store *store, const char *id)
     bool alive;
 
     store_flush(store);
-    if (read_query(store, "SELECT owner FROM runs WHERE id = ?1", &db, &stmt, NULL) < 0)
+    if (read_query_kept(store, "SELECT owner FROM runs WHERE id = ?1", &db, &stmt, NULL) < 0)
         return false;
     sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
     alive = sqlite3_step(stmt) == SQLITE_ROW && !ft_streq(column(stmt, 0), owner_self()) && owner_alive(column(stmt, 0));
-    sqlite3_finalize(stmt);
+    read_end(store, stmt);
     return alive;
 }
 
@@ -318,7 +364,7 @@ static int blob_get(struct ft_store *store, const char *digest, char **ret_bytes
 {
     sqlite3_stmt *stmt;
     sqlite3 *db;
-    int r = read_query(store, "SELECT bytes FROM blobs WHERE digest = ?1", &db, &stmt, reterr), step;
+    int r = read_query_kept(store, "SELECT bytes FROM blobs WHERE digest = ?1", &db, &stmt, reterr), step;
 
     if (r < 0)
         return r;
@@ -401,7 +447,7 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
     r = read_row(store, run_id, &row, reterr);
     filling.row = row;
     if (r == 0)
-        r = read_query(store, "SELECT text, seq FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq", &db, &stmt, reterr);
+        r = read_query_kept(store, "SELECT text, seq FROM events WHERE run = ?1 AND seq >= ?2 ORDER BY seq", &db, &stmt, reterr);
     if (r < 0)
         return r;
     list = json_array();
@@ -410,7 +456,7 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
         r = read_event(store, &filling, run_id, stmt, list, reterr);
     if (r < 0)
-        sqlite3_finalize(stmt);
+        read_end(store, stmt);
     else
         r = read_over(store, db, stmt, step, reterr);
     json_decref(filling.values);
@@ -461,17 +507,22 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
     store_flush(store);
     if (run_id)
         r = read_row(store, run_id, &row, reterr);
-    if (r == 0)
+    if (r == 0 && run_id)
+        r = read_query_kept(store, "SELECT ?2, run, seq, hash, text FROM events WHERE run = ?1 ORDER BY seq", &db, &stmt, reterr);
+    else if (r == 0)
         r = read_query(store, "SELECT coalesce(runs.id, '?'), events.run, events.seq, events.hash, events.text FROM events LEFT JOIN runs ON runs.row = events.run"
-                         " WHERE ?1 = 0 OR events.run = ?1 ORDER BY events.run, events.seq", &db, &stmt, reterr);
+                         " ORDER BY events.run, events.seq", &db, &stmt, reterr);
     if (r < 0)
         return r;
-    sqlite3_bind_int64(stmt, 1, row);
+    if (run_id) {
+        sqlite3_bind_int64(stmt, 1, row);
+        sqlite3_bind_text(stmt, 2, run_id, -1, SQLITE_STATIC);
+    }
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW && r == 0)
         r = verify_event(&v, stmt, reterr);
     if (r == 0)
         return read_over(store, db, stmt, step, reterr);
-    sqlite3_finalize(stmt);
+    read_end(store, stmt);
     return r;
 }
 

@@ -813,7 +813,7 @@ struct ft_store *ft_store_close(struct ft_store *store)
     }
     free(store->buckets);
     ft_wake_free(store->wake);
-    sqlite3_close(store->reader);
+    read_close(store);
     sqlite3_close(store->db);
     pthread_mutex_destroy(&store->lock);
     pthread_cond_destroy(&store->work);
