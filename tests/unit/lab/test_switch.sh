@@ -107,9 +107,9 @@ like "until it is left" "$(typed 'configure exclusive' 'exit')" '^Entering confi
 typed 'configure exclusive' 'set poe interface ge-0/0/12 disable' 'commit confirmed 2 comment "try"' 'exit' >/dev/null
 is "in force at once" "$(ap AP-3F-12 state)" off
 holds "waits to be confirmed" "$(state '.switches[1]')" '.unconfirmed and .rollback_in > 100 and .rollback_in <= 120'
-advance 119
+advance 90
 is "still in force" "$(ap AP-3F-12 state)" off
-advance 3
+advance 31
 is "taken back" "$(ap AP-3F-12 state) $(state '.switches[1].unconfirmed')" "booting false"
 typed 'configure exclusive' 'set poe interface ge-0/0/12 disable' 'commit confirmed 2' 'exit' >/dev/null
 like "said above the prompt" "$(typed 'configure exclusive' 'commit' 'exit')" '^# commit confirmed will be rolled back in 2 minutes$'
