@@ -1,12 +1,13 @@
-/* before.c: what stands between a write's plan and its intent, in this order: the lock on its target, people who were asked, the plan that was approved, the rails
- * of the configuration. Each may let it go, hold it for a while, or end the step. After every wait all of it is asked again, on a fresh plan. */
+/* before.c: what stands between a write's plan and its intent, in this order: people who were asked, the plan that was approved, the rails of the configuration,
+ * the lock on its target. Each may let it go, hold it for a while, or end the step. After every wait all of it is asked again, on a fresh plan.
+ * The lock comes last: what waits for people or for a window, for days perhaps, must not keep others away from what it has not touched. */
 #include "run/internal.h"
 
 enum { DEFAULT_TIMEOUT_MS = 30000 };
 
 void write_checks(struct step_run *step, bool again)
 {
-    static enum check (*const checks[])(struct step_run *step) = { lock_check, gate_check, apply_check, policy_check };
+    static enum check (*const checks[])(struct step_run *step) = { gate_check, apply_check, policy_check, lock_check };
 
     step->again = again;
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
@@ -42,21 +43,20 @@ uint64_t run_own_undo_ms(const struct step_run *step)
     return own_undo_ms(step->step);
 }
 
-uint64_t write_step_ms(const struct ft_step *def)
+/* plan: what it would send, where that is known. A device that takes the change back by itself has to be done with it, too. */
+uint64_t write_step_ms(const struct ft_step *def, const json_t *plan)
 {
-    uint64_t need = call_ms(def->call.action, def->timeout_ms);
+    uint64_t call = call_ms(def->call.action, def->timeout_ms), proof = def->verify ? def->verify->within_ms : 0;
 
-    if (def->verify)
-        need += def->verify->within_ms;
-    return need + own_undo_ms(def);
+    return call + ft_max(proof, confirm_window_ms(plan)) + own_undo_ms(def);
 }
 
 uint64_t ft_run_write_ms(const struct ft_step *step)
 {
-    return write_step_ms(step);
+    return write_step_ms(step, NULL);
 }
 
 uint64_t write_need_ms(const struct step_run *step)
 {
-    return write_step_ms(step->step) + run_undo_ms(step->run);
+    return write_step_ms(step->step, step->plan) + run_undo_ms(step->run);
 }

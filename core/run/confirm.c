@@ -21,7 +21,7 @@ static const json_t *reverts_of(const json_t *plan)
     return json_is_true(json_object_get(reverts, "later")) ? NULL : reverts;
 }
 
-static uint64_t window_of(const json_t *plan)
+uint64_t confirm_window_ms(const json_t *plan)
 {
     return (uint64_t)ft_json_int(reverts_of(plan), "after_s", 0) * 1000;
 }
@@ -45,7 +45,7 @@ static uint64_t margin_ms(uint64_t window)
 
 int confirm_check(const struct ft_step *def, const json_t *plan, struct ft_err *reterr)
 {
-    uint64_t window = window_of(plan), need = def->verify ? def->verify->within_ms + margin_ms(window) : 0;
+    uint64_t window = confirm_window_ms(plan), need = def->verify ? def->verify->within_ms + margin_ms(window) : 0;
     char has[32], wants[32];
 
     if (!window || window >= need)
@@ -70,7 +70,7 @@ void confirm_pends(struct step_run *step, uint64_t ms)
 /* Of a write whose answer is lost: it pends from its intent on at the earliest. */
 void confirm_reckon(struct step_run *step, const json_t *intent)
 {
-    uint64_t window = window_of(step->plan);
+    uint64_t window = confirm_window_ms(step->plan);
 
     if (window && !step->pending_until_ms && has_confirm(step))
         step->pending_until_ms = (uint64_t)ft_json_int(intent, "at", (json_int_t)run_now_ms(step->run)) + window;
@@ -85,7 +85,7 @@ void confirm_note(const struct step_run *step, json_t *event)
 /* How long a verification may take from now on. */
 uint64_t confirm_left_ms(const struct step_run *step)
 {
-    uint64_t now = run_now_ms(step->run), margin = margin_ms(window_of(step->plan) ? window_of(step->plan) : 5 * MARGIN_MS);
+    uint64_t now = run_now_ms(step->run), margin = margin_ms(confirm_window_ms(step->plan) ? confirm_window_ms(step->plan) : 5 * MARGIN_MS);
 
     if (!step->pending_until_ms)
         return UINT64_MAX;
@@ -156,7 +156,8 @@ static void confirmed(struct step_run *step, const char *by, json_t *result)
 
 static void give_up(struct step_run *step)
 {
-    char *text = ft_asprintf("it could not be confirmed in time%s%s", step->fail_text ? ": " : "", step->fail_text ? step->fail_text : "");
+    const char *why = step->run->closing ? step->run->closing : step->fail_text;
+    char *text = ft_asprintf("it could not be confirmed in time%s%s", why ? ": " : "", why ? why : "");
 
     free(step->fail_text);
     step->fail_text = text;
@@ -188,7 +189,7 @@ static void probed(void *arg, json_t *answer)
     } else if (!pending || !step->confirm_told) {      /* not verified yet */
         step->pending_until_ms = pending ? step->pending_until_ms : 0;
         write_verify(step);
-    } else if (confirm_left_ms(step)) {
+    } else if (confirm_left_ms(step) && !step->run->closing) {
         later(step, confirm_call);
     } else {
         give_up(step);
@@ -273,7 +274,7 @@ static void confirm_call(void *arg)
 
     step->timer = NULL;
     step->state = STEP_CONFIRMING;
-    if (!confirm_left_ms(step))
+    if (!confirm_left_ms(step) || step->run->closing)
         confirm_ask(step);
     else if (start(step, FT_ENTRY_CONFIRM, step->pending_until_ms - now, &confirm_handler, &err) < 0)
         call_failed(step, err.class ? err.class : FT_INVALID, err.text);
@@ -300,6 +301,10 @@ void confirm_start(struct step_run *step)
     }
     if ((step->confirm_told || step->for_doubt) && is_over(step)) {       /* it was seen behind the end of the timer: it stays */
         confirmed(step, "what is there", NULL);
+        return;
+    }
+    if (step->run->closing && !step->confirm_told && !step->for_doubt) {   /* all is being taken back */
+        give_up(step);
         return;
     }
     step->confirm_told = true;

@@ -126,7 +126,7 @@ static json_t *write_entry(struct dry_list *l, const char *exactness, const char
                           "targets", targets, "undo", undo_of(l));
 
     json_object_set(w, "params", l->params);
-    json_object_set_new(w, "need_ms", json_integer((json_int_t)write_step_ms(l->step)));
+    json_object_set_new(w, "need_ms", json_integer((json_int_t)write_step_ms(l->step, NULL)));
     return w;
 }
 
@@ -205,6 +205,7 @@ static void plan_answered(struct dry_list *l, json_t *answer)
     for (size_t i = 0; i < ARRAY_LEN(shown); i++)
         if ((value = json_object_get(plan, shown[i])) != NULL)
             json_object_set(entry, shown[i], value);
+    json_object_set_new(entry, "need_ms", json_integer((json_int_t)write_step_ms(l->step, plan)));
     write_noted(l, entry);
 }
 

@@ -235,7 +235,7 @@ void write_look_again(struct step_run *step);            /* a wait is over: the 
 void write_intend(struct step_run *step);                /* write.c */
 uint64_t run_own_undo_ms(const struct step_run *step);   /* of the write itself */
 uint64_t write_need_ms(const struct step_run *step);     /* the longest that it may take, with verification and the undo of all */
-uint64_t write_step_ms(const struct ft_step *step);      /* with verification and its own undo */
+uint64_t write_step_ms(const struct ft_step *step, const json_t *plan);      /* with verification and its own undo; plan may be NULL */
 bool write_is_nothing(const json_t *plan);               /* the state wanted is there, and what the action would give is known */
 int write_undo(struct step_run *step, json_t *entry, struct ft_err *reterr);      /* sets entry's "undo": as it would be journalled now */
 unsigned fan_failures_allowed(const struct ft_step *step, size_t total);
@@ -258,6 +258,7 @@ void confirm_reckon(struct step_run *step, const json_t *intent);    /* the same
 void confirm_forget(struct step_run *step);                          /* it is sent anew */
 void confirm_note(const struct step_run *step, json_t *event);
 void confirm_recall(struct step_run *step, const json_t *event);
+uint64_t confirm_window_ms(const json_t *plan);         /* the device takes it back by itself after that; 0: it does not */
 uint64_t confirm_left_ms(const struct step_run *step);               /* until it is too late to confirm; UINT64_MAX: nothing pends */
 void confirm_start(struct step_run *step);                           /* it is proven: confirm what pends, then write_settled */
 void confirm_or_verify(struct step_run *step);

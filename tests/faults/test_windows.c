@@ -122,6 +122,20 @@ Test(windows, resumed_after_the_window_it_waits_for_the_next)
     expect_values(1, 1);
 }
 
+/* For days, perhaps: others may work on what it has not touched. */
+Test(windows, what_waits_locks_nothing)
+{
+    rig_rails(&rig, WEEKLY, "2026-11-26 10:00");
+    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 2, device: x, site: hq}, undo: auto, then: good}\n", NULL, false);
+    cr_assert(rig.parked);
+    cr_expect_eq(rig_count(&rig, "lock.taken"), 0, "it holds a lock while it waits");
+    rig_pass(&rig, 4 * DAY);
+    cr_assert(rig.ended);
+    expect_way("a:done -> good");
+    cr_expect_eq(rig_count(&rig, "lock.taken"), 1, "it wrote without a lock");
+    cr_expect_geq(at_of(rig_event(&rig, "lock.taken", "a")), utc("2026-11-29 01:00"));
+}
+
 Test(windows, cancelled_while_it_waits)
 {
     rig_rails(&rig, WEEKLY, "2026-11-26 10:00");
@@ -243,6 +257,125 @@ Test(windows, the_margin_holds_after_a_crash_at_any_event)
         }
     }
     cr_expect_gt(tried, 20, "only %u points were tried", tried);
+}
+
+/* ---- wait: {window: …} */
+
+#define WAITS HEAD "steps:\n  - {id: w, wait: {window: weekly}}\n" SET("a", "a", "2") "    then: good\n"
+
+Test(windows, a_step_waits_for_a_window)
+{
+    const json_t *question;
+    json_t *questions;
+
+    rig_rails(&rig, RAILS, "2026-11-26 10:00");
+    rig_run(&rig, WAITS, NULL, false);
+    cr_assert(rig.parked);
+    questions = ft_run_questions(rig.run);
+    question = json_array_get(questions, 0);
+    cr_expect_str_eq(ft_json_str(question, "kind"), "wait");
+    cr_expect_eq(ft_json_int(question, "until", 0), (int64_t)utc("2026-11-29 01:00"));
+    json_decref(questions);
+    rig_pass(&rig, 2 * DAY);
+    cr_assert(!rig.ended);
+    expect_values(1, 1);
+    rig_pass(&rig, 2 * DAY);
+    cr_assert(rig.ended);
+    expect_way("w:done a:done -> good");
+    cr_expect_geq(at_of(rig_event(&rig, "step.intended", "a")), utc("2026-11-29 01:00"));
+    cr_expect_lt(at_of(rig_event(&rig, "step.intended", "a")), utc("2026-11-29 01:01"));
+    cr_expect_eq(ft_json_int(json_object_get(rig_event(&rig, "step.done", "w"), "result"), "closes", 0), (int64_t)utc("2026-11-29 03:00"));
+}
+
+Test(windows, a_step_does_not_wait_for_a_window_that_is_open)
+{
+    rig_rails(&rig, RAILS, "2026-11-29 01:30");
+    rig_run(&rig, WAITS, NULL, false);
+    cr_assert(rig.ended);
+    expect_way("w:done a:done -> good");
+    cr_expect_eq(rig_count(&rig, "wait.opened"), 0);
+    cr_expect_eq(ft_json_int(json_object_get(rig_event(&rig, "step.done", "w"), "result"), "closes", 0), (int64_t)utc("2026-11-29 03:00"));
+}
+
+Test(windows, a_step_that_waits_for_a_window_is_cancelled)
+{
+    rig_rails(&rig, RAILS, "2026-11-26 10:00");
+    rig_run(&rig, WAITS, NULL, false);
+    cr_assert(rig.parked);
+    ft_run_cancel(rig.run, "tester", false, false);
+    rig_pass(&rig, MIN);
+    cr_assert(rig.ended);
+    expect_way("-> cancelled");
+    expect_values(1, 1);
+}
+
+Test(windows, a_plan_does_not_wait_for_a_window)
+{
+    const json_t *plan;
+
+    rig_rails(&rig, RAILS, "2026-11-26 10:00");
+    rig_run(&rig, WAITS, NULL, true);
+    cr_assert(rig.ended && !rig.parked);
+    plan = json_object_get(rig_event(&rig, "run.planned", NULL), "plan");
+    cr_expect_str_eq(ft_json_str(json_array_get(json_object_get(plan, "nodes"), 0), "window"), "weekly");
+    cr_expect_eq(json_array_size(json_object_get(plan, "writes")), 1);
+    cr_expect_not_null(json_object_get(json_object_get(plan, "outcomes"), "good"));
+}
+
+/* Another life has another configuration: the step says so, and nothing is written. */
+Test(windows, the_window_that_a_step_waits_for_is_gone)
+{
+    rig_rails(&rig, RAILS, "2026-11-26 10:00");
+    rig_run(&rig, WAITS, NULL, false);
+    cr_assert(rig.parked);
+    rig_rails(&rig, "fettle: 1\nwindows:\n  monthly: {rrule: \"FREQ=MONTHLY;BYDAY=1SA\", from: \"22:00\", to: \"02:00\"}\n", "2026-11-27 10:00");
+    rig_resume(&rig);
+    cr_assert(rig.ended);
+    expect_way("w:failed -> failed");
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "step.failed", "w"), "error"), "weekly"), "%s", ft_json_str(rig_event(&rig, "step.failed", "w"), "error"));
+    expect_values(1, 1);
+}
+
+static void stop_loop(void *arg) { ft_loop_stop(arg); }
+
+/* Killed at any event, and back before, in or after the window: the write comes in a window (of this week or of the next), once. */
+Test(windows, the_wait_for_a_window_holds_after_a_crash_at_any_event)
+{
+    static const char *const back[] = { "2026-11-27 12:00", "2026-11-29 02:10", "2026-11-29 12:00" };
+    unsigned tried = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(back); i++) {
+        for (unsigned stop = 1; stop < 20; stop++) {
+            dying.events = 0;
+            dying.stop_at = stop;
+            rig_state(&rig, "{\"a\":1,\"b\":1}");
+            rig_rails(&rig, RAILS, "2026-11-26 10:00");
+            rig.on_event = die_at;
+            rig_run(&rig, WAITS, NULL, false);
+            if (!rig.ended && dying.events < stop) {       /* it lives on, and dies in the window */
+                ft_timer_start(rig.loop, 3 * DAY, stop_loop, rig.loop);
+                ft_loop_run(rig.loop);
+            }
+            rig.on_event = NULL;
+            if (dying.events < stop)
+                break;                             /* it has no more events than that */
+            if (rig.ended)
+                continue;
+            rig_rails(&rig, RAILS, back[i]);
+            rig_resume(&rig);
+            rig_pass(&rig, 8 * DAY);
+            tried++;
+            cr_assert(rig.ended, "killed at event %u, back at %s: it is not over", stop, back[i]);
+            cr_expect_eq(rig.end, FT_RUN_OK, "killed at event %u, back at %s", stop, back[i]);
+            expect_values(2, 1);
+            cr_expect_eq(rig_records(&rig, NULL), 1, "killed at event %u, back at %s: written %zu times", stop, back[i], rig_records(&rig, NULL));
+            uint64_t at = at_of(rig_event(&rig, "step.intended", "a"));
+
+            cr_expect((at >= utc("2026-11-29 01:00") && at < utc("2026-11-29 03:00")) || (at >= utc("2026-12-06 01:00") && at < utc("2026-12-06 03:00")) ||
+                      rig_event(&rig, "step.done", "w"), "killed at event %u, back at %s: written outside of the window", stop, back[i]);
+        }
+    }
+    cr_expect_gt(tried, 15, "only %u points were tried", tried);
 }
 
 /* ---- budgets, and what does not help */
