@@ -32,6 +32,40 @@ static void say(bool ok, const char *what, const char *text)
     fputc('\n', stdout);
 }
 
+/* ---- the rails */
+
+static char *count_rails(const struct ft_rails *rails)
+{
+    char *text = ft_asprintf("%zu polic%s, %zu window%s, %zu freeze%s, %zu categor%s of changes; `fettle policy` shows them", rails->rail_count - rails->change_count,
+                             rails->rail_count - rails->change_count == 1 ? "y" : "ies", rails->window_count, rails->window_count == 1 ? "" : "s", rails->freeze_count,
+                             rails->freeze_count == 1 ? "" : "s", rails->change_count, rails->change_count == 1 ? "y" : "ies");
+
+    if (rails->rail_count || rails->window_count || rails->freeze_count || rails->change_count)
+        return text;
+    free(text);
+    return ft_strdup("none: no policy holds any write");
+}
+
+static void look_at_rails(struct app *app)
+{
+    struct ft_guard_opts guard_opts = { .config = app->config };
+    struct ft_err err = { 0 };
+    struct ft_guard *guard = ft_guard_new(&guard_opts, &err);
+    json_t *doubts = guard ? ft_guard_doubts(guard, ft_clock_wall_ms(ft_clock_system()), &err) : NULL, *one;
+    char *text = count_rails(ft_config_rails(app->config));
+    size_t i;
+
+    if (!doubts)
+        say(false, "policies", err.text);
+    else
+        say(true, "policies", text);
+    json_array_foreach(doubts, i, one)
+        say(false, "policies", json_string_value(one));
+    free(text);
+    json_decref(doubts);
+    ft_guard_free(guard);
+}
+
 static void look_at_store(struct app *app)
 {
     struct ft_err err = { 0 };
@@ -89,6 +123,7 @@ static int run(void)
     if (status)
         return status;
     say(true, "configuration", *ft_config_path(app.config) ? ft_config_path(app.config) : "none: `fettle lab` writes one to try with");
+    look_at_rails(&app);
     look_at_store(&app);
     ft_registry_use_loop(app.registry, app.loop);
     look_at_plugins(&app);
@@ -99,4 +134,4 @@ static int run(void)
     return problems ? 1 : 0;
 }
 
-const struct ft_command cmd_doctor = { "doctor", "Is everything in place: configuration, store, plugins, secrets, libraries", opts, run, NULL };
+const struct ft_command cmd_doctor = { "doctor", "Is everything in place: configuration, policies, store, plugins, secrets, libraries", opts, run, NULL };

@@ -154,6 +154,11 @@ static const char *effect_of(const struct ft_step *step)
     return (step->call.effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
 }
 
+static const char *group_words(const char *group)
+{
+    return ft_streq(group, "site/") ? "all whose site is not known" : ft_streq(group, "target/") ? "all whose target is not known" : group;
+}
+
 static void say_budgets(const struct app *app, const json_t *state)
 {
     char in[32], at[48];
@@ -168,7 +173,7 @@ static void say_budgets(const struct app *app, const json_t *state)
             printf("      tried before   %lld of %lld in %s: %s (policy '%s')\n", (long long)used, (long long)most, in, ft_json_str(b, "group"), ft_json_str(b, "policy"));
         else
             printf("      budget         %lld of %lld left in %s%s%s (policy '%s')\n", (long long)(used < most ? most - used : 0), (long long)most, in, *ft_json_str(b, "group") ? " for " : "",
-                   ft_json_str(b, "group"), ft_json_str(b, "policy"));
+                   group_words(ft_json_str(b, "group")), ft_json_str(b, "policy"));
         if (ft_json_int(b, "room", 0))
             printf("                     room from %s on\n", when(app, b, "room", at));
     }

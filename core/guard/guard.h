@@ -79,3 +79,5 @@ const char *ft_guard_time(const struct ft_guard *guard, uint64_t wall_ms, char *
 /* {"timezone", "windows": [{"name","about","opens","closes"}], "freezes": [{"name","about","from","to","sites","except"}], "changes": [{"name","risk","default"}],
  * "policies": [{"name","about","of","says"}]}: what was read, with the times next from now_ms on. New reference; NULL with an error. */
 json_t *ft_guard_rules(struct ft_guard *guard, uint64_t now_ms, struct ft_err *reterr);
+/* What will hold changes for ever, though it could be read: windows that never open again, roles that too few people have: sentences. New reference; NULL with an error. */
+json_t *ft_guard_doubts(struct ft_guard *guard, uint64_t now_ms, struct ft_err *reterr);

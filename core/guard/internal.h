@@ -1,7 +1,7 @@
 /* internal.h: what the files of guard/ share.
  *   guard.c   the answer: which rules hold, and the strictest of what they say      match.c   whether a rule speaks of a write
  *   times.c   when a write may be done: windows, freezes, lead times                 ledger.c  budgets without a store
- *   words.c   rules as sentences                                                     approval.c  answers of people */
+ *   words.c   rules as sentences, doubts.c what is wrong with them                                                     approval.c  answers of people */
 #pragma once
 #include "base/buf.h"
 #include "base/text.h"
@@ -49,4 +49,5 @@ void ledger_free(struct ledger *ledger);
 
 /* words.c */
 char *rail_says(const struct ft_rail *rail);                       /* what it asks for; malloced */
+int next_span(const struct ft_calendar *calendar, uint64_t now, struct ft_span *ret, struct ft_err *reterr);      /* under way or next; to 0: none */
 char *rail_speaks_of(const struct ft_rail *rail);                  /* "disruptive writes at HQ"; malloced */

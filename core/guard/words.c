@@ -99,7 +99,7 @@ static json_t *words_json(const struct ft_words *words)
 }
 
 /* The span of a calendar that is under way or next. */
-static int next_span(const struct ft_calendar *calendar, uint64_t now, struct ft_span *ret, struct ft_err *reterr)
+int next_span(const struct ft_calendar *calendar, uint64_t now, struct ft_span *ret, struct ft_err *reterr)
 {
     static const int64_t day = 24ll * 3600 * 1000;
     int r = 0;

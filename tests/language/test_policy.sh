@@ -66,4 +66,30 @@ said=$(ask --at yesterday)
 expect mistake "'yesterday' is no time" "$said"
 said=$("$fettle" policy tset 2>&1)
 expect mistake "'tset' is neither" "$said"
+# ---- the main playbook under the example
+said=$("$fettle" policy test "$source/playbooks/incident/client-connectivity.yaml" --config "$example" --store "$scratch/store.db" --at "2026-11-26 10:00" site=HQ 2>&1) || { echo "FAIL: $said"; failures=$((failures + 1)); }
+expect "main playbook" "! restart: mist.ap_restart (disruptive)" "$said"
+expect "main playbook" "needs approval it needs the approval of network-lead (1, policy 'users notice')" "$said"
+expect "main playbook" "budget         5 of 5 left in 1 h" "$said"
+said=$("$fettle" policy test "$source/playbooks/incident/client-connectivity.yaml" --config "$example" --store "$scratch/store.db" --at "2026-11-29 02:30" site=HQ 2>&1)
+refuse "main playbook in the window" "by network-lead (1)" "$(grep -A4 'cycle:' <<< "$said")"
+while IFS= read -r line; do                     # what the README shows of it is what it says
+    expect README "${line#    }" "$("$fettle" policy test "$source/playbooks/incident/client-connectivity.yaml" --config "$example" --store "$scratch/store.db" --at "2026-11-26 10:00" site=HQ 2>&1)"
+done < <(sed -n '/^    client-connectivity · as of/,/^    \$ /p' "$source/README.md" | grep -v '…\|^    \$')
+
+# ---- doctor says what was read, and what will hold changes for ever
+said=$("$fettle" doctor --config "$example" --store "$scratch/store.db" 2>&1)
+expect doctor "5 policies, 3 windows, 2 freezes, 4 categories of changes" "$(tr -s ' \n' ' ' <<< "$said")"
+cat > "$scratch/doubts.yaml" <<'CONFIG'
+fettle: 1
+roles: {lead: }
+people: {ann: {email: ann@example.org, roles: [lead]}}
+windows: {past: {from: "2020-01-01 02:00", to: "2020-01-01 04:00"}}
+policies:
+  - {name: two, approval: {role: lead, count: 2}, windows: past}
+CONFIG
+said=$("$fettle" doctor --config "$scratch/doubts.yaml" --store "$scratch/store.db" 2>&1) && { echo "FAIL: doctor finds nothing"; failures=$((failures + 1)); }
+said=$(tr -s ' \n' ' ' <<< "$said")
+expect doctor "policy 'two' asks for the approval of 2 lead, and 1 person has that role: it can never be given" "$said"
+expect doctor "window 'past' never opens again" "$said"
 exit $((failures > 0))

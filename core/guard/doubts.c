@@ -1,0 +1,62 @@
+/* doubts.c: what can be read and yet will hold a change for ever: a window that does not open any more, a role that too few people have. */
+#include <stdarg.h>
+#include "guard/approval.h"
+#include "guard/internal.h"
+
+__attribute__((format(printf, 2, 3)))
+static void doubt(json_t *all, const char *fmt, ...)
+{
+    char text[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    json_array_append_new(all, json_string(text));
+}
+
+static void look_at_approval(const struct ft_guard *guard, const struct ft_rail *rail, json_t *all)
+{
+    struct ft_people people = { .config = ft_config_json(guard->o.config) };
+    json_t *names;
+    size_t count;
+
+    if (!rail->approval.role)
+        return;
+    if (!ft_people_configured(&people)) {
+        doubt(all, "policy '%s' asks for the approval of %s, and nobody is configured (`people`): what it speaks of is refused", rail->name, rail->approval.role);
+        return;
+    }
+    names = ft_people_with(&people, rail->approval.role);
+    count = json_array_size(names);
+    json_decref(names);
+    if (count < rail->approval.count)
+        doubt(all, "policy '%s' asks for the approval of %u %s, and %zu %s that role: it can never be given", rail->name, rail->approval.count, rail->approval.role, count,
+              count == 1 ? "person has" : "people have");
+}
+
+static int look_at_windows(const struct ft_guard *guard, uint64_t now, json_t *all, struct ft_err *reterr)
+{
+    const struct ft_rails *rails = guard->rails;
+    struct ft_span span_next;
+    int r = 0;
+
+    for (size_t i = 0; i < rails->window_count && r == 0; i++) {
+        r = next_span(rails->windows[i].calendar, now, &span_next, reterr);
+        if (r == 0 && !span_next.to)
+            doubt(all, "window '%s' never opens again: what waits for it is refused", rails->windows[i].name);
+    }
+    return r;
+}
+
+json_t *ft_guard_doubts(struct ft_guard *guard, uint64_t now_ms, struct ft_err *reterr)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < guard->rails->rail_count; i++)
+        look_at_approval(guard, &guard->rails->rails[i], all);
+    if (look_at_windows(guard, now_ms, all, reterr) == 0)
+        return all;
+    json_decref(all);
+    return NULL;
+}
