@@ -302,6 +302,7 @@ static void try(struct world *world, unsigned attempt, const char *store, unsign
 static void work(unsigned worker, unsigned workers, const char *only)
 {
     struct world *world = mmap(NULL, sizeof(*world), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    static const char *const keys[] = { "key", "pub" };      /* what its stores are sealed with */
     char *store = ft_asprintf("%s/%u.db", dir, worker);
     unsigned port, n = 0;
     pid_t peer = start_peer(world, &port);
@@ -323,6 +324,12 @@ static void work(unsigned worker, unsigned workers, const char *only)
     clean(store);
     unlink(people);
     free(people);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        char *name = ft_asprintf("%s/%u.%s", dir, worker, keys[i]);
+
+        unlink(name);
+        free(name);
+    }
     free(store);
     kill(peer, SIGKILL);
     waitpid(peer, NULL, 0);
