@@ -34,6 +34,7 @@ struct ft_loop {
 
     uv_timer_t sleep;                 /* wakes the wait for I/O when heap[0] is due; weak */
     uint64_t sleep_until_us;          /* 0: not armed */
+    uv_prepare_t turn;                /* arms it, right before each poll; weak */
     uv_async_t keeper;                /* referenced only inside uv_run */
     struct ft_list children;          /* not ended yet: freeing the loop ends them */
 };

@@ -6,6 +6,20 @@ static void wake_up(uv_timer_t *sleep)
     (void)sleep;                      /* ft_loop_run looks at the heap after every wait */
 }
 
+static void arm_sleep(struct ft_loop *loop);
+
+/* uv_run's last call before it polls, and the only safe place to say for how long: it calls due timers first, so a sleep armed any earlier may be over
+ * already (a process stands still for a moment) and the poll would know no limit; and what those timers deferred must not wait for the poll. */
+static void before_poll(uv_prepare_t *turn)
+{
+    struct ft_loop *loop = turn->loop->data;
+
+    if (loop->deferred || loop->stopped)
+        uv_stop(turn->loop);
+    else
+        arm_sleep(loop);
+}
+
 static void nothing(uv_async_t *keeper)
 {
     (void)keeper;
@@ -23,11 +37,12 @@ struct ft_loop *ft_loop_new(struct ft_clock *clock)
     loop->clock = clock ? clock : ft_clock_system();
     loop->deferred_end = &loop->deferred;
     ft_list_init(&loop->children);
-    if (uv_loop_init(&loop->uv) < 0 || uv_timer_init(&loop->uv, &loop->sleep) < 0 ||
-        uv_async_init(&loop->uv, &loop->keeper, nothing) < 0)
+    if (uv_loop_init(&loop->uv) < 0 || uv_timer_init(&loop->uv, &loop->sleep) < 0 || uv_prepare_init(&loop->uv, &loop->turn) < 0 ||
+        uv_prepare_start(&loop->turn, before_poll) < 0 || uv_async_init(&loop->uv, &loop->keeper, nothing) < 0)
         abort();                      /* no file descriptors at the very start */
     loop->uv.data = loop;
     uv_unref((uv_handle_t *)&loop->sleep);
+    uv_unref((uv_handle_t *)&loop->turn);
     uv_unref((uv_handle_t *)&loop->keeper);
     return loop;
 }
@@ -168,8 +183,6 @@ static void arm_sleep(struct ft_loop *loop)
 /* uv_run does not even look at I/O when only weak handles are there: the keeper makes it. */
 static void look_at_io(struct ft_loop *loop, uv_run_mode mode)
 {
-    if (mode == UV_RUN_ONCE)
-        arm_sleep(loop);
     uv_ref((uv_handle_t *)&loop->keeper);
     uv_run(&loop->uv, mode);
     uv_unref((uv_handle_t *)&loop->keeper);
