@@ -391,6 +391,23 @@ bool app_is_run(const char *text)
     return n >= 4 && n <= 8 && strspn(text, "0123456789abcdef") == n;
 }
 
+int app_with_run(const char *prefix, unsigned parts, int (*act)(struct app *app, const char *id))
+{
+    struct app app;
+    struct ft_err err = { 0 };
+    char id[9];
+    int status = app_open(&app, parts);
+
+    if (status)
+        return status;
+    if (ft_store_find(app.store, prefix, id, &err) < 0)
+        status = app_fail(2, "%s", err.text);
+    else
+        status = act(&app, id);
+    app_close(&app);
+    return status;
+}
+
 int app_run_events(struct app *app, const char *prefix, char ret_id[9], json_t **ret_events)
 {
     struct ft_err err = { 0 };

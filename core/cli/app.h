@@ -30,6 +30,8 @@ int app_retain(struct app *app, struct ft_retained *ret_personal, struct ft_reta
 /* 0, or the exit status to end with after a sentence on standard error. */
 int app_open(struct app *app, unsigned parts);
 void app_close(struct app *app);
+/* Most of a command about one run: opens, finds it by id or prefix, does, closes. Returns what `act` does, or an exit status after a sentence. */
+int app_with_run(const char *prefix, unsigned parts, int (*act)(struct app *app, const char *id));
 
 /* "fettle: error: …" on standard error. Returns status. */
 __attribute__((format(printf, 2, 3)))

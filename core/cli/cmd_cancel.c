@@ -53,29 +53,21 @@ static int ask_owner(struct app *app, const char *id)
     return 0;
 }
 
+static int cancel(struct app *app, const char *id)
+{
+    struct session_opts session = { .text = o.text, .who = app_user() };
+    struct start start = { .app = app, .id = id };
+    struct ft_err err = { 0 };
+    int r = ft_store_claim(app->store, id, &err);
+
+    if (r == -EBUSY)
+        return ask_owner(app, id);
+    return r < 0 ? app_fail(1, "%s", err.text) : session_run(app, &session, start_run, &start);
+}
+
 static int run(void)
 {
-    struct app app;
-    struct ft_err err = { 0 };
-    char id[9];
-    int r, status = app_open(&app, APP_CONFIG | APP_ENGINE);
-
-    if (status)
-        return status;
-    if (ft_store_find(app.store, o.run, id, &err) < 0) {
-        status = app_fail(2, "%s", err.text);
-    } else if ((r = ft_store_claim(app.store, id, &err)) == -EBUSY) {
-        status = ask_owner(&app, id);
-    } else if (r < 0) {
-        status = app_fail(1, "%s", err.text);
-    } else {
-        struct session_opts session = { .text = o.text, .who = app_user() };
-        struct start start = { .app = &app, .id = id };
-
-        status = session_run(&app, &session, start_run, &start);
-    }
-    app_close(&app);
-    return status;
+    return app_with_run(o.run, APP_CONFIG | APP_ENGINE, cancel);
 }
 
 const struct ft_command cmd_cancel = {

@@ -94,15 +94,6 @@ static void on_signal(void *arg, int signum)
     ft_loop_stop(f->app->loop);
 }
 
-struct start { struct app *app; const char *id; };
-
-static int start_run(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr)
-{
-    const struct start *s = arg;
-
-    return ft_run_resume(s->app->engine, s->id, app_user(), observer, observer_arg, ret, reterr);
-}
-
 static int follow(struct app *app, const char *id)
 {
     bool people = !globals.json && (o.text || term_is(stdout));
@@ -122,26 +113,13 @@ static int follow(struct app *app, const char *id)
         return status ? status : f.status;
     /* Nobody has it in hand: it is come back to here. */
     struct session_opts session = { .text = o.text, .who = app_user() };
-    struct start start = { .app = app, .id = id };
 
-    return session_run(app, &session, start_run, &start);
+    return session_resume(app, &session, id);
 }
 
 static int run(void)
 {
-    struct app app;
-    struct ft_err err = { 0 };
-    char id[9];
-    int status = app_open(&app, APP_CONFIG | APP_ENGINE);
-
-    if (status)
-        return status;
-    if (ft_store_find(app.store, o.run, id, &err) < 0)
-        status = app_fail(2, "%s", err.text);
-    else
-        status = follow(&app, id);
-    app_close(&app);
-    return status;
+    return app_with_run(o.run, APP_CONFIG | APP_ENGINE, follow);
 }
 
 const struct ft_command cmd_follow = {

@@ -23,21 +23,11 @@ static const struct ft_opt opts[] = {
     { 0 },
 };
 
-struct start { struct app *app; const char *id; };
-
-static int start_run(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr)
-{
-    const struct start *s = arg;
-
-    return ft_run_resume(s->app->engine, s->id, app_user(), observer, observer_arg, ret, reterr);
-}
-
 static int resume_one(struct app *app, const char *id)
 {
     struct session_opts session = { .yes = o.yes, .text = o.text, .wait = o.wait, .who = app_user() };
-    struct start start = { .app = app, .id = id };
 
-    return session_run(app, &session, start_run, &start);
+    return session_resume(app, &session, id);
 }
 
 static void add_running(void *arg, const struct ft_run_info *info)
@@ -150,22 +140,18 @@ static int watch(struct app *app)
 static int run(void)
 {
     struct app app;
-    struct ft_err err = { 0 };
-    char id[9];
-    int status = app_open(&app, APP_CONFIG | APP_ENGINE);
+    int status;
 
+    if (o.watch && o.run)
+        return app_fail(2, "--watch keeps every run going; leave out '%s'", o.run);
+    if (o.at_once && !o.watch)
+        return app_fail(2, "--at-once goes with --watch");
+    if (o.run)
+        return app_with_run(o.run, APP_CONFIG | APP_ENGINE, resume_one);
+    status = app_open(&app, APP_CONFIG | APP_ENGINE);
     if (status)
         return status;
-    if (o.watch)
-        status = o.run ? app_fail(2, "--watch keeps every run going; leave out '%s'", o.run) : watch(&app);
-    else if (o.at_once)
-        status = app_fail(2, "--at-once goes with --watch");
-    else if (!o.run)
-        status = resume_all(&app);
-    else if (ft_store_find(app.store, o.run, id, &err) < 0)
-        status = app_fail(2, "%s", err.text);
-    else
-        status = resume_one(&app, id);
+    status = o.watch ? watch(&app) : resume_all(&app);
     app_close(&app);
     return status;
 }

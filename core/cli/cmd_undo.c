@@ -164,22 +164,9 @@ static int undo_run(struct app *app, const char *id)
 
 static int run(void)
 {
-    struct app app;
-    struct ft_err err = { 0 };
-    char id[9];
-    int status;
-
     if (o.and_later && !o.step)
         return app_fail(2, "--and-later goes with --step PATH; without both, all writes of the run are taken back");
-    status = app_open(&app, APP_CONFIG | APP_ENGINE);
-    if (status)
-        return status;
-    if (ft_store_find(app.store, o.run, id, &err) < 0)
-        status = app_fail(2, "%s", err.text);
-    else
-        status = undo_run(&app, id);
-    app_close(&app);
-    return status;
+    return app_with_run(o.run, APP_CONFIG | APP_ENGINE, undo_run);
 }
 
 const struct ft_command cmd_undo = {

@@ -349,3 +349,19 @@ int session_run(struct app *app, const struct session_opts *opts,
     live_free(s.live);
     return s.status;
 }
+
+struct resume { struct app *app; const char *id; };
+
+static int start_resume(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr)
+{
+    const struct resume *s = arg;
+
+    return ft_run_resume(s->app->engine, s->id, app_user(), observer, observer_arg, ret, reterr);
+}
+
+int session_resume(struct app *app, const struct session_opts *opts, const char *id)
+{
+    struct resume resume = { .app = app, .id = id };
+
+    return session_run(app, opts, start_resume, &resume);
+}

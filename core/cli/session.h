@@ -11,3 +11,5 @@ struct session_opts {
 /* start is given the observer; runs the loop to the end and returns the exit status. */
 int session_run(struct app *app, const struct session_opts *opts,
                 int (*start)(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr), void *arg);
+/* The same with a run that is there already. */
+int session_resume(struct app *app, const struct session_opts *opts, const char *id);
