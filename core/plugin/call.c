@@ -1,4 +1,5 @@
 /* call.c: the life of a call: checked parameters in, exactly one end out, and everything it had is dropped with it. */
+#include "plugin/config.h"
 #include "plugin/internal.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -259,7 +260,7 @@ static uint64_t timeout_of(const struct ft_call_req *req)
 static int ready_params(struct ft_registry *registry, const struct ft_action_info *info, const json_t *params, json_t **ret, struct ft_err *reterr)
 {
     json_t *filled = ft_schema_fill(info->params, params);
-    int r = registry->o.secrets ? ft_secret_resolve(registry->o.secrets, filled, ret, reterr) : (*ret = json_incref(filled), 0);
+    int r = registry->o.secrets ? ft_params_resolve(registry->o.secrets, info->params_json, filled, ret, reterr) : (*ret = json_incref(filled), 0);
 
     json_decref(filled);
     if (r < 0)
@@ -352,7 +353,7 @@ static json_t *needs_of(const struct plugin *plugin, const struct ft_call_req *r
 {
     json_t *needs = json_array();
 
-    json_array_append(needs, (json_t *)req->params);
+    ft_params_references(req->info->params_json, req->params, needs);
     if (!plugin->opened && plugin_section(plugin))
         json_array_append(needs, (json_t *)plugin_section(plugin));
     return needs;

@@ -45,45 +45,50 @@ json_t *ft_config_schema(const json_t *schema)
     return opened(schema);
 }
 
-static int resolve_secret(struct ft_secrets *secrets, const json_t *value, const char *where, json_t **ret, struct ft_err *reterr)
+struct resolver { struct ft_secrets *secrets; bool params; struct ft_err *err; };
+
+/* In a section stands a reference and nothing else; a parameter may be given as text, too. */
+static int resolve_secret(const struct resolver *r, const json_t *value, const char *where, json_t **ret)
 {
     char *text;
-    int r;
+    int result;
 
+    if (r->params && !json_object_get(value, "$secret")) {
+        *ret = json_incref((json_t *)value);
+        return 0;
+    }
     if (!ft_secret_is_ref(value))
-        return ft_err_set(reterr, -EINVAL, "%s is a secret, so the configuration names where it lies: {env: NAME} or {file: /path}", where);
-    r = ft_secret_read(secrets, value, where, &text, reterr);
-    if (r < 0)
-        return r;
+        return ft_err_set(r->err, -EINVAL, "%s is a secret, so the configuration names where it lies: {env: NAME} or {file: /path}", where);
+    result = ft_secret_read(r->secrets, value, where, &text, r->err);
+    if (result < 0)
+        return result;
     *ret = json_string(text);
+    explicit_bzero(text, strlen(text));
     free(text);
-    return *ret ? 0 : ft_err_set(reterr, -EINVAL, "%s is not UTF-8 text", where);
+    return *ret ? 0 : ft_err_set(r->err, -EINVAL, "%s is not UTF-8 text", where);
 }
 
-static int resolve(struct ft_secrets *secrets, const json_t *schema, const json_t *value, const char *where, json_t **ret,
-                   struct ft_err *reterr);
+static int resolve(const struct resolver *r, const json_t *schema, const json_t *value, const char *where, json_t **ret);
 
-static int resolve_object(struct ft_secrets *secrets, const json_t *schema, const json_t *value, const char *where, json_t *into,
-                          struct ft_err *reterr)
+static int resolve_object(const struct resolver *r, const json_t *schema, const json_t *value, const char *where, json_t *into)
 {
     const char *key;
     json_t *member;
 
     json_object_foreach((json_t *)value, key, member) {
-        char *place = ft_asprintf("%s.%s", where, key);
+        char *place = ft_asprintf("%s%s%s", where, *where ? "." : "", key);
         json_t *resolved = NULL;
-        int r = resolve(secrets, schema_below(schema, key), member, place, &resolved, reterr);
+        int result = resolve(r, schema_below(schema, key), member, place, &resolved);
 
         free(place);
-        if (r < 0)
-            return r;
+        if (result < 0)
+            return result;
         json_object_set_new(into, key, resolved);
     }
     return 0;
 }
 
-static int resolve_array(struct ft_secrets *secrets, const json_t *schema, const json_t *value, const char *where, json_t *into,
-                         struct ft_err *reterr)
+static int resolve_array(const struct resolver *r, const json_t *schema, const json_t *value, const char *where, json_t *into)
 {
     json_t *member;
     size_t i;
@@ -91,35 +96,33 @@ static int resolve_array(struct ft_secrets *secrets, const json_t *schema, const
     json_array_foreach(value, i, member) {
         char *place = ft_asprintf("%s[%zu]", where, i);
         json_t *resolved = NULL;
-        int r = resolve(secrets, schema_below(schema, NULL), member, place, &resolved, reterr);
+        int result = resolve(r, schema_below(schema, NULL), member, place, &resolved);
 
         free(place);
-        if (r < 0)
-            return r;
+        if (result < 0)
+            return result;
         json_array_append_new(into, resolved);
     }
     return 0;
 }
 
 /* schema NULL: the value is taken as it is. */
-static int resolve(struct ft_secrets *secrets, const json_t *schema, const json_t *value, const char *where, json_t **ret,
-                   struct ft_err *reterr)
+static int resolve(const struct resolver *r, const json_t *schema, const json_t *value, const char *where, json_t **ret)
 {
     json_t *copy;
-    int r;
+    int result;
 
     if (schema && is_secret(schema))
-        return resolve_secret(secrets, value, where, ret, reterr);
+        return resolve_secret(r, value, where, ret);
     if (!schema || (!json_is_object(value) && !json_is_array(value))) {
         *ret = json_incref((json_t *)value);
         return 0;
     }
     copy = json_is_object(value) ? json_object() : json_array();
-    r = json_is_object(value) ? resolve_object(secrets, schema, value, where, copy, reterr)
-                              : resolve_array(secrets, schema, value, where, copy, reterr);
-    if (r < 0) {
+    result = json_is_object(value) ? resolve_object(r, schema, value, where, copy) : resolve_array(r, schema, value, where, copy);
+    if (result < 0) {
         json_decref(copy);
-        return r;
+        return result;
     }
     *ret = copy;
     return 0;
@@ -127,7 +130,28 @@ static int resolve(struct ft_secrets *secrets, const json_t *schema, const json_
 
 int ft_config_resolve(struct ft_secrets *secrets, const json_t *schema, const json_t *section, const char *where, json_t **ret, struct ft_err *reterr)
 {
-    return resolve(secrets, schema, section, where, ret, reterr);
+    return resolve(&(struct resolver){ .secrets = secrets, .err = reterr }, schema, section, where, ret);
+}
+
+int ft_params_resolve(struct ft_secrets *secrets, const json_t *schema, const json_t *params, json_t **ret, struct ft_err *reterr)
+{
+    return resolve(&(struct resolver){ .secrets = secrets, .params = true, .err = reterr }, schema, params, "", ret);
+}
+
+void ft_params_references(const json_t *schema, const json_t *params, json_t *to)
+{
+    const char *key;
+    json_t *member;
+    size_t i;
+
+    if (!schema)
+        return;
+    if (is_secret(schema) && json_object_get(params, "$secret"))
+        json_array_append(to, (json_t *)params);
+    json_object_foreach((json_t *)params, key, member)
+        ft_params_references(schema_below(schema, key), member, to);
+    json_array_foreach(params, i, member)
+        ft_params_references(schema_below(schema, NULL), member, to);
 }
 
 void ft_config_each_secret(const json_t *schema, const json_t *section, void (*fn)(void *arg, const char *text), void *arg)

@@ -55,9 +55,6 @@ void ft_secrets_lend_net(struct ft_secrets *secrets, const struct ft_secret_net 
 bool ft_secret_is_ref(const json_t *value);        /* a reference, or {"$secret": reference} as parameters carry it */
 /* -ENOENT with a sentence that says what to set. Value is malloced. */
 int ft_secret_read(struct ft_secrets *secrets, const json_t *ref, const char *what, char **ret_value, struct ft_err *reterr);
-/* New reference: the value with every {"$secret": ref} in it replaced by its string. */
-int ft_secret_resolve(struct ft_secrets *secrets, const json_t *value, json_t **ret, struct ft_err *reterr);
-
 /* What becomes of references with `release: approved` from now on: refused (the beginning), read, or shown as *** without being read (for plans).
  * Returns what it was. */
 enum ft_release { FT_WITHHELD, FT_RELEASED, FT_VEILED };

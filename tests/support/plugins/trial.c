@@ -316,8 +316,8 @@ static int start(struct ft_call *call, struct ft_err *reterr)
     struct state *st = host->state(call);
 
     if (strcmp(what, "echo") == 0) {
-        end(call, json_pack("{s:s?, s:s, s:i, s:O, s:i}", "text", str(call, "text"), "run", host->run_id(call), "n", (int)num(call, "n"), "config", host->config(call), "ms",
-                            (int)host->remaining_ms(call)));
+        end(call, json_pack("{s:s?, s:O?, s:s, s:i, s:O, s:i}", "text", str(call, "text"), "arg", json_object_get(host->params(call), "any"), "run", host->run_id(call),
+                            "n", (int)num(call, "n"), "config", host->config(call), "ms", (int)host->remaining_ms(call)));
     } else if (strcmp(what, "fail") == 0) {
         fail_as(call);
     } else if (strcmp(what, "fail_cut") == 0) {
@@ -415,6 +415,7 @@ static int open_it(const struct ft_host *given, const json_t *config, void **ret
 #define PARAMS "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"what\"], \"properties\": {" \
     "\"what\": {\"type\": \"string\", \"description\": \"What to do with the host, well or badly: this sentence is long enough to need a second line of the page\"}," \
     "\"text\": {\"type\": \"string\"}," \
+    "\"any\": {}," \
     "\"password\": {\"type\": \"string\", \"maxLength\": 12, \"x-secret\": true}," \
     "\"n\": {\"type\": \"integer\", \"default\": 3, \"minimum\": 0}," \
     "\"ms\": {\"type\": \"integer\", \"minimum\": 0, \"maximum\": 3600000, \"default\": 100}," \

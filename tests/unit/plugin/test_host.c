@@ -791,8 +791,21 @@ Test(host, a_secret_learnt_from_an_answer_shows_nowhere)
 
 Test(host, secret_parameters_are_read_at_the_last_moment)
 {
-    call_do("trial.read", "{\"what\": \"fail\", \"n\": 2, \"text\": {\"$secret\": {\"env\": \"TRIAL_TOKEN\"}}}");
-    expect_fail("fail", FT_REFUSED, "it said ***");
+    setenv("TRIAL_SHORT", "sesame-short", 1);
+    call_do("trial.read", "{\"what\": \"fail\", \"n\": 2, \"text\": \"as sesame-short\", \"password\": {\"$secret\": {\"env\": \"TRIAL_SHORT\"}}}");
+    expect_fail("fail", FT_REFUSED, "it said as ***");
+}
+
+/* What a server answered may be handed on whole, and may look like a reference: it is data, and nothing is read from this machine for it. */
+Test(host, what_looks_like_a_reference_is_read_only_where_a_secret_belongs)
+{
+    json_t *inner, *body;
+
+    setenv("TRIAL_SHORT", "sesame-short", 1);
+    call_do("trial.read", "{\"what\": \"echo\", \"any\": {\"from\": [{\"$secret\": {\"env\": \"TRIAL_SHORT\"}}], \"$secret\": {\"vault\": \"kv/data/x#y\"}}}");
+    body = json_object_get(json_object_get(out.result, "arg"), "from");
+    inner = json_object_get(json_object_get(json_array_get(body, 0), "$secret"), "env");
+    cr_expect_str_eq(json_string_value(inner), "TRIAL_SHORT", "the parameter went on as it was");
 }
 
 /* ---- configuration */

@@ -204,26 +204,6 @@ Test(secret, the_log_is_redacted_while_the_secrets_live)
     free(text);
 }
 
-Test(secret, resolves_what_stands_deep_inside)
-{
-    json_t *value = parse("{\"auth\": [{\"user\": \"a\", \"password\": {\"$secret\": {\"env\": \"FETTLE_TEST_TOKEN\"}}}], \"plain\": {\"env\": \"stays\"}}"), *resolved = NULL, *same = NULL;
-    struct ft_err err = { 0 };
-
-    setenv("FETTLE_TEST_TOKEN", "sesame-open", 1);
-    cr_assert_eq(ft_secret_resolve(secrets, value, &resolved, &err), 0, "%s", err.text);
-    cr_expect_str_eq(json_string_value(ft_json_path(resolved, "auth.0.password")), "sesame-open");
-    cr_expect_str_eq(ft_json_str(json_object_get(resolved, "plain"), "env"), "stays", "only $secret is replaced in parameters");
-    cr_expect(json_is_object(ft_json_path(value, "auth.0.password")), "the value given was changed");
-    cr_assert_eq(ft_secret_resolve(secrets, resolved, &same, NULL), 0);
-    cr_expect_eq(same, resolved, "nothing to replace: the same value");
-    unsetenv("FETTLE_TEST_TOKEN");
-    json_decref(resolved);
-    cr_expect_eq(ft_secret_resolve(secrets, value, &resolved, &err), -ENOENT);
-    cr_expect(strstr(err.text, "FETTLE_TEST_TOKEN"), "%s", err.text);
-    json_decref(same);
-    json_decref(value);
-}
-
 /* ---- redaction */
 
 static void expect_redacted(const char *secret, const char *text, const char *wanted)
