@@ -1,7 +1,9 @@
 /* internal.h: what the files of run/ share. One file a concern:
- *   engine.c  start, resume, park, end     journal.c  events out, history in     list.c  lists of steps, targets
+ *   engine.c  start, free                  resume.c   a run out of its events    end.c   how it ends
+ *   idle.c    parked? what people say      journal.c  events out, history in     list.c  lists of steps, targets
  *   step.c    the life of one step         verbs.c    set lua ask wait           fan.c   parallel for_each call
- *   before.c  what stands before an intent write.c    intent, call, verify, doubt undo.c, undo_one.c rollback
+ *   before.c  what stands before an intent write.c    plan, intent, call         verify.c is it proven?
+ *   doubt.c   sent, answer lost            undo.c, undo_one.c rollback
  *   batch.c   between two batches of a for_each
  *   locks.c, apply.c, policy.c, gate.c     the checks of before.c                dry*.c, plan.c   dry run, and the plan of it
  *   confirm.c dead-man commits: confirmed once they are verified
@@ -160,6 +162,8 @@ struct step_run {
 };
 
 /* journal.c */
+uint64_t run_now_ms(const struct ft_run *run);
+uint64_t run_now_us(const struct ft_run *run);
 json_t *ev(const char *type, const char *path);    /* path may be NULL */
 void run_note(struct ft_run *run, json_t *event);  /* state that follows from events, live and past alike */
 void run_ride(struct ft_run *run, json_t *event);  /* journal it; nobody waits */
@@ -170,17 +174,26 @@ json_t *past_event(const struct step_run *step, const char *type);   /* borrowed
 void run_info(struct ft_run *run, const char *status, const char *outcome, const char *summary);
 
 /* engine.c */
-int run_from_events(struct ft_engine *engine, const char *id, const json_t *events, const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr);
+struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook *playbook, const struct ft_run_observer *observer, void *arg);
+json_t *run_root_env(const struct ft_run *run, const json_t *event); /* the names of its own steps; new reference */
+void run_set_limit(struct ft_run *run);                              /* the clock of its running time goes on */
 int run_lock_again(struct ft_run *run, struct ft_err *reterr);       /* the locks that its events say it has; its own are no hindrance */
 void run_hold_sessions(struct ft_run *run, bool hold);
+/* resume.c */
+void resume_forget(struct ft_run *run);
+int run_from_events(struct ft_engine *engine, const char *id, const json_t *events, const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr);
+/* end.c */
+void run_end_with(struct ft_run *run, enum ft_run_end end);          /* nothing more happens in it; run_tell_end comes later */
+void run_tell_end(void *run);
+void end_forget(struct ft_run *run);
 void run_outcome(struct ft_run *run, const struct ft_outcome *outcome, const json_t *env);
 void run_failed(struct ft_run *run, enum ft_class class, const char *text);
 void run_broken(struct ft_run *run, const struct ft_err *err);       /* the journal cannot be written: stop here */
+void run_finish(struct ft_run *run);
+/* idle.c */
+void idle_forget(struct ft_run *run);
 void run_goes_on(struct ft_run *run);                                /* a question was answered, or its time is over */
 void run_check_idle(struct ft_run *run);                             /* something ended: is the run parked, or over? */
-void run_finish(struct ft_run *run);
-uint64_t run_now_ms(const struct ft_run *run);
-uint64_t run_now_us(const struct ft_run *run);
 
 /* list.c */
 struct list_run *list_new(struct ft_run *run, const struct ft_playbook *playbook, const struct ft_list_of_steps *list, struct step_run *owner, char *prefix, json_t *env);
@@ -265,7 +278,13 @@ void confirm_or_verify(struct step_run *step);
 void confirm_lapsed(struct step_run *step);                          /* the device took it back: the step fails */
 void confirm_let_lapse(struct step_run *step);                       /* nothing takes it back but the device: wait for that, then fail */
 bool confirm_resume(struct step_run *step);
-/* write.c, for it */
+/* write.c, verify.c and doubt.c, for it and for each other */
+int write_call(struct step_run *step, enum ft_entry_kind entry, const struct ft_call_handler *handler, struct ft_err *reterr);      /* of the step's action, with its parameters */
+bool write_has(const struct step_run *step, enum ft_entry_kind entry);
+void write_doubt(struct step_run *step, const char *why);
+void verify_start(struct step_run *step, bool for_doubt);
+void verify_saw(struct step_run *step, char *text);                  /* takes text */
+void verify_resume_unproven(struct step_run *step);
 void write_settled(struct step_run *step);
 void write_unproven(struct step_run *step);
 void write_verify(struct step_run *step);                            /* or straight to the confirmation, where the step has no verify */
@@ -308,7 +327,7 @@ const json_t *gate_broken(struct step_run *step);                    /* {"by","r
 /* what: opened, reminded, escalated, broken; n: the how many-th, 0: the only one. to: names; taken. event: whose by and reason are told; may be NULL. */
 void notice_send(struct ft_run *run, const json_t *gate, const char *what, int n, json_t *to, const json_t *event);
 bool notices_under_way(const struct ft_run *run);
-void notices_maybe_last(struct ft_run *run);                         /* engine.c: a run that is over waits for its notices before it says so */
+void notices_maybe_last(struct ft_run *run);                         /* end.c: a run that is over waits for its notices before it says so */
 void notices_drop(struct ft_run *run);
 
 /* people.c */
@@ -322,7 +341,7 @@ uint64_t run_undo_ms(const struct ft_run *run);          /* the longest that tak
 void margin_set(struct ft_run *run, uint64_t more_ms);   /* more_ms: of a write that is about to start */
 void margin_stop(struct ft_run *run);
 uint64_t run_margin_ms(const struct ft_run *run);            /* when it is taken back, if it is not over; 0: never */
-bool verify_cut(struct step_run *step);                  /* write.c: whether it was verifying: then it is no more, and is taken back */
+bool verify_cut(struct step_run *step);                  /* verify.c: whether it was verifying: then it is no more, and is taken back */
 
 /* reopen.c */
 const json_t *run_over_event(const json_t *events);                  /* the run.finished of a run that is over; NULL: it is not */
@@ -350,4 +369,4 @@ void plan_seal(json_t *plan);                                            /* dige
 void plan_keep(struct ft_run *run, const json_t *plan);                  /* in the store, riding; a gate keeps what it asks about */
 /* Of the store or of run->plans; borrowed. Negative with a sentence. */
 int plan_get(struct ft_run *run, const char *digest, const json_t **ret, struct ft_err *reterr);
-struct ft_playbook *run_stored_playbook(const char *sources, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr);   /* engine.c */
+struct ft_playbook *run_stored_playbook(const char *sources, struct ft_store *store, const struct ft_playbook_world *world, struct ft_err *reterr);   /* resume.c */
