@@ -422,7 +422,7 @@ int ft_approval_review(const struct ft_approvals *approvals, const char *run, co
         if (r == 0)
             r = ft_store_append(approvals->store, run, json_incref(event), FT_DURABLE, NULL, NULL, reterr);
         if (r == 0)
-            ft_answer_taken(approvals->store, (uint64_t)ft_json_int(row, "row", 0));
+            ft_answer_taken(approvals->store, run, (uint64_t)ft_json_int(row, "row", 0));
         json_decref(event);
     }
     json_decref(rows);

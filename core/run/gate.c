@@ -363,7 +363,7 @@ void gate_take_row(struct ft_run *run, const json_t *row)
     }
     if (run->state == RUN_ENDED)
         return;                       /* its journal may not have been written: whoever goes on with the run takes the row */
-    ft_answer_taken(run->engine->o.store, (uint64_t)ft_json_int(row, "row", 0));
+    ft_answer_taken(run->engine->o.store, run->id, (uint64_t)ft_json_int(row, "row", 0));
 }
 
 /* Given in this very process: at the terminal, where no people are configured. */

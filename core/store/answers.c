@@ -51,15 +51,15 @@ void ft_answer_note(struct ft_store *store, const char *run_id, const char *gate
     struct op *op = put_op(store, run_id, gate, answer, FT_RIDE, NULL);
 
     if (op)
-        store_stage(store, op);
+        store_stage_behind(store, op, run_id);
 }
 
-void ft_answer_taken(struct ft_store *store, uint64_t row)
+void ft_answer_taken(struct ft_store *store, const char *run_id, uint64_t row)
 {
     struct op *op = store_op(taken, NULL, 0, FT_RIDE);
 
     op->seq = row;
-    store_stage(store, op);
+    store_stage_behind(store, op, run_id);
 }
 
 static int read_row(sqlite3_stmt *stmt, json_t *list, struct ft_err *reterr)

@@ -148,6 +148,8 @@ bool store_is_over(const char *status);       /* of a run */
  * fails. The texts are copied; op->seq is a number that may go in or come back. */
 struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count, enum ft_durability durability);
 void store_stage(struct ft_store *store, struct op *op);           /* behind what was appended; nobody waits */
+/* What only holds when the run's events do: not written once one of them could not be. */
+void store_stage_behind(struct ft_store *store, struct op *op, const char *run_id);
 int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_seq, struct ft_err *reterr);      /* written when it returns; ret_seq may be NULL */
 
 void store_chain_rests(struct ft_store *store, const char *id);

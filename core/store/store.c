@@ -620,6 +620,14 @@ void store_stage(struct ft_store *store, struct op *op)
     stage(store, op);
 }
 
+void store_stage_behind(struct ft_store *store, struct op *op, const char *run_id)
+{
+    op->chain = chain_find(store, run_id);
+    if (op->chain)
+        op->chain->queued++;
+    stage(store, op);
+}
+
 /* ---- owners and locks */
 
 static int waited_result(struct op *op, struct ft_err *reterr)
@@ -731,7 +739,7 @@ void ft_store_unlock_key(struct ft_store *store, const char *run_id, const char 
     op->run = op->texts[0];
     op->reason = key ? op->texts[1] : NULL;
     op->started_ms = ft_clock_wall_ms(ft_loop_clock(store->loop));
-    stage(store, op);
+    store_stage_behind(store, op, run_id);
 }
 
 void ft_store_unlock(struct ft_store *store, const char *run_id)
@@ -770,8 +778,10 @@ static void free_ops(struct ft_store *store, struct op *op)
     for (struct op *next; op; op = next) {
         next = op->next;
         let_go(store, op);
-        if (op->err && op->chain)
+        if (op->err && op->chain && (op->kind == OP_EVENT || !op->chain->told)) {
             say_lost(op);
+            op->chain->told = true;
+        }
         op_free(op);
     }
 }

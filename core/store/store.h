@@ -98,7 +98,7 @@ int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys
  * place cannot be locked while another run holds one of them. */
 int ft_store_lock_within(struct ft_store *store, const char *run_id, const json_t *keys, const char *within, const char *reason, char **ret_holder,
                          struct ft_err *reterr);
-void ft_store_unlock(struct ft_store *store, const char *run_id);      /* all of them; queued behind the run's last event */
+void ft_store_unlock(struct ft_store *store, const char *run_id);      /* all of them; queued behind the run's last event, and kept where that could not be written */
 void ft_store_unlock_key(struct ft_store *store, const char *run_id, const char *key);
 /* [{"key","run","within","reason","since","playbook","status","summary","alive"}]: "status" is the run's ("": it has not begun), "alive" whether a
  * process runs it. _all: also those that hold nothing any more (their run is over, or its process died before it began), with "stale": true. */
@@ -110,7 +110,8 @@ int ft_store_locks_all(struct ft_store *store, json_t **ret, struct ft_err *rete
 /* Durable when it returns. run_id "": of no run. */
 int ft_answer_put(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer, uint64_t *ret_row, struct ft_err *reterr);
 void ft_answer_note(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer);     /* rides with what was appended before it */
-void ft_answer_taken(struct ft_store *store, uint64_t row);                                                  /* likewise */
+/* Likewise. Where the run's events could not be written, neither is this, though there be space again: whoever goes on with the run takes the row. */
+void ft_answer_taken(struct ft_store *store, const char *run_id, uint64_t row);
 /* [{"row","run","gate","at","answer"}], oldest first. run_id, gate NULL: of all. New reference. */
 int ft_answers(struct ft_store *store, const char *run_id, const char *gate, bool taken_too, json_t **ret, struct ft_err *reterr);
 /* Whether anything was written since the call before with this *since (0 at first). Costs next to nothing. */

@@ -52,7 +52,7 @@ Test(store_answers, are_seen_by_another_process_and_taken_once)
     cr_expect_str_eq(by_whom(fx.store, "0000000a", "gate", false), "alice bob ");
     cr_expect_str_eq(by_whom(fx.store, NULL, NULL, false), "alice bob carol ");
     cr_expect_str_eq(by_whom(fx.store, "0000000a", "another", false), "");
-    ft_answer_taken(fx.store, row);
+    ft_answer_taken(fx.store, "0000000a", row);
     fixture_reopen(&fx);
     cr_expect_str_eq(by_whom(fx.store, "0000000a", NULL, false), "bob ");
     cr_expect_str_eq(by_whom(other, "0000000a", NULL, true), "alice bob ");

@@ -227,6 +227,43 @@ Test(store_faults, a_full_disk_is_told_to_all_who_wait)
 
 /* ---- others */
 
+/* The journal could not be written, a moment later the store can: what rests on the event that is lost must not be written either. An answer of a person
+ * would be taken by nobody, and the locks of a run that is not over would be gone. */
+Test(store_faults, what_rests_on_a_lost_event_is_not_written)
+{
+    struct answer answer = { 0 };
+    json_t *keys = json_pack("[s]", "device/x"), *said = json_pack("{s:s}", "by", "alice"), *list = NULL;
+    uint64_t row = 0;
+    sqlite3 *db;
+    char id[9];
+
+    db_busy_ms = 20;
+    fixture_reopen(&fx);
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, event_of("run.started"), FT_DURABLE), 0);
+    cr_assert_eq(ft_store_lock(fx.store, id, keys, "test", NULL, NULL), 0);
+    cr_assert_eq(ft_answer_put(fx.store, id, "gate", said, &row, NULL), 0);
+    cr_assert_eq(sqlite3_open(fx.path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    cr_assert_eq(ft_store_append(fx.store, id, event_of("gate.vote"), FT_COMMIT, answered, &answer, NULL), 0);
+    ft_loop_run(fx.loop);
+    cr_assert_eq(answer.code, -EBUSY, "%d %s", answer.code, answer.text);
+    cr_assert_eq(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    ft_answer_taken(fx.store, id, row);
+    ft_answer_note(fx.store, id, "review", said);
+    ft_store_unlock(fx.store, id);
+    fixture_reopen(&fx);
+    cr_assert_eq(ft_answers(fx.store, id, NULL, false, &list, NULL), 0);
+    cr_expect_eq(json_array_size(list), 1, "the answer was taken for a vote that is nowhere, or a note of it was left");
+    json_decref(list);
+    cr_assert_eq(ft_store_locks(fx.store, &list, NULL), 0);
+    cr_expect_eq(json_array_size(list), 1, "the locks of a run that is not over are gone");
+    json_decref(list);
+    json_decref(keys);
+    json_decref(said);
+}
+
 Test(store_faults, a_lock_held_by_another_process)
 {
     struct ft_err err = { 0 };
