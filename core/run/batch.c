@@ -63,10 +63,11 @@ static void soak_wait(struct step_run *step, uint64_t until)
 {
     uint64_t now = run_now_ms(step->run), left = until > now ? until - now : 0;
 
-    step->state = left > SHORT_SOAK_MS ? STEP_WAITING : STEP_PAUSED;
-    step->timer = ft_timer_start(step->run->engine->o.loop, left, soak_over, step);
-    if (step->state == STEP_WAITING)
+    step_pause(step, left, soak_over);
+    if (left > SHORT_SOAK_MS) {
+        step->state = STEP_WAITING;
         run_check_idle(step->run);
+    }
 }
 
 static void soak_written(void *arg, int code, const struct ft_err *err)
@@ -173,12 +174,6 @@ static void does_not_hold(struct step_run *step)
     free(text);
 }
 
-static void stop_here(struct step_run *step)
-{
-    step->state = STEP_STOPPED;
-    run_check_idle(step->run);
-}
-
 static void note_look(struct step_run *step, bool ok, const json_t *reads)
 {
     json_t *event = batch_event(step, "verify.look");
@@ -198,8 +193,8 @@ static void look_later(struct step_run *step)
 
     if (step->run->state == RUN_ENDED)
         return;
-    if (step->run->state != RUN_GOING)
-        stop_here(step);
+    if (run_ends(step->run))
+        step_halt(step);
     else if (run_now_us(step->run) + check->every_ms * 1000 > step->verify_until_us)
         does_not_hold(step);
     else
@@ -246,7 +241,7 @@ static void look_failed(void *arg, enum ft_class class, const char *text)
     step->call = NULL;
     set_last(step, ft_strdup(text));
     if (class == FT_CANCELLED) {
-        stop_here(step);
+        step_halt(step);
         return;
     }
     note_look(step, false, NULL);
@@ -288,6 +283,10 @@ static void check_start(struct step_run *step)
     }
     if (lived(step, "each.checked")) {
         checked(step, ft_class_from_name(ft_json_str(past, "class")), ft_json_str(past, "error"));
+        return;
+    }
+    if (run_ends(step->run)) {
+        step_halt(step);
         return;
     }
     step->state = STEP_VERIFYING;

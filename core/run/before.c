@@ -10,6 +10,10 @@ void write_checks(struct step_run *step, bool again)
     static enum check (*const checks[])(struct step_run *step) = { gate_check, apply_check, policy_check, lock_check };
 
     step->again = again;
+    if (run_ends(step->run)) {                 /* asked to end while it was planned: what has not gone out does not go out */
+        step_halt(step);
+        return;
+    }
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (checks[i](step) != CHECK_GO)
             return;

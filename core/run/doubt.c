@@ -199,7 +199,7 @@ void write_resume(struct step_run *step)
     } else if (past_event(step, "doubt.opened")) {
         step->state = STEP_DOUBT;
         run_check_idle(step->run);
-    } else if (step->step->call.effects & FT_EFFECT_IDEMPOTENT) {
+    } else if (step->step->call.effects & FT_EFFECT_IDEMPOTENT && !run_ends(step->run)) {
         write_again(step);
     } else {
         write_doubt(step, "fettle was stopped between sending the request and its answer");

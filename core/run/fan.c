@@ -182,10 +182,16 @@ static void start_items(struct step_run *step)
         start_item(step);
 }
 
+/* Whether an earlier life had begun the batch behind this one. */
+static bool next_batch_lived(const struct step_run *step)
+{
+    return !step->step->batch_count ? past_event(step, "step.started") != NULL : ft_json_int(past_event(step, "each.batch"), "batch", 0) > (int64_t)step->batch;
+}
+
 void for_each_next(struct step_run *step)
 {
     step->state = STEP_CHILDREN;
-    if (step->run->state != RUN_GOING) {
+    if (step->run->state != RUN_GOING || (run_ends(step->run) && !next_batch_lived(step))) {
         run_check_idle(step->run);
     } else if (step->next_item >= json_array_size(step->items)) {
         for_each_over(step);

@@ -1,6 +1,11 @@
 /* idle.c: is a run parked, stopped or still at it; and the people who answer and cancel it. */
 #include "run/internal.h"
 
+bool run_ends(const struct ft_run *run)
+{
+    return run->state != RUN_GOING || run->cancel || run->closing;
+}
+
 static bool step_busy(const struct ft_run *run, const struct step_run *step)
 {
     switch (step->state) {
@@ -9,7 +14,7 @@ static bool step_busy(const struct ft_run *run, const struct step_run *step)
     case STEP_UNDOING:
         return !undo_is_stuck(run);
     case STEP_PAUSED:
-        return run->state == RUN_GOING && !run->closing;
+        return !run_ends(run);
     default:
         return false;
     }

@@ -194,6 +194,7 @@ void run_finish(struct ft_run *run);
 void idle_forget(struct ft_run *run);
 void run_goes_on(struct ft_run *run);                                /* a question was answered, or its time is over */
 void run_check_idle(struct ft_run *run);                             /* something ended: is the run parked, or over? */
+bool run_ends(const struct ft_run *run);                             /* nothing is begun any more: not a step, not a wait, not a write that has not gone out */
 
 /* list.c */
 struct list_run *list_new(struct ft_run *run, const struct ft_playbook *playbook, const struct ft_list_of_steps *list, struct step_run *owner, char *prefix, json_t *env);
@@ -208,6 +209,8 @@ void step_free(struct step_run *step);
 void step_done(struct step_run *step, json_t *result);               /* takes result */
 void step_fail(struct step_run *step, enum ft_class class, const char *text);
 void step_stop_ops(struct step_run *step);                           /* drop its call and timer */
+void step_pause(struct step_run *step, uint64_t ms, void (*over)(void *arg));        /* nobody can end it but time, and the end of the run */
+void step_halt(struct step_run *step);                               /* it goes no further: the run is being ended */
 int step_eval(struct step_run *step, const struct ft_chunk *chunk, const json_t *result, json_t **ret_value, json_t **ret_because, struct ft_err *reterr);
 int step_fill(struct step_run *step, const struct ft_tmpl *tmpl, const json_t *result, json_t **ret, struct ft_err *reterr);
 bool truthy(const json_t *value);

@@ -42,6 +42,8 @@ static void list_over(struct list_run *list)
         fan_child_over(list->owner, list);
     else if (list->failed)
         run_failed(list->run, list->class, list->error);
+    else if (list->run->cancel_rollback)
+        run_check_idle(list->run);               /* its last step was under way, or done, when it was asked to take all of it back */
     else
         run_outcome(list->run, list->outcome, list->env);
 }
@@ -63,9 +65,6 @@ static void start_next(void *arg)
 
     list->start_deferred = false;
     run->deferred_starts--;
-    /* A cancelled run that was resumed lives again through what it did, and starts nothing new. */
-    if ((run->cancel || run->closing) && run->state == RUN_GOING && !lived(list, step))
-        run->state = RUN_STOPPING;
     if (run->state == RUN_GOING && run->off_plan && !lived(list, step)) {
         list->failed = true;
         list->class = FT_CONFLICT;
@@ -73,7 +72,8 @@ static void start_next(void *arg)
         list_over(list);
         return;
     }
-    if (run->state != RUN_GOING)
+    /* A run that is being ended and was resumed lives again through all that it did, and starts nothing new. */
+    if (run->state != RUN_GOING || (run_ends(run) && !lived(list, step)))
         run_check_idle(run);
     else
         step_start(list, step);

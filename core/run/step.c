@@ -41,6 +41,20 @@ void step_stop_ops(struct step_run *step)
     ft_store_forget(step->run->engine->o.store, step);
 }
 
+void step_pause(struct step_run *step, uint64_t ms, void (*over)(void *arg))
+{
+    step->state = STEP_PAUSED;
+    step->timer = ft_timer_start(step->run->engine->o.loop, ms, over, step);
+    if (run_ends(step->run))
+        run_check_idle(step->run);
+}
+
+void step_halt(struct step_run *step)
+{
+    step->state = STEP_STOPPED;
+    run_check_idle(step->run);
+}
+
 void step_free(struct step_run *step)
 {
     struct ft_list *pos, *tmp;
@@ -419,8 +433,7 @@ static bool step_retry(struct step_run *step, enum ft_class class, const char *t
     step->attempt++;
     json_decref(step->past);
     step->past = NULL;
-    step->state = STEP_PAUSED;
-    step->timer = ft_timer_start(step->run->engine->o.loop, wait, step_again, step);
+    step_pause(step, wait, step_again);
     return true;
 }
 
@@ -437,8 +450,7 @@ void step_fail(struct step_run *step, enum ft_class class, const char *text)
         return;
     }
     if (class == FT_CANCELLED && step->run->state == RUN_STOPPING) {
-        step->state = STEP_STOPPED;              /* no failure: the run ends here because somebody asked for it */
-        run_check_idle(step->run);
+        step_halt(step);                         /* no failure: the run ends here because somebody asked for it */
         free(keep);
         return;
     }

@@ -309,6 +309,5 @@ void verb_wait(struct step_run *step)
         json_object_set_new(opened_event, "ms", json_integer((json_int_t)ms));
         run_ride(step->run, opened_event);
     }
-    step->state = STEP_PAUSED;
-    step->timer = ft_timer_start(step->run->engine->o.loop, ms, wait_over, step);
+    step_pause(step, ms, wait_over);
 }

@@ -110,6 +110,10 @@ void verb_run(struct step_run *step)
         write_resume(step);
         return;
     }
+    if (run_ends(step->run)) {                           /* begun by an earlier life, and not sent */
+        step_halt(step);
+        return;
+    }
     json_decref(step->params);
     step->params = NULL;
     if (past)
@@ -184,6 +188,10 @@ void write_begin(struct step_run *step)
     struct ft_run *run = step->run;
     struct ft_err err = { 0 };
 
+    if (run_ends(run)) {
+        step_halt(step);
+        return;
+    }
     step->nothing = false;
     if (!step->again && run->writes >= ft_playbook_max_writes(run->playbook)) {
         ft_err_set(&err, -EDQUOT, "this would be write %u of the run, and the playbook allows %u (limits: writes)", run->writes + 1, ft_playbook_max_writes(run->playbook));
@@ -219,12 +227,26 @@ int write_undo(struct step_run *step, json_t *intent, struct ft_err *reterr)
     return 0;
 }
 
+/* Asked to end while its intent was being written: the journal says that it never went out. */
+static void withdraw(struct step_run *step)
+{
+    json_t *event = ev("doubt.answered", step->path);
+
+    json_object_set_new(event, "happened", json_false());
+    json_object_set_new(event, "by", json_string("not sent"));
+    run_ride(step->run, event);
+    if (step->run->state != RUN_ENDED)
+        step_halt(step);
+}
+
 static void intended(void *arg, int code, const struct ft_err *err)
 {
     struct step_run *step = arg;
 
     if (code < 0)
         run_broken(step->run, err);
+    else if (run_ends(step->run))
+        withdraw(step);
     else
         call_write(step);
 }

@@ -323,7 +323,9 @@ void rig_resume(struct rig *rig)
         ended_before(rig);
     else if (r < 0)
         die("resume", err.text);
-    else
+    if (r == 0 && rig->cancel_resumed)
+        ft_run_cancel(rig->run, "somebody", false, true);
+    if (r == 0)
         ft_loop_run(rig->loop);
 }
 

@@ -19,6 +19,7 @@ struct rig {
     bool has_rails;                   /* time goes on from life to life */
     struct ft_guard *guard;           /* with its policies; NULL likewise */
     uint64_t away_ms;                 /* how much later it is when the process is born again */
+    bool cancel_resumed;              /* what is resumed is cancelled at once, as `fettle cancel --rollback` does with a run that nobody has in hand */
     /* Of the last run. */
     struct ft_run *run;
     json_t *events;
