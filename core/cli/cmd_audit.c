@@ -9,7 +9,7 @@
 #include "store/retain.h"
 
 static struct {
-    const char *what, *run, *key, *file, *before, *value, *reason;
+    const char *what, *run, *key, *file, *seal, *before, *value, *reason;
     bool whole, fresh;
 } o;
 
@@ -18,6 +18,7 @@ static const struct ft_opt opts[] = {
     { FT_OPT_OPTIONAL_ARG, 0, NULL, &o.run, "RUN", "verify, forget: only this run", "run" },
     { FT_OPT_STR, 0, "file", &o.file, "FILE", "verify: an export (`fettle export`) instead of the store", "file" },
     { FT_OPT_STR, 0, "key", &o.key, "FILE", "verify: the public key as you keep it elsewhere (else the one beside the store)", "file" },
+    { FT_OPT_STR, 0, "seal", &o.seal, "N:HASH", "verify: a seal that was noted elsewhere, as verify printed it; is it still there?", NULL },
     { FT_OPT_STR, 0, "before", &o.before, "AGE", "forget: of runs that ended longer ago than this: 90d, 26w, 2y", NULL },
     { FT_OPT_STR, 0, "value", &o.value, "VALUE", "forget: only this MAC address (any notation) or user name", NULL },
     { FT_OPT_FLAG, 0, "new", &o.fresh, NULL, "key: go on under a new key; the old one's last seal names it", NULL },
@@ -29,7 +30,8 @@ static const struct ft_opt opts[] = {
 static const char about[] =
     "verify   recomputes everything: each run's events and the order they stand in, the signed seals over them, what `fettle runs` says, plans, and what\n"
     "         lies beside the events. It exits with 0 when all is as it was written, 1 when something is not, and says what. With --file it does the same\n"
-    "         for an export, anywhere.\n"
+    "         for an export, anywhere. A whole store that is put back to an older copy is consistent in itself: note the newest seal (verify prints it)\n"
+    "         somewhere else, and hold the store against it with --seal.\n"
     "key      prints the public key that the seals are signed with. Whoever can write to the store can also read the key beside it: keep the public key\n"
     "         (or the number and hash of a seal) somewhere else, or keep the key elsewhere (`seal: {key: FILE}` in the configuration).\n"
     "forget   deletes MAC addresses of clients and names of users from runs that are over (RUN, --before, --value; --whole: the runs themselves). The\n"
@@ -53,7 +55,7 @@ static void print_findings(const json_t *report)
         term_put(stdout, term_colour(stdout), TONE_BAD, "✗ ");
         printf("%s\n", ft_json_str(finding, "text"));
     }
-    printf("\nThe record is not what was written: %zu finding%s.\n", i, i == 1 ? "" : "s");
+    printf("\n%s is not what was written: %zu finding%s.\n", o.file ? "The export" : "The record", i, i == 1 ? "" : "s");
 }
 
 static void print_unsealed(const json_t *report)
@@ -77,17 +79,53 @@ static void print_unsealed(const json_t *report)
     printf("\n");
 }
 
-static void print_report(const json_t *report)
+static const char *counted(json_int_t n, const char *what, char buf[40])
+{
+    snprintf(buf, 40, "%lld %s%s", (long long)n, what, n == 1 ? "" : "s");
+    return buf;
+}
+
+static void print_first_line(const json_t *report)
+{
+    char runs[40], events[40], seals[40];
+
+    counted(ft_json_int(report, "runs", 0), "run", runs);
+    counted(ft_json_int(report, "events", 0), "event", events);
+    counted(ft_json_int(report, "seals", 0), "seal", seals);
+    if (!ft_json_int(report, "runs", 0) && !ft_json_int(report, "seals", 0)) {
+        printf("The store holds no run and no seal: there is nothing to prove.\n");
+        return;
+    }
+    term_put(stdout, term_colour(stdout), TONE_GOOD, "✓ ");
+    if (o.file)
+        printf("The export of run %s is what was written: %s, %s.\n", ft_json_str(report, "run"), events, seals);
+    else
+        printf("The record is what was written: %s, %s, %s.\n", runs, events, seals);
+}
+
+/* What the proof stands on, and what only somebody else can know. */
+static void print_seals(const json_t *report)
 {
     const json_t *last = json_object_get(report, "last_seal");
     char when[32], since[32];
 
-    term_put(stdout, term_colour(stdout), TONE_GOOD, "✓ ");
-    printf("The record is what was written: %lld runs, %lld events, %lld seals.\n", (long long)ft_json_int(report, "runs", 0), (long long)ft_json_int(report, "events", 0),
-           (long long)ft_json_int(report, "seals", 0));
-    if (last)
-        printf("  last seal %lld of %s, key %s; sealed since %s\n", (long long)ft_json_int(last, "n", 0), ft_time_format((uint64_t)ft_json_int(last, "at", 0), when, sizeof(when)),
-               ft_json_str(last, "name"), ft_time_format((uint64_t)ft_json_int(report, "since", 0), since, sizeof(since)));
+    if (!last)
+        return;
+    printf("  %s seal %lld of %s, key %s; sealed since %s\n", o.file ? "newest" : "last", (long long)ft_json_int(last, "n", 0),
+           ft_time_format((uint64_t)ft_json_int(last, "at", 0), when, sizeof(when)), ft_json_str(last, "name"),
+           ft_time_format((uint64_t)ft_json_int(report, "since", 0), since, sizeof(since)));
+    if (!o.file && !o.seal)
+        printf("  note it elsewhere; what is put back to before it is found with --seal %lld:%s\n", (long long)ft_json_int(last, "n", 0), ft_json_str(last, "hash"));
+    if (o.seal)
+        printf("  the seal that was noted is in it\n");
+    if (!o.file && !ft_json_str(report, "key_file"))
+        printf("  held against no key: there is no public one beside the store, and none was given with --key\n");
+}
+
+static void print_report(const json_t *report)
+{
+    print_first_line(report);
+    print_seals(report);
     if (ft_json_int(report, "deleted_runs", 0))
         printf("  deleted by rule or by hand, as the seals say: %lld runs\n", (long long)ft_json_int(report, "deleted_runs", 0));
     if (ft_json_int(report, "keys_lost", 0))
@@ -159,12 +197,18 @@ static int verify(struct app *app)
 {
     struct ft_err err = { 0 };
     json_t *report = NULL;
-    char id[9];
+    char id[9], finding[300] = "";
 
     if (o.run && ft_store_find(app->store, o.run, id, &err) < 0)
         return app_fail(2, "%s", err.text);
+    if (o.seal && ft_store_noted_seal(app->store, o.seal, finding, &err) < 0)
+        return app_fail(err.code == -EINVAL ? 2 : 1, "%s", err.text);
     if (ft_store_audit(app->store, o.run ? id : NULL, o.key, &report, &err) < 0)
         return app_fail(1, "%s", err.text);
+    if (*finding) {
+        json_array_append_new(json_object_get(report, "findings"), json_pack("{s:s}", "text", finding));
+        json_object_set_new(report, "ok", json_false());
+    }
     return end_verify(report);
 }
 
@@ -275,6 +319,8 @@ static int run(void)
         { "verify", verify }, { "key", show_key }, { "forget", forget }, { "retain", retain },
     };
 
+    if (o.file && o.seal)
+        return app_fail(2, "--seal is for the store: an export holds only the seals over its run");
     if (o.file && ft_streq(o.what, "verify"))
         return verify_file();
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {

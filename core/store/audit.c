@@ -280,7 +280,7 @@ static void check_row(struct audit *a, const struct audit_text columns[RUN_COLUM
     hex_of(digest, HASH_LEN, hex);
     if (mark && !ft_streq(json_string_value(json_array_get(mark, 2)), hex))
         audit_find(a, a->run, 0, seal, "run %s: what `fettle runs` shows of it (status, outcome, summary, …) is not what seal %lld covers", a->run, (long long)seal);
-    else if (!mark && !is_running(&columns[4]) && (a->seals || a->has_key))
+    else if (!mark && !is_running(&columns[4]) && (a->seals || a->must_seal))
         audit_find(a, a->run, 0, 0, "run %s is '%.*s' and no seal covers it", a->run, (int)columns[4].len, columns[4].text);
 }
 
@@ -292,6 +292,7 @@ void audit_run(struct audit *a, const struct audit_text columns[RUN_COLUMN_COUNT
     a->marks = json_object_get(a->sealed, a->run);
     a->mark = 0;
     a->seq = a->bad_from = 0;
+    a->runs_on = is_running(&columns[4]);
     chain_seed(strlen(a->run) == 8 ? a->run : "", a->hash);
     json_object_set_new(a->seen_runs, a->run, json_true());
     check_row(a, columns);
@@ -364,7 +365,8 @@ void audit_event(struct audit *a, int64_t seq, struct audit_text text, struct au
         return;
     if (seq != (int64_t)a->seq + 1) {
         a->bad_from = a->seq + 1;
-        audit_find(a, a->run, a->bad_from, 0, "run %s: event %llu is missing", a->run, (unsigned long long)a->bad_from);
+        audit_find(a, a->run, a->bad_from, 0, seq == (int64_t)a->seq ? "run %s: behind event %llu stands another of its number" : "run %s: event %llu is missing", a->run,
+                   (unsigned long long)(a->bad_from - (seq == (int64_t)a->seq)));
         return;
     }
     a->seq++;
@@ -392,6 +394,9 @@ void audit_run_end(struct audit *a)
 
         audit_find(a, a->run, a->seq + 1, seal, "run %s: its events end with %llu, seal %lld covers %llu: the last %llu are missing", a->run,
                    (unsigned long long)a->seq, seal, (unsigned long long)sealed, (unsigned long long)(sealed - a->seq));
+    } else if (sealed < a->seq && !a->runs_on && sealed) {
+        audit_find(a, a->run, sealed + 1, 0, "run %s: no seal covers what follows its event %llu (up to %llu), though it is not under way: that was not there when it ended or parked",
+                   a->run, (unsigned long long)sealed, (unsigned long long)a->seq);
     } else if (sealed < a->seq) {
         json_array_append_new(a->unsealed, json_pack("{s:s, s:I, s:I}", "run", a->run, "from", (json_int_t)sealed + 1, "events", (json_int_t)(a->seq - sealed)));
     }
@@ -421,7 +426,7 @@ void audit_plan(struct audit *a, const char *digest, struct audit_text text)
 
     a->plans++;
     hash_hex(text.text, text.len, is);
-    if (!sealed && (a->seals || a->has_key))
+    if (!sealed && (a->seals || a->must_seal))
         audit_find(a, NULL, 0, 0, "the plan %.12s… is covered by no seal", digest);
     else if (sealed && !text.len && !json_object_get(a->forgotten_plans, digest))
         audit_find(a, NULL, 0, seal, "the text of the plan %.12s… was deleted, and no seal says so", digest);
@@ -473,7 +478,7 @@ json_t *audit_report(struct audit *a)
                        "unsealed", a->unsealed, "findings", a->findings);
     json_object_set_new(report, "personal", json_pack("{s:I, s:I}", "kept", (json_int_t)a->personal, "deleted", (json_int_t)a->personal_deleted));
     if (a->seals)
-        json_object_set_new(report, "last_seal", json_pack("{s:I, s:I, s:s, s:s}", "n", (json_int_t)a->seal_n, "at", (json_int_t)a->last_ms, "key", a->key, "name", name));
+        json_object_set_new(report, "last_seal", json_pack("{s:I, s:I, s:s, s:s, s:s}", "n", (json_int_t)a->seal_n, "at", (json_int_t)a->last_ms, "hash", a->seal_hash, "key", a->key, "name", name));
     json_object_set_new(report, "keys_lost", json_integer(a->keys_lost));
     if (a->since_ms)
         json_object_set_new(report, "since", json_integer(a->since_ms));

@@ -344,7 +344,7 @@ int ft_audit_file(const char *bytes, size_t len, const char *key_file, json_t **
     if (r < 0)
         return r;
     audit_init(&audit, NULL);
-    audit.part = audit.has_key = true;
+    audit.part = audit.must_seal = true;
     if (!(len && *bytes == '{' ? split_json(bytes, len, &parts) : split_page(bytes, len, &parts)))
         audit_find(&audit, NULL, 0, 0, "the file is no export as fettle wrote it: its beginning or its end, where the signature stands, is another");
     else if (!hex_to(parts.key, public, KEY_LEN) || !hex_to(parts.signature, signature, SIGNATURE_LEN) ||

@@ -7,7 +7,7 @@
 struct audit {
     json_t *findings;                 /* [{"text", …}] */
     const char *only;                 /* one run; NULL: all */
-    bool has_key;                     /* there is a key: what is over has a seal */
+    bool must_seal;                   /* what is over or parked has a seal: not so only in a store from before there were seals */
     bool part;                        /* not all seals are there: an export */
     /* seals */
     int64_t seals, seal_n, keys_lost, since_ms, last_ms;
@@ -25,7 +25,7 @@ struct audit {
     size_t mark;                      /* the next of them */
     uint64_t seq, bad_from;           /* bad_from: its chain is broken from there on, said once */
     unsigned char hash[HASH_LEN];
-    bool open;
+    bool open, runs_on;               /* runs_on: it is neither over nor parked, so its newest events may have no seal yet */
     /* what the events name */
     json_t *blobs_wanted;             /* digest → run */
     json_t *tokens;                   /* "run n" of a personal value that a text names → its commitment, or null */

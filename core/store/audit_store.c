@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/audit_parts.h"
 
 static struct audit_text column(sqlite3_stmt *stmt, int at)
@@ -67,6 +68,12 @@ static void event_row(struct audit *a, sqlite3_stmt *stmt)
         audit_event(a, sqlite3_column_int64(stmt, RUN_COLUMN_COUNT), column(stmt, RUN_COLUMN_COUNT + 1), bytes_of(stmt, RUN_COLUMN_COUNT + 2));
 }
 
+/* fettle makes neither triggers nor views: one of them changes what is written, or what is read. */
+static void foreign_row(struct audit *a, sqlite3_stmt *stmt)
+{
+    audit_find(a, NULL, 0, 0, "the database has a %s '%.60s', which fettle did not make: it can change what is written", column(stmt, 0).text, column(stmt, 1).text);
+}
+
 static void stray_row(struct audit *a, sqlite3_stmt *stmt)
 {
     audit_find(a, NULL, 0, 0, "%lld events belong to no run", (long long)sqlite3_column_int64(stmt, 0));
@@ -96,6 +103,8 @@ static int scan(struct scan *s, const char *key_file, const unsigned char *trust
 
     r = run ? 0 : each(s, "PRAGMA integrity_check(20)", NULL, whole_row);
     if (r == 0)
+        r = each(s, "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')", NULL, foreign_row);
+    if (r == 0)
         r = each(s, "SELECT n, at, text, hash, signature FROM seals ORDER BY n", NULL, seal_row);
     if (r < 0)
         return r;
@@ -124,6 +133,18 @@ static int scan(struct scan *s, const char *key_file, const unsigned char *trust
     if (r == 0)
         r = each(s, run ? "SELECT digest, text FROM plans WHERE run = ?1 ORDER BY row" : "SELECT digest, text FROM plans ORDER BY row", run, plan_row);
     return r;
+}
+
+/* Has it runs from before there were seals? */
+static bool is_old(const struct scan *s)
+{
+    sqlite3_stmt *stmt;
+    bool old = false;
+
+    if (db_prepare(s->db, s->store->path, "SELECT 1 FROM runs WHERE row <= (SELECT value FROM kept WHERE name = 'schema 1') LIMIT 1", &stmt, NULL) == 0)
+        old = sqlite3_step(stmt) == SQLITE_ROW;
+    sqlite3_finalize(stmt);
+    return old;
 }
 
 /* The key to hold the seals against: the one that is given, or the one beside the store, if there is one. */
@@ -163,15 +184,17 @@ int ft_store_audit(struct ft_store *store, const char *run_id, const char *key_f
     if (r == 0) {
         struct scan s = { .store = store, .db = db, .audit = &audit, .err = &err };
 
-        audit.has_key = there;
         sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+        audit.must_seal = there || !is_old(&s);
         r = scan(&s, file, there ? trusted : NULL);
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     }
-    if (r == 0)
+    if (r == 0) {
         *ret = audit_report(&audit);
-    else if (reterr)
+        json_object_set_new(*ret, "key_file", there ? json_string(file) : json_null());
+    } else if (reterr) {
         *reterr = err;
+    }
     audit_done(&audit);
     free(file);
     return r;
@@ -192,4 +215,39 @@ int ft_store_public_key(struct ft_store *store, json_t **ret, struct ft_err *ret
     free(private);
     free(file);
     return r;
+}
+
+int ft_store_noted_seal(struct ft_store *store, const char *noted, char ret_finding[300], struct ft_err *reterr)
+{
+    const char *hash = noted + strspn(noted, "0123456789");
+    char is[2 * HASH_LEN + 1] = "", when[32];
+    int64_t n = strtoll(noted, NULL, 10), newest = 0, at = 0;
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int r, step;
+
+    *ret_finding = '\0';
+    if (hash == noted || n < 1 || hash - noted > 18 || (*hash != ':' && *hash != ' ') || strlen(hash + 1) < 16 || strlen(hash + 1) > 2 * HASH_LEN ||
+        hash[1 + strspn(hash + 1, "0123456789abcdef")])
+        return ft_err_set(reterr, -EINVAL, "a noted seal is NUMBER:HASH with at least 16 digits of its hash, as `fettle audit verify` prints it, not '%.80s'", noted);
+    r = read_query(store, "SELECT max(n), at, (SELECT lower(hex(hash)) FROM seals WHERE n = ?1) FROM seals", &db, &stmt, reterr);
+    if (r < 0)
+        return r;
+    sqlite3_bind_int64(stmt, 1, n);
+    step = sqlite3_step(stmt);
+    if (step == SQLITE_ROW) {
+        newest = sqlite3_column_int64(stmt, 0);
+        at = sqlite3_column_int64(stmt, 1);
+        snprintf(is, sizeof(is), "%s", column(stmt, 2).text);
+        step = sqlite3_step(stmt);
+    }
+    r = read_over(store, db, stmt, step, reterr);
+    if (r < 0)
+        return r;
+    if (!*is)
+        snprintf(ret_finding, 300, "seal %lld, which was noted, is not there: the record ends with seal %lld%s%s; what came after it is gone, as when an older copy is put in its place",
+                 (long long)n, (long long)newest, newest ? " of " : "", newest ? ft_time_format((uint64_t)at, when, sizeof(when)) : "");
+    else if (strncmp(is, hash + 1, strlen(hash + 1)) != 0)
+        snprintf(ret_finding, 300, "seal %lld is another than the one that was noted: the record up to there was made anew", (long long)n);
+    return 0;
 }

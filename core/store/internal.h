@@ -35,6 +35,7 @@ struct chain {
     /* the writer's */
     int64_t row;                      /* 0: not inserted yet */
     bool broken;                      /* an earlier event could not be written */
+    bool stands;                      /* its row says that it is over or parked: what is added to it is sealed at once */
     struct personal *personal;        /* the loop thread's: values kept apart, see personal.c */
     uint64_t dirty_since;             /* the seal that comes next has to cover it, see seal.c */
     unsigned char hash[HASH_LEN];     /* of the newest event written */

@@ -157,7 +157,7 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
     if (r == 0)
         r = read_personal(store, chain, reterr);
     if (r == 0)
-        r = read_query_kept(store, "SELECT seq, hash, text FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
+        r = read_query_kept(store, "SELECT seq, hash, text, (SELECT status <> 'running' FROM runs WHERE row = ?1) FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
     if (r < 0)
         return r;
     sqlite3_bind_int64(stmt, 1, chain->row);
@@ -166,6 +166,7 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
         chain->seq = (uint64_t)sqlite3_column_int64(stmt, 0);
         memcpy(chain->hash, sqlite3_column_blob(stmt, 1), HASH_LEN);
         chain->at_ms = time_of(column(stmt, 2), (size_t)sqlite3_column_bytes(stmt, 2));
+        chain->stands = sqlite3_column_int(stmt, 3);
     }
     return read_over(store, db, stmt, step, reterr);
 }

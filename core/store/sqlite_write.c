@@ -145,6 +145,8 @@ static int write_event(struct ft_store *store, struct op *op, struct ft_err *ret
     r = sqlite3_step(stmt);
     sqlite3_reset(stmt);
     if (r == SQLITE_DONE) {
+        if (chain->stands)
+            seal_due(store, chain);
         seal_dirty(store, chain);
         return 0;
     }
@@ -177,7 +179,8 @@ static int write_run(struct ft_store *store, struct op *op, struct ft_err *reter
     if (r == SQLITE_DONE && is_new)
         chain->row = sqlite3_last_insert_rowid(store->db);
     if (r == SQLITE_DONE) {
-        if (!is_new || !ft_streq(op->texts[RUN_STATUS], "running"))
+        chain->stands = !ft_streq(op->texts[RUN_STATUS], "running");
+        if (!is_new || chain->stands)
             seal_due(store, chain);
         return 0;
     }

@@ -2,8 +2,10 @@
  * FETTLE_AUDIT_POSITIONS says how many bytes are changed (default 2500, spread evenly; 0: every one). */
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include "../unit/store/fixture.h"
 #include "store/audit.h"
+#include "store/internal.h"
 
 enum { RUNS = 12, EVENTS = 8 };
 
@@ -255,6 +257,9 @@ Test(audit, rows_that_are_removed_swapped_doubled_or_moved_are_found)
         { "all events removed", "DELETE FROM events WHERE run = 5", "are missing" },
         { "two events swapped", "UPDATE events SET seq = -seq WHERE run = 5 AND seq IN (3, 4); UPDATE events SET seq = 7 + seq WHERE run = 5 AND seq < 0", "event 3" },
         { "an event doubled", "INSERT INTO events SELECT run, (SELECT max(seq) + 1 FROM events WHERE run = 5), hash, text FROM events WHERE run = 5 AND seq = 6", "hash does not fit" },
+        { "an event beside its own number", "DROP INDEX events_run; INSERT INTO events SELECT * FROM events WHERE run = 5 AND seq = 6", "behind event 6 stands another" },
+        { "a trigger", "CREATE TRIGGER quiet AFTER INSERT ON events BEGIN DELETE FROM seals; END", "a trigger 'quiet'" },
+        { "a view in the place of a table", "ALTER TABLE budgets RENAME TO hidden; CREATE VIEW budgets AS SELECT * FROM hidden LIMIT 0", "a view 'budgets'" },
         { "two runs' events exchanged", "UPDATE events SET run = -run WHERE run IN (5, 9); UPDATE events SET run = 14 + run WHERE run < 0", "event 1" },
         { "events moved to a run that is not there", "UPDATE events SET run = 4711 WHERE run = 5", "belong to no run" },
         { "a run removed", "DELETE FROM events WHERE run = 5; DELETE FROM runs WHERE row = 5", "is missing" },
@@ -288,6 +293,94 @@ Test(audit, rows_that_are_removed_swapped_doubled_or_moved_are_found)
         }
         tampered(table[i].what, table[i].statements, table[i].says);
     }
+}
+
+/* The chain needs no key: an approval that is put behind the last event of a run that is over (or parked) fits, but has no seal. */
+Test(audit, an_event_that_is_added_to_a_run_which_is_not_under_way_is_found)
+{
+    static const char forged[] = "{\"type\":\"gate.answered\",\"by\":\"cto\",\"at\":1}";
+    static const int rows[] = { 5, 3 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned char hash[HASH_LEN];
+        char hex[2 * HASH_LEN + 1], *statements = ft_asprintf("SELECT hash FROM events WHERE run = %d ORDER BY seq DESC LIMIT 1", rows[i]);
+        sqlite3_stmt *stmt;
+
+        cr_assert_eq(sqlite3_prepare_v2(db, statements, -1, &stmt, NULL), SQLITE_OK);
+        cr_assert_eq(sqlite3_step(stmt), SQLITE_ROW);
+        memcpy(hash, sqlite3_column_blob(stmt, 0), HASH_LEN);
+        sqlite3_finalize(stmt);
+        free(statements);
+        chain_hash(hash, forged, strlen(forged));
+        hex_of(hash, HASH_LEN, hex);
+        statements = ft_asprintf("INSERT INTO events SELECT %d, max(seq) + 1, x'%s', '%s' FROM events WHERE run = %d", rows[i], hex, forged, rows[i]);
+        tampered(i ? "parked" : "over", statements, "no seal covers what follows");
+        free(statements);
+    }
+}
+
+/* What fettle itself adds to a run that is over (a review, a released lock) is sealed with it: a death right after is no forgery. */
+Test(audit, what_is_added_to_a_run_that_is_over_is_sealed_at_once)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct fixture other = fx;
+
+        fixture_open(&other);
+        _exit(append_now(&other, ids[3], event_of("gate.reviewed"), FT_DURABLE) == 0 ? 0 : 1);      /* without closing it */
+    }
+    int status = 0;
+
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+    expect_whole("reviewed");
+}
+
+/* Neither seal nor key nor public key is left: then nothing says that there ever was one, but a run that is over has one. */
+Test(audit, seals_and_keys_removed_together_are_missed)
+{
+    static const char *const files[] = { "key", "pub" };
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char *file = ft_asprintf("%s/state/fettle.%s", fx.dir, files[i]);
+
+        cr_assert_eq(unlink(file), 0);
+        free(file);
+    }
+    tampered("all of it", "DELETE FROM seals; DELETE FROM events WHERE run > 2; DELETE FROM runs WHERE row > 2; DELETE FROM personal WHERE run > 2;"
+             "DELETE FROM plans; DELETE FROM blobs WHERE length(bytes) > 1000; UPDATE runs SET status = 'finished'", "no seal covers it");
+}
+
+static void expect_noted(const char *noted, int code, const char *says)
+{
+    struct ft_err err = { 0 };
+    char finding[300] = "";
+
+    cr_expect_eq(ft_store_noted_seal(fx.store, noted, finding, &err), code, "'%s': %s", noted, err.text);
+    cr_expect(code < 0 || (*says ? strstr(finding, says) != NULL : !*finding), "'%s': '%s'", noted, finding);
+}
+
+/* An older copy of the whole store is consistent in itself: the seal that was noted elsewhere is not in it. */
+Test(audit, a_seal_that_was_noted_tells_an_older_copy)
+{
+    json_t *report = audit(NULL, NULL), *last = json_object_get(report, "last_seal");
+    long long n = ft_json_int(last, "n", 0);
+    char *noted = ft_asprintf("%lld:%s", n, ft_json_str(last, "hash")), *brief = ft_asprintf("%.19s", noted), *statements = ft_asprintf("DELETE FROM seals WHERE n = %lld", n);
+
+    expect_noted(noted, 0, "");
+    expect_noted(brief, 0, "");
+    expect_noted("1:0123456789abcdef", 0, "another than the one that was noted");
+    for (size_t i = 0; i < 6; i++)
+        expect_noted(((const char *[]){ "", "x", "1", "1:abc", "0:0123456789abcdef", "1:0123456789ABCDEFG" })[i], -EINVAL, "");
+    sql(statements);
+    expect_noted(noted, 0, "ends with seal");
+    sql("DELETE FROM seals");
+    expect_noted(noted, 0, "ends with seal 0;");
+    json_decref(report);
+    free(noted);
+    free(brief);
+    free(statements);
 }
 
 /* Whoever has no key but writes to the store makes all of it anew, and consistent in itself. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The record as people use it: verified, exported and proved elsewhere, forgotten by hand and by rule, and all of it killed in between."""
-import json, os, shutil, signal, subprocess, sys, tempfile
+import hashlib, json, os, shutil, signal, subprocess, sys, tempfile
 
 BUILD = os.environ.get("FETTLE_BUILD", "build/asan")
 FETTLE = f"{BUILD}/bin/fettle"
@@ -98,6 +98,75 @@ def verify_and_export(place):
     return run
 
 
+def blake(text, before=b"", key=b""):
+    return hashlib.blake2b(before + text, digest_size=32, key=key).hexdigest()
+
+
+def without_fettle(place, run):
+    """The README's own lines with coreutils and OpenSSL; then each part of the record as schemas/README.md says."""
+    away = tempfile.mkdtemp(prefix="fettle-away-")
+    for form in ("json", "html"):
+        place.fettle("export", run, "--format", form, "--out", f"{away}/run.{form}")
+    open(f"{away}/fettle.pub", "w").write(place.fettle("audit", "key"))
+    readme = open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../README.md")).read()
+    lines = [line for line in readme.splitlines() if line.startswith("    ") and ("run.json |" in line or "openssl pkeyutl" in line)]
+    page = ["head -c -220 run.html > record", "tail -c 133 run.html | head -c 128 | tr a-f A-F | basenc -d --base16 > signature", lines[-1]]
+    for script in (lines, page):
+        out = subprocess.run(["bash", "-euc", "\n".join(script)], cwd=away, capture_output=True, text=True)
+        if len(lines) != 3 or "Verified Successfully" not in out.stdout:
+            fail(f"{script}: {out.stdout}{out.stderr}")
+    record = json.load(open(f"{away}/run.json"))["record"]
+    before, heads = run.encode() + bytes(32 - len(run)), {}
+    for number, digest, text in record["events"]:
+        if blake(text.encode(), before) != digest:
+            fail(f"event {number}: {digest}")
+        before = bytes.fromhex(digest)
+        heads[number] = digest
+    for number, at, text, digest, signature in record["seals"]:
+        open(f"{away}/record", "w").write(text)
+        open(f"{away}/signature", "wb").write(bytes.fromhex(signature))
+        subprocess.run(["bash", "-euc", lines[-1]], cwd=away, check=True, capture_output=True)
+        seal = json.loads(text)
+        mine = [one for one in seal["runs"] if one[0] == run]
+        if blake(text.encode(), bytes(32)) != digest or any(heads[one[1]] != one[2] for one in mine):
+            fail(f"seal {number}")
+    row = b"".join(b"%d:%s" % (len(value.encode()), value.encode()) for value in record["run"].values())
+    if mine[0][3] != blake(row) or mine[0][1] != record["events"][-1][0]:
+        fail(f"the newest seal's digest of what `runs` shows: {mine}")
+    texts = "".join(text for _, _, text in record["events"])
+    for n, salt, value in record["personal"]:
+        if f"\\ue000{n}={blake(value.encode(), key=bytes.fromhex(salt))};" not in texts:
+            fail(f"personal value {n}")
+    for digest, text in record["blobs"]:
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            fail(f"blob {digest}")
+    if not record["personal"] or not record["blobs"] or not record["seals"]:
+        fail("the record has not all parts: the test does not test")
+    shutil.rmtree(away)
+
+
+def older_copy(place):
+    """Yesterday's store in its place is whole in itself; the seal that was noted tells."""
+    for name in os.listdir(place.dir):
+        if name.startswith("store."):
+            shutil.copy(f"{place.dir}/{name}", f"{place.dir}/yesterday.{name}")
+    place.run()
+    line = next(line for line in place.fettle("audit", "verify").splitlines() if "--seal" in line)
+    noted = line.split("--seal ")[1]
+    if "is in it" not in place.fettle("audit", "verify", "--seal", noted):
+        fail("the seal that was noted is there")
+    for name in os.listdir(place.dir):
+        if name.startswith("store."):
+            os.unlink(f"{place.dir}/{name}")
+    for name in os.listdir(place.dir):
+        if name.startswith("yesterday."):
+            os.rename(f"{place.dir}/{name}", f"{place.dir}/{name[10:]}")
+    place.fettle("audit", "verify")
+    if "older copy" not in place.fettle("audit", "verify", "--seal", noted, want=1):
+        fail("an older copy is not found")
+    place.fettle("audit", "verify", "--seal", "7", want=2)
+
+
 def forget(place, run):
     shown = place.fettle("show", run)
     if CLIENT not in shown or "alice.smith" not in shown:
@@ -157,6 +226,8 @@ def rules(place):
 place = Place()
 try:
     run = verify_and_export(place)
+    without_fettle(place, run)
+    older_copy(place)
     forget(place, run)
     kill_in_between(place)
     rules(place)
