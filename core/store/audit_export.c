@@ -117,10 +117,10 @@ static int fill_record(struct ft_store *store, const char *run_id, json_t *recor
     static const struct { const char *name, *sql; json_t *(*row)(sqlite3_stmt *stmt); } parts[] = {
         { "events", "SELECT seq, hash, text FROM events WHERE run = (SELECT row FROM runs WHERE id = ?1) ORDER BY seq", event_row },
         { "personal", "SELECT n, salt, value FROM personal WHERE run = (SELECT row FROM runs WHERE id = ?1) ORDER BY n", personal_row },
-        { "plans", "SELECT digest, text FROM plans WHERE run = ?1 ORDER BY row", plan_row },
+        { "plans", "SELECT digest, plain(text) FROM plans WHERE run = ?1 ORDER BY row", plan_row },
         /* those that cover the run, and those in which one key hands over to the next */
-        { "seals", "SELECT n, at, text, hash, signature FROM seals WHERE text LIKE '%\"' || ?1 || '\"%' OR text LIKE '%\"note\":{\"key\"%'"
-                   " OR EXISTS (SELECT 1 FROM plans WHERE plans.run = ?1 AND seals.text LIKE '%\"' || plans.digest || '\"%') ORDER BY n", seal_row },
+        { "seals", "SELECT n, at, plain(text), hash, signature FROM seals WHERE plain(text) LIKE '%\"' || ?1 || '\"%' OR plain(text) LIKE '%\"note\":{\"key\"%'"
+                   " OR EXISTS (SELECT 1 FROM plans WHERE plans.run = ?1 AND plain(seals.text) LIKE '%\"' || plans.digest || '\"%') ORDER BY n", seal_row },
     };
     json_t *run = json_array(), *list;
     int r = rows(store, "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?1", run_id, run_row, run, reterr);

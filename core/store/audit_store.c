@@ -105,7 +105,7 @@ static int scan(struct scan *s, const char *key_file, const unsigned char *trust
     if (r == 0)
         r = each(s, "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')", NULL, foreign_row);
     if (r == 0)
-        r = each(s, "SELECT n, at, text, hash, signature FROM seals ORDER BY n", NULL, seal_row);
+        r = each(s, "SELECT n, at, plain(text), hash, signature FROM seals ORDER BY n", NULL, seal_row);
     if (r < 0)
         return r;
     audit_seals_end(s->audit, key_file, trusted);
@@ -131,7 +131,7 @@ static int scan(struct scan *s, const char *key_file, const unsigned char *trust
         r = each(s, run ? "SELECT runs.id, n, salt, value FROM personal JOIN runs ON runs.row = personal.run WHERE runs.id = ?1"
                         : "SELECT runs.id, n, salt, value FROM personal JOIN runs ON runs.row = personal.run", run, personal_row);
     if (r == 0)
-        r = each(s, run ? "SELECT digest, text FROM plans WHERE run = ?1 ORDER BY row" : "SELECT digest, text FROM plans ORDER BY row", run, plan_row);
+        r = each(s, run ? "SELECT digest, plain(text) FROM plans WHERE run = ?1 ORDER BY row" : "SELECT digest, plain(text) FROM plans ORDER BY row", run, plan_row);
     return r;
 }
 

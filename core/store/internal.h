@@ -166,6 +166,10 @@ int db_set_synchronous(sqlite3 *db, const char *level);
 int db_note_name(sqlite3 *db);                /* in the transaction under way: the log is named */
 int db_sync_directory(const char *path);
 
+/* ---- pack.c: packed(text) and plain(text) for SQL; what lies packed says that file */
+int pack_functions(sqlite3 *db);              /* what SQLite says */
+#define PACK_DAMAGED "what is kept here is damaged"      /* plain() of what cannot be unpacked: no text that was ever hashed */
+
 /* ---- sqlite_write.c: on the writer's thread */
 void writer_init(struct ft_store *store);
 void write_batch(struct ft_store *store, struct op *first);

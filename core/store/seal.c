@@ -56,7 +56,7 @@ static void finish_change(struct ft_store *store, const char *path)
     sqlite3_stmt *stmt;
 
     if (access(fresh, F_OK) == 0 && key_load(fresh, &key, &err) == 0 &&
-        db_prepare(store->db, store->path, "SELECT 1 FROM seals WHERE text LIKE ?1 LIMIT 1", &stmt, &err) == 0) {
+        db_prepare(store->db, store->path, "SELECT 1 FROM seals WHERE plain(text) LIKE ?1 LIMIT 1", &stmt, &err) == 0) {
         hex_of(key.public, KEY_LEN, hex);
         like = ft_asprintf("%%\"note\":{\"key\":\"%s\"%%", hex);
         sqlite3_bind_text(stmt, 1, like, -1, free);

@@ -47,6 +47,8 @@ static const char *const migrations[] = {
     "CREATE TABLE kept (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO kept SELECT 'schema 1', coalesce(max(row), 0) FROM runs;"
     "ALTER TABLE blobs ADD COLUMN used INTEGER NOT NULL DEFAULT 0;",
+    /* 3: plans and seals may lie packed (pack.c); those that are there stay as they are */
+    "",
 };
 
 /* ---- errors */
@@ -326,8 +328,13 @@ static int connect_to(const char *path, int flags, sqlite3 **ret, struct ft_err 
     sqlite3_extended_result_codes(db, 1);
     sqlite3_busy_timeout(db, db_busy_ms);
     sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    *ret = db;
-    return 0;
+    if (pack_functions(db) != SQLITE_OK)
+        r = db_error(db, path, "open", reterr);
+    if (r < 0)
+        sqlite3_close(db);
+    else
+        *ret = db;
+    return r;
 }
 
 static int set_up(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_log, struct ft_err *reterr)

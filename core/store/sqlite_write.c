@@ -37,11 +37,11 @@ static const char *const sql[STATEMENTS] = {
     [ST_SEAL_LAST] = "SELECT n, hash FROM seals ORDER BY n DESC LIMIT 1",
     [ST_SEAL_RUN] = "SELECT " RUN_COLUMNS ", events.seq, events.hash FROM runs LEFT JOIN events ON events.run = runs.row WHERE runs.row = ?1"
                     " ORDER BY events.seq DESC LIMIT 1",
-    [ST_SEAL_PLAN] = "SELECT text FROM plans WHERE digest = ?1",
+    [ST_SEAL_PLAN] = "SELECT plain(text) FROM plans WHERE digest = ?1",
     [ST_SEAL_ALL_PLANS] = "SELECT digest FROM plans ORDER BY row",
     [ST_SEAL_ALL] = "SELECT row, owner FROM runs ORDER BY row",
     [ST_SEAL_RUNNING] = "SELECT row, owner FROM runs WHERE status = 'running'",
-    [ST_SEAL_PUT] = "INSERT INTO seals (n, at, text, hash, signature) VALUES (?1, ?2, ?3, ?4, ?5)",
+    [ST_SEAL_PUT] = "INSERT INTO seals (n, at, text, hash, signature) VALUES (?1, ?2, packed(?3), ?4, ?5)",
 };
 
 static int log_grew(void *arg, sqlite3 *db, const char *name, int frames)

@@ -9,6 +9,9 @@
 
 enum { RUNS = 12, EVENTS = 8 };
 
+/* Long enough to lie packed in the store; the other plan is too short for it. */
+#define PLAN_PACKED "{\"batches\":[],\"cut\":false,\"digest\":\"fcde2b2edba5\",\"fettle_plan\":1,\"nodes\":[{\"action\":\"dhcp.leases\",\"certain\":true,\"effect\":\"read\"}]}"
+
 static struct fixture fx;
 static char ids[RUNS][9];
 static sqlite3 *db;
@@ -48,7 +51,7 @@ static void setup(void)
     cr_assert_eq(sqlite3_open(fx.path, &db), SQLITE_OK);
     sql("PRAGMA synchronous=OFF; PRAGMA foreign_keys=OFF");
     ft_store_plan_put(fx.store, "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", "cafe0001", "{\"fettle_plan\":1}");
-    ft_store_plan_put(fx.store, "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9", "cafe0001", "{\"fettle_plan\":2}");
+    ft_store_plan_put(fx.store, "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9", "cafe0001", PLAN_PACKED);
     make_record();
     fx.store = ft_store_close(fx.store);
     fixture_open(&fx);
@@ -282,8 +285,11 @@ Test(audit, rows_that_are_removed_swapped_doubled_or_moved_are_found)
         { "a plan removed", "DELETE FROM plans WHERE row = 1", "the plan 2c26b46b68ff… is missing" },
         { "a plan made another, digest and all",
           "UPDATE plans SET text = 'abc', digest = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad' WHERE row = 1", "the plan" },
+        { "a packed plan's text cut short", "UPDATE plans SET text = substr(text, 1, length(text) - 1) WHERE typeof(text) = 'blob'", "covers another text" },
+        { "a packed plan's text made longer", "UPDATE plans SET text = CAST(text || x'00' AS BLOB) WHERE typeof(text) = 'blob'", "covers another text" },
+        { "a packed plan's text blanked", "UPDATE plans SET text = x'' WHERE typeof(text) = 'blob'", "covers another text" },
         { "a plan's text blanked", "UPDATE plans SET text = '' WHERE row = 1", "no seal says so" },
-        { "two plans' texts exchanged", "UPDATE plans SET text = CASE row WHEN 1 THEN '{\"fettle_plan\":2}' ELSE '{\"fettle_plan\":1}' END", "covers another text" },
+        { "two plans' texts exchanged", "UPDATE plans SET text = (SELECT text FROM plans AS other WHERE other.row <> plans.row)", "covers another text" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {

@@ -139,7 +139,13 @@ def altered(lab, playbook):
         with sqlite3.connect(store, timeout=20) as db:
             db.execute(sql, args)
 
-    kept = sqlite3.connect(store, timeout=20).execute("SELECT text FROM plans WHERE digest = ?", (p["digest"],)).fetchone()[0]
+    packed = sqlite3.connect(store, timeout=20).execute("SELECT text FROM plans WHERE digest = ?", (p["digest"],)).fetchone()[0]
+    kept = json.dumps(p, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    check("a plan lies packed in the store", isinstance(packed, bytes) and len(packed) < len(kept) / 2, packed, len(kept))
+    for at in (0, 3, len(packed) // 2, len(packed) - 1):
+        change("UPDATE plans SET text = ? WHERE digest = ?", packed[:at] + bytes([packed[at] ^ 4]) + packed[at + 1:], p["digest"])
+        status, _, err = text(lab, "apply", p["digest"][:8])
+        check(f"a plan with byte {at} changed is refused", status == 1 and "altered" in err and "plan again" in err, status, err)
     for was, now in (("lease4-del", "lease4-wip"), ('"seen":', '"sean":'), ('"certain":true', '"certain":null')):
         if was not in kept:
             continue

@@ -1,7 +1,7 @@
 # packages.sh: installs the Debian packages that are missing. Sourced by tests/run.sh, examples/quickstart.sh and .ci/run.
 
 packages_build="build-essential cmake ninja-build pkg-config libcurl4-openssl-dev libjansson-dev liblua5.4-dev libyaml-dev libssh2-1-dev
-    libssh-dev libuv1-dev libsqlite3-dev libsodium-dev libmicrohttpd-dev libxml2-dev libgraphviz-dev libssl-dev libical-dev tzdata
+    libssh-dev libuv1-dev libsqlite3-dev zlib1g-dev libsodium-dev libmicrohttpd-dev libxml2-dev libgraphviz-dev libssl-dev libical-dev tzdata
     libsnmp-dev nettle-dev"
 packages_lab="openssh-server openssh-client"
 packages_test="strace clang libclang-rt-14-dev libcriterion-dev json-schema-test-suite kea-dhcp4-server kea-dhcp6-server kea-ctrl-agent openssh-server openssh-client

@@ -22,9 +22,9 @@ declare -A allowed=(
 
 # Libraries that stay behind one folder: the beginning of a header or link name, and who may.
 libraries=(
-    "uv.h loop net" "curl/ net" "openssl/ net" "libssh2 net" "libssh/ net" "lua.h script" "lualib.h script" "lauxlib.h script" "sqlite3.h store"
+    "uv.h loop net" "curl/ net" "openssl/ net" "libssh2 net" "libssh/ net" "lua.h script" "lualib.h script" "lauxlib.h script" "sqlite3.h store" "zlib.h store"
     "yaml.h data" "libical/ data"
-    "PkgConfig::UV loop net" "PkgConfig::LUA script" "PkgConfig::SQLITE store" "PkgConfig::YAML data"
+    "PkgConfig::UV loop net" "PkgConfig::LUA script" "PkgConfig::SQLITE store" "PkgConfig::ZLIB store" "PkgConfig::YAML data"
 )
 
 contains() { # word list…
