@@ -355,7 +355,7 @@ static void on_doubt(struct live *live, const json_t *event)
 
 static void on_unproven(struct live *live, const json_t *event)
 {
-    line(live, "!", TONE_WARN, title_of(live, event), "not proven, taking it back", -1, path_depth(ft_json_str(event, "path")));
+    line(live, "!", TONE_WARN, title_of(live, event), json_is_true(json_object_get(event, "stays")) ? "not proven, and nothing takes it back" : "not proven, taking it back", -1, path_depth(ft_json_str(event, "path")));
 }
 
 static void on_confirming(struct live *live, const json_t *event)
@@ -464,8 +464,8 @@ static void on_finished(struct live *live, const json_t *event)
     term_put(live->to, live->colour, TONE_BOLD, outcome && *outcome && ft_streq(status, "finished") ? outcome : ft_streq(status, "rolled_back") ? "rolled back" : status);
     fputs(" · ", live->to);
     term_wrap(live->to, diagnosis ? diagnosis : ft_json_str(event, "title"), 20, 4, term_width(live->to));
-    fprintf(live->to, "\n    %s, %d steps, %d write%s", ft_duration_format((uint64_t)ft_json_int(event, "ms", 0), took, sizeof(took)), (int)ft_json_int(event, "steps", 0),
-            (int)ft_json_int(event, "writes", 0), ft_json_int(event, "writes", 0) == 1 ? "" : "s");
+    fprintf(live->to, "\n    %s, %d step%s, %d write%s", ft_duration_format((uint64_t)ft_json_int(event, "ms", 0), took, sizeof(took)), (int)ft_json_int(event, "steps", 0),
+            ft_json_int(event, "steps", 0) == 1 ? "" : "s", (int)ft_json_int(event, "writes", 0), ft_json_int(event, "writes", 0) == 1 ? "" : "s");
     if (json_array_size(json_object_get(event, "undone")))
         fprintf(live->to, ", %zu taken back", json_array_size(json_object_get(event, "undone")));
     if (json_array_size(json_object_get(event, "kept")))

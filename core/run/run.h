@@ -17,7 +17,7 @@
  *   confirm.done  result, by, error   it is confirmed, for good; by: it was found out later, behind this error
  *   step.attempt  attempt, class, error, again_in_ms
  *   verify.look   ok, reads, error    one look of a verification
- *   step.unproven error, after, pending_until        the verification failed: this write is taken back, then the step fails
+ *   step.unproven error, after, pending_until, stays the verification failed: this write is taken back (stays: nothing does), then the step fails
  *   step.done     result, seen, ms, write, recovered, after (the state that the write left behind) or after_unknown (why it is not known),
  *                 nothing_to_do (a write that was not sent)
  *   step.failed   class, error, ms, to (where on_error leads), off_plan {plan, planned, now, differs [{path, planned, now}]}

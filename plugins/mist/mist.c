@@ -82,6 +82,8 @@ static void end_plan(struct ft_call *call)
     json_t *plan = json_pack("{s:s, s:[], s:O*, s:O*, s:O*, s:O*}", "summary", w->summary, "requests",
                              "before", w->before, "watch", w->watch, "changes", w->changes, "receipt", w->receipt);
 
+    if (w->note)
+        json_object_set_new(plan, "notes", json_pack("[s]", w->note));
     if (w->nothing_to_do) {
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "result", write_result(w, false));

@@ -57,6 +57,7 @@ struct mist_write {
     json_t *result;             /* held; what run ends with, besides `changed` */
     json_int_t users;           /* -1: not known */
     bool nothing_to_do;
+    const char *note;           /* what people should know before they let it go ahead; NULL: nothing */
     mist_then *sent;            /* after the answer to the write; NULL: the run is done */
 };
 

@@ -206,8 +206,11 @@ static void restart_ready(struct ft_call *call, json_t *stats)
     w->receipt = mist_hold(call, json_pack("{s:s, s:s, s:f, s:O}", "site_id", st->site_id, "device_id", st->device.id,
                                            "at", (double)host->wall_ms(call) / 1000, "seen", seen));
     w->result = mist_hold(call, json_pack("{s:s, s:s, s:s?}", "site_id", st->site_id, "device_id", st->device.id, "name", st->device.name));
-    if (mist_str(stats, "status") && strcmp(mist_str(stats, "status"), "connected") != 0 && st->mode == MIST_RUN)
-        host->log(call, FT_LOG_WARN, "%s is %s: Mist can restart only what is connected to it", device_name(st), mist_str(stats, "status"));
+    if (mist_str(stats, "status") && strcmp(mist_str(stats, "status"), "connected") != 0) {
+        w->note = host->printf(call, "%s is %s: Mist can restart only what is connected to it", device_name(st), mist_str(stats, "status"));
+        if (st->mode == MIST_RUN)
+            host->log(call, FT_LOG_WARN, "%s", w->note);
+    }
     mist_write_ready(call);
 }
 

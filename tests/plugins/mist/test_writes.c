@@ -222,6 +222,19 @@ Test(writes, have_nothing_to_do_where_all_is_as_wanted)
     }
 }
 
+/* Before people let it go ahead rather than in the middle of it. */
+Test(writes, say_in_the_plan_that_mist_restarts_only_what_it_reaches)
+{
+    struct fake_host *f = mist_host();
+
+    ANSWER(f, "/stats/devices/" AP_ID, "{'id': '" AP_ID "', 'name': 'ap-3f-12', 'type': 'ap', 'status': 'disconnected'}");
+    world(f);
+    const struct fake_result *r = fake_run(f, "ap_restart", "plan", "{'device': 'ap-3f-12'}", NULL);
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_str(r->result, "notes.0") && strstr(fake_str(r->result, "notes.0"), "ap-3f-12 is disconnected: Mist can restart only"));
+    fake_host_free(f);
+}
+
 /* A key is replaced whole: a member that Mist has and the change has not is a difference. */
 Test(writes, a_member_that_shall_go_is_something_to_do)
 {

@@ -272,10 +272,21 @@ Test(undo, what_an_unproven_write_left_is_asked_for_too_and_a_stuck_one_parks)
                        "    undo: auto\n    on_error: bad\n    then: good\n", NULL, false);
     cr_assert(rig.parked && !rig.ended);
     cr_expect_eq(ft_json_int(rig_event(&rig, "step.unproven", "a"), "after", 0), 1);
+    cr_expect(!json_object_get(rig_event(&rig, "step.unproven", "a"), "stays"));
     rig_answer(&rig, "a", "{\"again\":true}");
     cr_expect(rig.ended);
     expect_way("a:undone a:failed -> bad");
     expect_state("{\"a\":0}");
+}
+
+Test(undo, nobody_is_told_that_a_write_without_an_undo_is_taken_back)
+{
+    rig_state(&rig, "{\"a\":0}");
+    rig_run(&rig, HEAD "steps:\n  - id: a\n    run: sim.set\n    with: {key: a, value: 1}\n    verify: {run: sim.get, with: {key: a}, until: result.value == 5, every: 5s, within: 10s}\n"
+                       "    undo: none\n    on_error: bad\n    then: good\n", NULL, false);
+    cr_expect(json_is_true(json_object_get(rig_event(&rig, "step.unproven", "a"), "stays")));
+    expect_way("a:failed -> bad");
+    expect_state("{\"a\":1}");
 }
 
 Test(undo, two_unproven_writes_side_by_side_are_both_taken_back)
