@@ -142,7 +142,7 @@ static void add_text(struct encoding *e, const char *text, size_t len, enum pers
     add_string(e->to, text, len);
 }
 
-static void add_personal(struct encoding *e, const json_t *value)
+static void add_personal(struct encoding *e, const json_t *value, enum personal_field field)
 {
     const char *key;
     json_t *member;
@@ -157,10 +157,7 @@ static void add_personal(struct encoding *e, const json_t *value)
                 ft_buf_addc(e->to, ',');
             add_text(e, key, strlen(key), FIELD_TEXT);
             ft_buf_addc(e->to, ':');
-            if (json_is_string(member))
-                add_text(e, json_string_value(member), json_string_length(member), personal_field(e, key));
-            else
-                add_personal(e, member);
+            add_personal(e, member, json_is_string(member) || json_is_array(member) ? personal_field(e, key) : FIELD_TEXT);
             more = true;
         }
         ft_buf_addc(e->to, '}');
@@ -170,12 +167,12 @@ static void add_personal(struct encoding *e, const json_t *value)
         json_array_foreach(value, i, member) {
             if (i)
                 ft_buf_addc(e->to, ',');
-            add_personal(e, member);
+            add_personal(e, member, field);
         }
         ft_buf_addc(e->to, ']');
         break;
     case JSON_STRING:
-        add_text(e, json_string_value(value), json_string_length(value), FIELD_TEXT);
+        add_text(e, json_string_value(value), json_string_length(value), field);
         break;
     default:
         encode_json(e->to, value);
@@ -185,5 +182,5 @@ static void add_personal(struct encoding *e, const json_t *value)
 void encode_personal(struct encoding *e, const json_t *value)
 {
     personal_learn(e, value);
-    add_personal(e, value);
+    add_personal(e, value, FIELD_TEXT);
 }

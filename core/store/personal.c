@@ -5,11 +5,13 @@
  * n counts within the run. The value and a salt lie in the table `personal`; the commitment is the salt's keyed hash of the value: with both it proves the
  * value, without the salt nothing can be guessed from it. Reading puts the values back to the byte; of a deleted one it says "(deleted)".
  *
- * Personal are MAC addresses in every notation, wherever they stand in a text; the values of members that name a user (user, username, …), and those
- * values as words of other texts of the run, from there on. Names of those who act with fettle (requester, by, who) are part of the record. */
+ * Personal are MAC addresses in every notation, alone or within a longer identifier (a DHCP client's 01:MAC, a DUID, an EUI-64), wherever they stand in a
+ * text; the values of members that name a user (user, username, User-Name …), and those values as words of other texts of the run, from there on, in
+ * either case and within DOMAIN\NAME and NAME@REALM. Names of those who act with fettle (requester, by, who) are part of the record. */
 #include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "store/internal.h"
 
@@ -17,6 +19,8 @@
 #define TOKEN_LEN 6
 #define NAME_MIN 3                    /* shorter ones are kept apart only where they stand, not as words of other texts */
 #define ODD_MAX 16                    /* names with spaces that are looked for in texts */
+#define NAME_MAX_LEN 512
+#define GROUPS_MAX 64                 /* of an identifier with an address in it */
 
 struct value { unsigned n, told; bool is_name; char *text; size_t len; unsigned char commitment[HASH_LEN]; };
 
@@ -25,13 +29,15 @@ struct personal {
     size_t count, size;
     unsigned last, generation;        /* newest number; of the text at hand, so that it can be written again */
     json_t *index;                    /* text → place in items */
+    json_t *folded;                   /* names in lower case */
     size_t names;
     const struct value *odd[ODD_MAX];
     size_t odd_count;
 };
 
-static const char *const name_fields[] = {
-    "user", "username", "user_name", "last_username", "identity", "login", "eap_identity", "supplicant", "owner_name", "email", NULL,
+static const char *const name_fields[] = {      /* in lower case, without - and _ */
+    "user", "users", "username", "usernames", "lastusername", "userid", "identity", "login", "eapidentity", "outeridentity", "supplicant", "ownername", "email", "mail",
+    "upn", "userprincipalname", "samaccountname", "displayname", "caller", NULL,
 };
 static const char *const record_fields[] = { "requester", "by", "who", "type", NULL };      /* no names in these; addresses all the same */
 
@@ -45,8 +51,25 @@ static bool among(const char *const *names, const char *name)
     return false;
 }
 
+/* User-Name, userName and user_name are one. */
+static const char *plain_name(const char *key, char buf[32])
+{
+    size_t n = 0;
+
+    for (; *key; key++) {
+        if (*key == '-' || *key == '_')
+            continue;
+        if (n == 31)
+            return "";
+        buf[n++] = (char)tolower((unsigned char)*key);
+    }
+    buf[n] = '\0';
+    return buf;
+}
+
 enum personal_field personal_field(const struct encoding *e, const char *key)
 {
+    char buf[32];
     json_t *field;
     size_t i;
 
@@ -55,7 +78,7 @@ enum personal_field personal_field(const struct encoding *e, const char *key)
     json_array_foreach((json_t *)e->fields, i, field)
         if (ft_streq(json_string_value(field), key))
             return FIELD_NAME;
-    return among(name_fields, key) ? FIELD_NAME : FIELD_TEXT;
+    return among(name_fields, plain_name(key, buf)) ? FIELD_NAME : FIELD_TEXT;
 }
 
 static bool is_odd(const char *text, size_t len)
@@ -69,6 +92,19 @@ static bool is_odd(const char *text, size_t len)
 void personal_commit(const unsigned char *salt, size_t salt_len, const char *text, size_t len, unsigned char ret[HASH_LEN])
 {
     crypto_generichash(ret, HASH_LEN, (const unsigned char *)text, len, salt, salt_len);
+}
+
+static json_t *folded(const struct personal *p, const char *text, size_t len, bool put)
+{
+    char low[NAME_MAX_LEN];
+
+    if (len > sizeof(low))
+        return NULL;
+    for (size_t i = 0; i < len; i++)
+        low[i] = (char)tolower((unsigned char)text[i]);
+    if (put)
+        json_object_setn_new_nocheck(p->folded, low, len, json_true());
+    return json_object_getn(p->folded, low, len);
 }
 
 static struct value *add(struct personal *p, unsigned n, const char *text, size_t len, bool is_name)
@@ -89,6 +125,7 @@ static struct value *add(struct personal *p, unsigned n, const char *text, size_
     p->count++;
     if (is_name && len >= NAME_MIN) {
         p->names++;
+        folded(p, text, len, true);
         if (p->odd_count < ODD_MAX && is_odd(text, len))
             p->odd[p->odd_count++] = value;
     }
@@ -100,6 +137,7 @@ static struct personal *personal_new(void)
     struct personal *p = ft_calloc(1, sizeof(*p));
 
     p->index = json_object();
+    p->folded = json_object();
     p->generation = 1;
     return p;
 }
@@ -112,6 +150,7 @@ struct personal *personal_free(struct personal *p)
         free(p->items[i].text);
     free(p->items);
     json_decref(p->index);
+    json_decref(p->folded);
     free(p);
     return NULL;
 }
@@ -222,7 +261,7 @@ static size_t hex_run(const char *s, size_t len)
 {
     size_t n = 0;
 
-    while (n < len && n < 13 && isxdigit((unsigned char)s[n]))
+    while (n < len && n < 15 && isxdigit((unsigned char)s[n]))
         n++;
     return n;
 }
@@ -241,40 +280,51 @@ static size_t separator(const char *s, size_t len, char *ret)
     return 0;
 }
 
-static size_t groups(const char *s, size_t len, size_t digits, size_t count, const char *allowed)
+/* Groups of so many digits with one separator between them, at least `least` of them; the last one of four may have two (a DHCP client as Cisco has it). 0: none. */
+static size_t groups(const char *s, size_t len, size_t digits, size_t least, size_t most, const char *allowed)
 {
-    size_t at = digits, sep;
+    size_t at = digits, sep, run, count = 1;
     char first = 0, is;
 
-    for (size_t i = 1; i < count; i++) {
+    for (; count < most; count++) {
         sep = separator(s + at, len - at, &is);
-        if (!sep || !strchr(allowed, is) || (first && is != first) || hex_run(s + at + sep, len - at - sep) < digits)
-            return 0;
-        if (i + 1 < count && hex_run(s + at + sep, len - at - sep) != digits)
-            return 0;
+        run = sep && strchr(allowed, is) && (!first || is == first) ? hex_run(s + at + sep, len - at - sep) : 0;
+        if (run != digits && !(digits == 4 && run == 2 && count >= least))
+            break;
         first = is;
-        at += sep + digits;
+        at += sep + run;
+        if (run != digits) {
+            count++;
+            break;
+        }
     }
-    return at < len && isalnum((unsigned char)s[at]) ? 0 : at;
+    return count < least || (at < len && isalnum((unsigned char)s[at])) ? 0 : at;
 }
 
-/* Length of a MAC address that begins here, 0 for none. before: what stands in front. */
+/* Length of a MAC address, or of an identifier with one in it, that begins here, 0 for none. before: what stands in front. */
 static size_t mac_at(const char *s, size_t len, const char *before, size_t before_len)
 {
-    size_t at;
+    size_t at, run = hex_run(s, len);
 
-    switch (hex_run(s, len)) {
-    case 2: return groups(s, len, 2, 6, ":-%");
+    switch (run) {
+    case 2: return groups(s, len, 2, 6, GROUPS_MAX, ":-%");
     case 4:
-        at = groups(s, len, 4, 3, ".-");
-        return at && s[4] == '-' && ((before_len && before[-1] == '-') || (at < len && s[at] == '-')) ? 0 : at;      /* of a UUID */
-    case 6: return groups(s, len, 6, 2, "-");
+        if (s[4] != '-')
+            return groups(s, len, 4, 3, GROUPS_MAX, ".");
+        at = groups(s, len, 4, 3, 3, "-");
+        return (before_len && before[-1] == '-') || (at < len && s[at] == '-') ? 0 : at;      /* of a UUID */
+    case 6: return groups(s, len, 6, 2, 2, "-");
     case 12:
         if (before_len >= 24 && before[-1] == '-' && before[-6] == '-' && before[-11] == '-' && before[-16] == '-')
             return 0;
-        return len > 12 && isalnum((unsigned char)s[12]) ? 0 : 12;
+        break;
+    case 14:
+        if (s[0] != '0' || s[1] != '1')
+            return 0;
+        break;
     default: return 0;
     }
+    return len > run && isalnum((unsigned char)s[run]) ? 0 : run;
 }
 
 static bool in_word(unsigned char c)
@@ -282,23 +332,27 @@ static bool in_word(unsigned char c)
     return isalnum(c) || c >= 0x80 || c == '_' || c == '.' || c == '@' || c == '\\' || c == '-' || c == '+';
 }
 
-/* Length of a name of the run that begins here. */
+/* Where the last @ of a word stands; 0: nowhere. */
+static size_t realm_begins(const char *s, size_t n)
+{
+    const char *at = memrchr(s, '@', n);
+
+    return at ? (size_t)(at - s) : 0;
+}
+
+/* Length of a name of the run that begins here. A word may be more than its name: a full stop behind it, a realm. */
 static size_t name_at(const struct personal *p, const char *s, size_t len)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < p->odd_count; i++)
-        if (p->odd[i]->len <= len && memcmp(p->odd[i]->text, s, p->odd[i]->len) == 0 && (p->odd[i]->len == len || !in_word((unsigned char)s[p->odd[i]->len])))
+        if (p->odd[i]->len <= len && strncasecmp(p->odd[i]->text, s, p->odd[i]->len) == 0 && (p->odd[i]->len == len || !in_word((unsigned char)s[p->odd[i]->len])))
             return p->odd[i]->len;
-    while (n < len && in_word((unsigned char)s[n]))
+    while (n < len && n < NAME_MAX_LEN && in_word((unsigned char)s[n]))
         n++;
-    for (; n >= NAME_MIN; n--) {
-        const struct value *value = known(p, s, n);
-
-        if (value && value->is_name)
+    for (; n >= NAME_MIN; n = memchr(".-\\", s[n - 1], 3) ? n - 1 : realm_begins(s, n)) {
+        if (folded(p, s, n, false))
             return n;
-        if (s[n - 1] != '.' && s[n - 1] != '-')
-            break;
     }
     return 0;
 }
@@ -318,7 +372,7 @@ static size_t personal_at(const struct encoding *e, const char *text, size_t len
     *is_name = false;
     if (isxdigit((unsigned char)text[at]) && len - at >= 12)
         n = mac_at(text + at, len - at, text + at, at);
-    if (!n && names && p && p->names && (!at || !in_word((unsigned char)text[at - 1]))) {
+    if (!n && names && p && p->names && (!at || text[at - 1] == '\\' || !in_word((unsigned char)text[at - 1]))) {
         n = name_at(p, text + at, len - at);
         *is_name = n > 0;
     }
@@ -355,11 +409,20 @@ bool personal_add_name(struct encoding *e, const char *text, size_t len)
 {
     struct value *value;
 
-    if (!len || memchr(text, '\0', len) || len > 512)
+    if (!len || memchr(text, '\0', len) || len > NAME_MAX_LEN)
         return false;
     value = e->chain->personal ? known(e->chain->personal, text, len) : NULL;
     add_token(e, value ? value : new_value(e, text, len, true));
     return true;
+}
+
+static void learn_one(struct encoding *e, const char *key, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    size_t len = json_string_length(value);
+
+    if (text && len >= NAME_MIN && len <= NAME_MAX_LEN && strlen(text) == len && personal_field(e, key) == FIELD_NAME && !(e->chain->personal && known(e->chain->personal, text, len)))
+        new_value(e, text, len, true);
 }
 
 /* Names are known before the texts are written in which they may be words. */
@@ -376,14 +439,14 @@ void personal_learn(struct encoding *e, const json_t *value)
         return;
     }
     json_object_foreach((json_t *)value, key, member) {
-        const char *text = json_string_value(member);
-        size_t len = json_string_length(member);
+        json_t *item;
 
         if (json_is_object(member) || json_is_array(member))
             personal_learn(e, member);
-        else if (text && len >= NAME_MIN && len <= 512 && strlen(text) == len && personal_field(e, key) == FIELD_NAME &&
-                 !(e->chain->personal && known(e->chain->personal, text, len)))
-            new_value(e, text, len, true);
+        else
+            learn_one(e, key, member);
+        json_array_foreach(member, i, item)
+            learn_one(e, key, item);
     }
 }
 

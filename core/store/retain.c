@@ -31,14 +31,17 @@ static int rows_over(struct ft_store *store, sqlite3_stmt *stmt, int step, struc
 
 /* ---- which */
 
-static size_t hex_digits(const char *text, char ret[13])
+enum { DIGITS_MAX = 128 };
+
+/* The digits of a MAC address or of an identifier with one in it; 0 of anything else. */
+static size_t hex_digits(const char *text, char ret[DIGITS_MAX + 1])
 {
     size_t n = 0;
 
     for (; *text; text++) {
         if (text[0] == '%' && text[1] && text[2])
             text += 2;
-        else if (isxdigit((unsigned char)*text) && n < 12)
+        else if (isxdigit((unsigned char)*text) && n < DIGITS_MAX)
             ret[n++] = (char)tolower((unsigned char)*text);
         else if (!strchr(":-.", *text))
             return 0;
@@ -47,14 +50,24 @@ static size_t hex_digits(const char *text, char ret[13])
     return n;
 }
 
+/* a4:83:e7:12:34:56 is in 01:a4:83:e7:12:34:56 and any DUID that ends with it, and in a4:83:e7:ff:fe:12:34:56. */
+static bool has_mac(const char *digits, size_t len, const char *mac)
+{
+    if (len >= 12 && ft_streq(digits + len - 12, mac))
+        return true;
+    return len == 16 && memcmp(digits, mac, 6) == 0 && memcmp(digits + 6, "fffe", 4) == 0 && ft_streq(digits + 10, mac + 6);
+}
+
 static bool is_wanted(const char *wanted, const char *value)
 {
-    char a[13], b[13];
+    char a[DIGITS_MAX + 1], b[DIGITS_MAX + 1];
+    size_t n;
 
     if (!wanted)
         return true;
-    if (hex_digits(wanted, a) == 12)
-        return hex_digits(value, b) == 12 && ft_streq(a, b);
+    n = hex_digits(wanted, a);
+    if (n == 12 || (n == 14 && a[0] == '0' && a[1] == '1'))
+        return has_mac(b, hex_digits(value, b), a + n - 12);
     return strcasecmp(wanted, value) == 0;
 }
 

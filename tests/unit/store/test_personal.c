@@ -84,6 +84,10 @@ Test(store_personal, addresses_in_every_notation)
         { "client a4:83:e7:12:34:56 roamed from a4:83:e7:12:34:57, then left", 2 }, { "/api/clients/a4%3A83%3Ae7%3A12%3A34%3A56/x?y=%2Fa483e7123456", 2 },
         { "mac=a4:83:e7:12:34:56;", 1 }, { "(a483e7123456)", 1 }, { "client/a4:83:e7:12:34:56", 1 }, { "mac_a483e7123456", 1 },
         { "quote \" a4:83:e7:12:34:56 \\ back\n", 1 },
+        /* as DHCP clients name themselves: with the hardware's type in front, in a DUID; as an EUI-64 */
+        { "01:a4:83:e7:12:34:56", 1 }, { "01a4.83e7.1234.56", 1 }, { "01a483e7123456", 1 }, { "01-a4-83-e7-12-34-56, then", 1 }, { "a4:83:e7:ff:fe:12:34:56", 1 },
+        { "00:01:00:01:2c:5f:1a:77:a4:83:e7:12:34:56", 1 }, { "0001.0001.2c5f.1a77.a483.e712.3456", 1 }, { "duid=01%3Aa4%3A83%3Ae7%3A12%3A34%3A56&x", 1 },
+        { "2026.1126.0213", 1 }, { "a483.e712", 0 }, { "02a483e7123456", 0 }, { "a483.e712.3456.7", 1 },
         { "9777c1a0-6ef6-11e6-8bbf-02e208b2d34f", 0 }, { "a4:83:e7:12:34", 0 }, { "a4:83:e7:12:34:5", 0 }, { "xa4:83:e7:12:34:56", 0 }, { "a4:83-e7:12:34:56", 0 },
         { "a483e71234567", 0 }, { "da39a3ee5e6b4b0d3255bfef95601890afd80709", 0 }, { "2026-11-26T02:13:05", 0 }, { "fe80::1", 0 }, { "", 0 },
         { "\\ue0001;", 0 }, { "\\\\ue0001=;", 0 }, { "\xee\x80\x80" "1;", 0 },
@@ -100,7 +104,7 @@ Test(store_personal, addresses_in_every_notation)
         text = stored("SELECT text FROM events ORDER BY rowid DESC LIMIT 1");
         count = stored("SELECT count(*) FROM personal WHERE run = (SELECT max(row) FROM runs)");
         /* one is the parameter's, which the text may name again */
-        cr_expect_eq(atoi(count), 1 + table[i].values - (table[i].values && strstr(table[i].text, "a4:83:e7:12:34:56")), "'%s': %s", table[i].text, count);
+        cr_expect_eq(atoi(count), 1 + table[i].values - (table[i].values && strstr(table[i].text, "a4:83:e7:12:34:56") && !strstr(table[i].text, ":a4:83:e7:12")), "'%s': %s", table[i].text, count);
         if (table[i].values)
             cr_expect(!strcasestr(text, "e7:12") && !strcasestr(text, "e712") && !strcasestr(text, "e7-12") && !strstr(text, "e7%3A"), "'%s' lies in %s", table[i].text, text);
         free(text);
@@ -136,6 +140,53 @@ Test(store_personal, names_of_users_and_those_who_act)
     free(text);
     json_decref(event);
     expect_whole("names");
+}
+
+/* Whoever asks for an address to be forgotten means all that has it. */
+Test(store_personal, an_address_is_forgotten_in_every_identifier_that_has_it)
+{
+    static const char *const texts[] = {
+        "a4:83:e7:12:34:56", "A4-83-E7-12-34-56", "a483.e712.3456", "a483e7123456", "01:a4:83:e7:12:34:56", "01a4.83e7.1234.56", "01a483e7123456",
+        "00:01:00:01:2c:5f:1a:77:a4:83:e7:12:34:56", "a4:83:e7:ff:fe:12:34:56", "01%3Aa4%3A83%3Ae7%3A12%3A34%3A56",
+    };
+    json_t *seen = json_array();
+    struct ft_retained done;
+    struct ft_err err = { 0 };
+    char id[9], *text;
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        json_array_append_new(seen, json_sprintf("of client %s", texts[i]));
+    json_array_append_new(seen, json_string("of client 01:a4:83:e7:12:34:99"));
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, json_pack("{s:s, s:o}", "type", "step.done", "seen", seen), FT_COMMIT), 0);
+    put_run(fx.store, id, "finished");
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .value = "A483.E712.3456", .who = "root", .why = "asked for" }, &done, &err), 0, "%s", err.text);
+    cr_expect_eq(done.values, ARRAY_LEN(texts), "%u", done.values);
+    cr_expect_eq(in_files("12:34:56") + in_files("1234.56") + in_files("e7123456") + in_files("12-34-56"), 0);
+    text = stored("SELECT group_concat(value) FROM personal");
+    cr_expect_str_eq(text, "01:a4:83:e7:12:34:99");
+    free(text);
+    expect_whole("after");
+}
+
+/* The same user, as other systems write it. */
+Test(store_personal, a_name_in_other_words)
+{
+    char id[9], *text;
+    json_t *back, *event = json_pack("{s:s, s:{s:s, s:s, s:[s, s], s:s}, s:s, s:s}", "type", "step.done", "result", "User-Name", "alice.smith", "outer_identity", "anon7",
+                                     "users", "dave", "erin", "note", "CORP\\Alice.Smith or alice.smith@corp.example.", "seen", "ALICE.SMITH and ANON7; dave erin, daves",
+                                     "body", "{\"u\":\"CORP\\\\alice.smith\"}");
+
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, json_deep_copy(event), FT_COMMIT), 0);
+    back = one_event(id);
+    cr_expect(json_equal(event, back), "it comes back as it was");
+    json_decref(back);
+    text = stored("SELECT text FROM events ORDER BY rowid DESC LIMIT 1");
+    cr_expect(!strcasestr(text, "smith") && !strcasestr(text, "anon7") && !strstr(text, "dave ") && !strstr(text, "erin") && strstr(text, "daves"), "%s", text);
+    free(text);
+    json_decref(event);
+    expect_whole("other words");
 }
 
 Test(store_personal, large_results_and_rows_of_runs)
