@@ -126,6 +126,7 @@ struct ft_store {
     int synchronous;                  /* as the connection has it now */
     enum log_name log;
     bool note_name;                   /* the next transaction notes that the log is named */
+    bool scrub_due, scrubbed;         /* the log holds what was deleted, also by a process before; it was emptied, which the next transaction notes */
     int wal_frames;                   /* pages in the write-ahead log */
     struct rows due, dirty;           /* runs that this transaction seals; that have events without a seal */
     json_t *due_plans;                /* digests of plans that this transaction seals; NULL: none */
@@ -174,6 +175,7 @@ int pack_functions(sqlite3 *db);              /* what SQLite says */
 void writer_init(struct ft_store *store);
 void write_batch(struct ft_store *store, struct op *first);
 void writer_done(struct ft_store *store);
+#define SCRUB_DUE "what was deleted is in the log"      /* in `kept` */
 /* For `own`: runs one statement with the texts and numbers bound in this order; 0 or the error. */
 int write_own(struct ft_store *store, const char *sql, const char *const *texts, const int64_t *numbers, struct ft_err *reterr);
 
@@ -250,6 +252,8 @@ enum personal_field personal_field(const struct encoding *e, const char *key);
 bool personal_add_text(struct encoding *e, const char *text, size_t len, bool names);
 bool personal_add_name(struct encoding *e, const char *text, size_t len);
 void personal_commit(const unsigned char *salt, size_t salt_len, const char *text, size_t len, unsigned char ret[HASH_LEN]);
+/* Whether a text, JSON or not, has the value as a word, or an address that `same` takes for it. */
+bool personal_mentions(const char *text, size_t len, const char *value, bool (*same)(const char *wanted, const char *value));
 bool token_next(const char *text, size_t len, struct token *ret);
 void personal_fill(const char *text, size_t len, const char *(*value)(void *arg, unsigned n), void *arg, bool is_json, struct ft_buf *to);
 

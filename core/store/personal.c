@@ -450,6 +450,37 @@ void personal_learn(struct encoding *e, const json_t *value)
     }
 }
 
+/* ---- finding one value in a text that has it as it is */
+
+static bool has_word(const char *text, size_t len, const char *word, size_t word_len)
+{
+    for (size_t at = 0; at + word_len <= len; at++)
+        if (strncasecmp(text + at, word, word_len) == 0 && (!at || !isalnum((unsigned char)text[at - 1])) && (at + word_len == len || !isalnum((unsigned char)text[at + word_len])))
+            return true;
+    return false;
+}
+
+bool personal_mentions(const char *text, size_t len, const char *value, bool (*same)(const char *wanted, const char *value))
+{
+    struct ft_buf escaped = FT_BUF_INIT(0);
+    bool found;
+    size_t n;
+
+    encode_piece(&escaped, value, strlen(value));
+    found = has_word(text, len, value, strlen(value)) || has_word(text, len, ft_buf_str(&escaped), escaped.len);
+    ft_buf_done(&escaped);
+    for (size_t at = 0; at + 12 <= len && !found; at += n ? n : 1) {
+        n = isxdigit((unsigned char)text[at]) && word_begins(text, at) ? mac_at(text + at, len - at, text + at, at) : 0;
+        if (n) {
+            char *one = ft_strndup(text + at, n);
+
+            found = same(value, one);
+            free(one);
+        }
+    }
+    return found;
+}
+
 /* ---- reading */
 
 /* The next token at or behind `text`; a backslash that is itself escaped begins none. */

@@ -9,6 +9,8 @@
 
 #define BLOB_REST_MS 7200000          /* a result that was stored a moment ago may be named by an event that is still on its way */
 
+#define TO_REVIEW "(gate = 'review' AND NOT taken)"      /* a broken glass that nobody has looked at yet */
+
 struct job { const struct ft_retain *what; struct ft_retained *result; json_t *told, *plans; };
 
 static int failed(struct ft_store *store, struct ft_err *reterr)
@@ -100,7 +102,7 @@ static int forget_values(struct ft_store *store, struct job *job, int64_t row, j
 static int clear_beside(struct ft_store *store, struct job *job, const char *id, struct ft_err *reterr)
 {
     static const char *const statements[] = {
-        "DELETE FROM answers WHERE run = ?1", "DELETE FROM locks WHERE run = ?1", "UPDATE budgets SET grp = 'deleted' WHERE run = ?1 AND grp <> ''",
+        "DELETE FROM answers WHERE run = ?1 AND NOT " TO_REVIEW, "DELETE FROM locks WHERE run = ?1", "UPDATE budgets SET grp = 'deleted' WHERE run = ?1 AND grp <> ''",
         "UPDATE plans SET text = '' WHERE run = ?1",
     };
     const char *texts[] = { id, NULL };
@@ -118,15 +120,36 @@ static int clear_beside(struct ft_store *store, struct job *job, const char *id,
     return r;
 }
 
+/* Texts beside the events are as they were written: a plan's states may name somebody whom no event names. value NULL: whether there are any. */
+static int lies_beside(struct ft_store *store, const struct job *job, const char *id, bool *ret, struct ft_err *reterr)
+{
+    const char *value = job->what->value;
+    sqlite3_stmt *stmt;
+    int r = query(store, "SELECT text FROM plans WHERE run = ?1 AND text <> '' UNION ALL SELECT text FROM answers WHERE run = ?1 AND NOT " TO_REVIEW
+                         " UNION ALL SELECT key || ' ' || reason FROM locks WHERE run = ?1 UNION ALL SELECT grp FROM budgets WHERE run = ?1 AND grp NOT IN ('', 'deleted')",
+                  &stmt, reterr), step;
+
+    if (r < 0)
+        return r;
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    while ((step = sqlite3_step(stmt)) == SQLITE_ROW)
+        *ret |= !value || personal_mentions((const char *)sqlite3_column_text(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), value, is_wanted);
+    return rows_over(store, stmt, step, reterr);
+}
+
 static int forget_run(struct ft_store *store, struct job *job, int64_t row, const char *id, struct ft_err *reterr)
 {
     json_t *numbers = json_array();
     int r = forget_values(store, job, row, numbers, reterr);
+    bool beside = json_array_size(numbers) > 0;
 
-    if (r == 0 && json_array_size(numbers)) {
+    if (r == 0 && !beside)
+        r = lies_beside(store, job, id, &beside, reterr);
+    if (r == 0 && beside) {
         job->result->runs++;
         job->result->values += (unsigned)json_array_size(numbers);
-        json_object_set(job->told, id, numbers);
+        if (json_array_size(numbers))
+            json_object_set(job->told, id, numbers);
         r = clear_beside(store, job, id, reterr);
     }
     json_decref(numbers);
@@ -157,7 +180,10 @@ static int tell_head(struct ft_store *store, struct job *job, int64_t row, const
 
 static int delete_run(struct ft_store *store, struct job *job, int64_t row, const char *id, struct ft_err *reterr)
 {
-    static const char *const statements[] = { "DELETE FROM events WHERE run = ?1", "DELETE FROM personal WHERE run = ?1", "DELETE FROM runs WHERE row = ?1" };
+    static const char *const statements[] = {
+        "DELETE FROM events WHERE run = ?1", "DELETE FROM personal WHERE run = ?1",
+        "DELETE FROM answers WHERE run = (SELECT id FROM runs WHERE row = ?1)", "DELETE FROM runs WHERE row = ?1",
+    };
     int r = tell_head(store, job, row, id, reterr);
 
     if (r == 0)
@@ -309,6 +335,9 @@ static int retain(struct ft_store *store, struct op *op, struct ft_err *reterr)
             r = sweep_blobs(store, job, reterr);
         if (r == 0)
             r = scrub(store, job, reterr);
+        store->scrub_due = true;
+        if (r == 0)
+            r = write_own(store, "INSERT OR REPLACE INTO kept (name, value) VALUES (?1, 1)", (const char *[]){ SCRUB_DUE, NULL }, NULL, reterr);
         json_object_set(note, job->what->whole ? "deleted" : "forgot", job->told);
         if (json_array_size(job->plans))
             json_object_set(note, "plans", job->plans);

@@ -54,6 +54,16 @@ static int log_grew(void *arg, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
+/* A process that deleted something may have died before it emptied the log, or another was reading from it. */
+static bool scrub_is_due(struct ft_store *store)
+{
+    sqlite3_stmt *stmt = NULL;
+    bool due = sqlite3_prepare_v2(store->db, "SELECT 1 FROM kept WHERE name = '" SCRUB_DUE "'", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+
+    sqlite3_finalize(stmt);
+    return due;
+}
+
 void writer_init(struct ft_store *store)
 {
     char *log = ft_asprintf("%s-wal", store->path);
@@ -62,6 +72,7 @@ void writer_init(struct ft_store *store)
     /* How much of the file is in use SQLite says at the first commit; more than it keeps is all in use. */
     store->wal_frames = stat(log, &st) == 0 && st.st_size > 2 * SWEEP_ANY * FRAME ? (int)(st.st_size / FRAME) : 0;
     store->synchronous = NORMAL;
+    store->scrub_due = scrub_is_due(store);
     sqlite3_wal_hook(store->db, log_grew, store);
     free(log);
 }
@@ -397,10 +408,22 @@ static int name_log(struct ft_store *store, struct ft_err *reterr)
     return 0;
 }
 
+static bool log_is_empty(const struct ft_store *store)
+{
+    char *log = ft_asprintf("%s-wal", store->path);
+    struct stat st;
+    bool empty = stat(log, &st) < 0 || st.st_size == 0;
+
+    free(log);
+    return empty;
+}
+
 static int begin(struct ft_store *store, struct ft_err *reterr)
 {
     int r = simple(store, ST_BEGIN, reterr);
 
+    if (r == 0 && store->scrubbed && sqlite3_exec(store->db, "DELETE FROM kept WHERE name = '" SCRUB_DUE "'", NULL, NULL, NULL) != SQLITE_OK)
+        return fail(store, reterr);
     if (r < 0 || !store->note_name)
         return r;
     store->note_name = false;
@@ -433,9 +456,14 @@ static int write_all(struct ft_store *store, struct op *first, bool durable, boo
         return r;
     }
     seal_committed(store);
+    store->scrubbed = false;
     count(store, 1, durable && !sweeps);
-    if (sweeps || scrubs)
-        r = sweep(store, last || scrubs, scrubs ? db_busy_ms : 0, reterr);
+    if (sweeps || scrubs || store->scrub_due)
+        r = sweep(store, last || scrubs || store->scrub_due, scrubs ? db_busy_ms : 0, reterr);
+    if (r == 0 && store->scrub_due && log_is_empty(store)) {
+        store->scrub_due = false;
+        store->scrubbed = true;
+    }
     return r == 0 && durable && store->log != LOG_NAMED ? name_log(store, reterr) : r;
 }
 

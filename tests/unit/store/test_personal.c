@@ -169,6 +169,76 @@ Test(store_personal, an_address_is_forgotten_in_every_identifier_that_has_it)
     expect_whole("after");
 }
 
+static void run_with_plan(char id[9], const char *digest, const char *plan)
+{
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, json_pack("{s:s, s:s}", "type", "run.started", "site", "HQ"), FT_COMMIT), 0);
+    put_run(fx.store, id, "finished");
+    ft_store_plan_put(fx.store, digest, id, plan);
+    store_flush(fx.store);
+}
+
+static int plan_there(const char *digest)
+{
+    struct ft_err err = { 0 };
+    char *text = NULL;
+    uint64_t at;
+    int r = ft_store_plan_get(fx.store, digest, &at, &text, &err);
+
+    free(text);
+    return r;
+}
+
+/* A plan's states may name somebody whom no event names: it goes with its run all the same, by age or by that name. */
+Test(store_personal, what_only_a_plan_names_is_forgotten_with_its_run)
+{
+    static const char a[] = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", b[] = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9",
+                      c[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    struct ft_retained done;
+    char id[9];
+
+    run_with_plan(id, a, "{\"before\":{\"username\":\"CORP\\\\dave\"}}");
+    run_with_plan(id, b, "{\"before\":{\"cid\":\"01a4.83e7.9934.56\"}}");
+    run_with_plan(id, c, "{\"before\":{\"username\":\"daves\"}}");
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .value = "Dave", .who = "root", .why = "asked for" }, &done, NULL), 0);
+    cr_expect(done.runs == 1 && plan_there(a) == -ENODATA && plan_there(b) == 0 && plan_there(c) == 0, "%u", done.runs);
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .value = "a4:83:e7:99:34:56", .who = "root", .why = "asked for" }, &done, NULL), 0);
+    cr_expect(done.runs == 1 && plan_there(b) == -ENODATA && plan_there(c) == 0, "%u", done.runs);
+    expect_whole("by value");
+    ft_clock_advance(fx.clock, 86400ull * 1000000 * 100);
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .before_ms = ft_clock_wall_ms(fx.clock) - 86400000, .who = "root", .why = "90 days" }, &done, NULL), 0);
+    cr_expect(done.runs == 3 && plan_there(c) == -ENODATA, "%u", done.runs);
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .who = "root", .why = "again" }, &done, NULL), 0);
+    cr_expect_eq(done.runs, 0, "nothing is left of them");
+    expect_whole("by age");
+}
+
+/* A broken glass that nobody has looked at yet is no private matter of the one who broke it. */
+Test(store_personal, what_must_be_reviewed_outlives_what_is_forgotten)
+{
+    json_t *answer = json_pack("{s:s}", "by", "mallory"), *left = NULL;
+    struct ft_retained done;
+    uint64_t row;
+    char id[9];
+
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, json_pack("{s:s, s:s}", "type", "run.started", "user", "carol"), FT_COMMIT), 0);
+    cr_assert_eq(ft_answer_put(fx.store, id, "review", answer, &row, NULL), 0);
+    cr_assert_eq(ft_answer_put(fx.store, id, "gate", answer, NULL, NULL), 0);
+    put_run(fx.store, id, "finished");
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .who = "root", .why = "test" }, &done, NULL), 0);
+    cr_assert_eq(ft_answers(fx.store, id, NULL, true, &left, NULL), 0);
+    cr_expect_eq(json_array_size(left), 1);
+    cr_expect_str_eq(ft_json_str(json_array_get(left, 0), "gate"), "review");
+    json_decref(left);
+    ft_answer_taken(fx.store, id, row);
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .who = "root", .why = "test" }, &done, NULL), 0);
+    cr_assert_eq(ft_answers(fx.store, id, NULL, true, &left, NULL), 0);
+    cr_expect_eq(json_array_size(left), 0, "reviewed, and over");
+    json_decref(left);
+    json_decref(answer);
+}
+
 /* The same user, as other systems write it. */
 Test(store_personal, a_name_in_other_words)
 {
@@ -258,6 +328,31 @@ static void a_run_of_the_past(char id[9], const char *mac)
     json_decref(locks);
     free(title);
     free(large);
+}
+
+/* Another process reads while something is forgotten: its bytes stay in the log, and go with the first write after it has ended, of whatever process. */
+Test(store_personal, the_log_is_emptied_later_where_it_could_not_be_at_once)
+{
+    struct ft_retained done;
+    char id[9], *text;
+    sqlite3 *db;
+
+    db_busy_ms = 100;
+    a_run_of_the_past(id, "a4:83:e7:ee:00:01");
+    cr_assert_eq(sqlite3_open(fx.path, &db), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(db, "BEGIN; SELECT * FROM events", NULL, NULL, NULL), SQLITE_OK);
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .who = "root", .why = "test" }, &done, NULL), 0);
+    cr_expect(done.in_log && in_files("a4:83:e7:ee:00:01") > 0, "the log could not be emptied, so the test tests");
+    sqlite3_close(db);
+    fixture_reopen(&fx);
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, event_of("run.started"), FT_COMMIT), 0);
+    cr_expect_eq(in_files("a4:83:e7:ee:00:01"), 0);
+    cr_assert_eq(append_now(&fx, id, event_of("step.done"), FT_COMMIT), 0);
+    text = stored("SELECT count(*) FROM kept WHERE name LIKE '%log%'");
+    cr_expect_str_eq(text, "0", "once");
+    free(text);
+    db_busy_ms = 5000;
 }
 
 Test(store_personal, what_is_forgotten_is_gone_from_every_file_and_the_proof_holds)
