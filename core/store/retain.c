@@ -125,7 +125,7 @@ static int lies_beside(struct ft_store *store, const struct job *job, const char
 {
     const char *value = job->what->value;
     sqlite3_stmt *stmt;
-    int r = query(store, "SELECT text FROM plans WHERE run = ?1 AND text <> '' UNION ALL SELECT text FROM answers WHERE run = ?1 AND NOT " TO_REVIEW
+    int r = query(store, "SELECT plain(text) FROM plans WHERE run = ?1 AND text <> '' UNION ALL SELECT text FROM answers WHERE run = ?1 AND NOT " TO_REVIEW
                          " UNION ALL SELECT key || ' ' || reason FROM locks WHERE run = ?1 UNION ALL SELECT grp FROM budgets WHERE run = ?1 AND grp NOT IN ('', 'deleted')",
                   &stmt, reterr), step;
 
