@@ -68,6 +68,8 @@ char *gate_words(const json_t *event, const char **ret_mark, enum ft_tone *ret_t
     }
     if (ft_streq(type, "gate.withdrawn"))
         return ft_asprintf("%s withdrew %s%s%s", by, request ? "the request" : "the approval", reason && *reason ? ": " : "", reason ? reason : "");
+    if (ft_streq(type, "gate.refused") && ft_streq(ft_json_str(event, "decision"), "break_glass"))
+        return ft_asprintf("%s did not break the glass: %s", by, ft_json_str(event, "why"));
     if (ft_streq(type, "gate.refused"))
         return ft_asprintf("an answer of %s does not count: %s", by, ft_json_str(event, "why"));
     if (ft_streq(type, "gate.voided"))

@@ -136,8 +136,8 @@ static void broken_noted(struct ft_run *run, const json_t *gate)
     notice_send(run, gate, "broken", 0, ft_gate_asked(&people, gate, run_now_ms(run)), broken);
 }
 
-/* Whoever asked for the run said at its start that the glass is to be broken: where a policy lets them, it is. */
-static void break_at_once(struct step_run *step)
+/* Whoever asked for the run said at its start that the glass is to be broken: where a policy lets them, it is; else they are told once, when the gate opens. */
+static void break_at_once(struct step_run *step, bool opened_now)
 {
     const json_t *gate = gate_of(step), *asked = step->run->break_glass;
     struct ft_people people = people_now(step->run->engine);
@@ -150,22 +150,24 @@ static void break_at_once(struct step_run *step)
                     "digest", json_object_get(gate, "digest"));
     event = ft_gate_take(&people, gate, row);
     json_decref(row);
-    if (!ft_streq(ft_json_str(event, "type"), "gate.broken")) {
+    bool broken = ft_streq(ft_json_str(event, "type"), "gate.broken");
+
+    if (!broken && !opened_now) {
         json_decref(event);
         return;
     }
     run_ride(step->run, event);
-    if (step->run->state != RUN_ENDED)
+    if (broken && step->run->state != RUN_ENDED)
         broken_noted(step->run, gate);
 }
 
 /* Those who may answer are told; once, also over a death in between. */
-static void ask(struct step_run *step)
+static void ask(struct step_run *step, bool opened_now)
 {
     struct ft_run *run = step->run;
     struct ft_people people = people_now(run->engine);
 
-    break_at_once(step);
+    break_at_once(step, opened_now);
     if (run->state != RUN_ENDED && !json_object_get(gate_of(step), "broken"))
         notice_send(run, gate_of(step), "opened", 0, ft_gate_asked(&people, gate_of(step), run_now_ms(run)), NULL);
     people_ask(run);
@@ -177,7 +179,7 @@ void gate_wait(struct step_run *step)
 {
     step->state = STEP_WAITING;
     gate_set_timer(step);
-    ask(step);
+    ask(step, false);
 }
 
 static void opened(void *arg, int code, const struct ft_err *err)
@@ -187,7 +189,7 @@ static void opened(void *arg, int code, const struct ft_err *err)
     if (code < 0)
         run_broken(step->run, err);
     else if (gate_waits(step))
-        ask(step);
+        ask(step, true);
 }
 
 static void open_planned(struct step_run *step, json_t *plan)

@@ -250,6 +250,10 @@ def broken_glass(place):
     out = place.fettle("bob", "run", place.playbook, "--break-glass", "the site is down", "--json")
     if out.returncode != 3 or place.writes():
         fail("bob broke the glass without the role")
+    run = json.loads(out.stdout.splitlines()[0])["run"]
+    if [(e["by"], e["why"]) for e in place.events(run, "gate.refused")] != [("bob", "only a person with the role oncall may break the glass here")]:
+        fail(f"bob is not told why the glass is whole: {place.events(run)}")
+    place.fettle("bob", "cancel", run)
     out = place.fettle("alice", "run", place.playbook, "--break-glass", "the site is down", "--json")
     if out.returncode != 0 or len(place.writes()) != 1:
         fail(f"the glass did not break: {out.returncode} {out.stderr}{out.stdout[-800:]}")
