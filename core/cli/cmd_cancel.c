@@ -2,17 +2,19 @@
 #include <errno.h>
 #include <signal.h>
 #include "base/util.h"
+#include "cli/gate_text.h"
 #include "cli/session.h"
 #include "data/json.h"
 
 static struct {
     const char *run;
-    bool rollback, text;
+    bool rollback, now, text;
 } o;
 
 static const struct ft_opt opts[] = {
     { FT_OPT_ARG, 0, NULL, &o.run, "RUN", "the run, or the first digits of its id", "run" },
     { FT_OPT_FLAG, 0, "rollback", &o.rollback, NULL, "take back what it did", NULL },
+    { FT_OPT_FLAG, 0, "now", &o.now, NULL, "do not wait for the step under way: a write that is cut off is found out by `fettle resume`", NULL },
     { FT_OPT_FLAG, 0, "text", &o.text, NULL, "text for people also where there is no terminal", NULL },
     { 0 },
 };
@@ -25,7 +27,7 @@ static int start_run(void *arg, const struct ft_run_observer *observer, void *ob
     int r = ft_run_resume(s->app->engine, s->id, app_user(), observer, observer_arg, ret, reterr);
 
     if (r == 0)
-        ft_run_cancel(*ret, app_user(), false, o.rollback);
+        ft_run_cancel(*ret, app_user(), o.now, o.rollback);
     return r;
 }
 
@@ -39,7 +41,7 @@ static void find_owner(void *arg, const struct ft_run_info *info)
         owner->pid = strtol(info->owner, NULL, 10);
 }
 
-/* Another process runs it: ask that one. */
+/* Another process runs it: it is asked by a row in the store, and told to look. Only SIGUSR1 does: who keeps many runs going is not ended for one. */
 static int ask_owner(struct app *app, const char *id)
 {
     struct owner owner = { .id = id };
@@ -47,9 +49,12 @@ static int ask_owner(struct app *app, const char *id)
 
     if (ft_store_runs(app->store, NULL, 10000, find_owner, &owner, &err) < 0 || owner.pid <= 1)
         return app_fail(1, "run %s belongs to another process that cannot be found", id);
-    if (kill((pid_t)owner.pid, o.rollback ? SIGUSR1 : SIGTERM) < 0)
+    if (kill((pid_t)owner.pid, 0) < 0)
         return app_fail(1, "cannot ask process %ld to stop run %s: %s", owner.pid, id, strerror(errno));
-    printf("asked process %ld to stop run %s after the step under way\n", owner.pid, id);
+    if (ft_run_ask_end(app->store, id, o.now, o.rollback, app_user(), app_where(), &err) < 0)
+        return app_fail(1, "%s", err.text);
+    kill((pid_t)owner.pid, SIGUSR1);
+    printf("asked process %ld to stop run %s%s\n", owner.pid, id, o.now ? " now" : " after the step under way");
     return 0;
 }
 

@@ -66,7 +66,7 @@ static int resume_all(struct app *app)
 
 /* ---- --watch */
 
-struct watch { struct app *app; struct ft_parking *parking; struct ft_signal *signals[2]; unsigned asked; bool text; };
+struct watch { struct app *app; struct ft_parking *parking; struct ft_signal *signals[3]; unsigned asked; bool text; };
 
 static void news(void *arg, const char *run_id, enum ft_parking_news what, const char *text)
 {
@@ -102,7 +102,10 @@ static void asked_to_end(void *arg, int signum)
     struct watch *w = arg;
     struct ft_parking_counts n;
 
-    (void)signum;
+    if (signum == SIGUSR1) {                       /* `fettle cancel` of a run that lives here */
+        ft_parking_asked_to_end(w->parking);
+        return;
+    }
     ft_parking_count(w->parking, &n);
     if (w->asked++ > 0)
         ft_loop_stop(w->app->loop);
@@ -113,7 +116,7 @@ static void asked_to_end(void *arg, int signum)
 
 static int watch(struct app *app)
 {
-    static const int signums[] = { SIGINT, SIGTERM };
+    static const int signums[] = { SIGINT, SIGTERM, SIGUSR1 };
     struct watch w = { .app = app, .text = !globals.json && (o.text || isatty(STDOUT_FILENO)) };
     struct ft_parking_opts keeper = { .loop = app->loop, .store = app->store, .engine = app->engine, .who = app_user(), .news = news, .idle = nothing_lives, .arg = &w };
     struct ft_parking_counts n;

@@ -353,6 +353,22 @@ static void on_doubt(struct live *live, const json_t *event)
     line(live, "?", TONE_WARN, title_of(live, event), ft_json_str(event, "why"), -1, path_depth(ft_json_str(event, "path")));
 }
 
+/* Found out by itself, or said by somebody who is not at this terminal. */
+static void on_found_out(struct live *live, const json_t *event)
+{
+    const char *by = ft_json_str(event, "by");
+    bool happened = json_is_true(json_object_get(event, "happened"));
+    char *text;
+
+    if (ft_streq(by, "not sent"))
+        text = ft_strdup("not sent: the run was asked to end before it went out");
+    else
+        text = ft_asprintf("it was in doubt: it %s, %s %s", happened ? "happened" : "did not happen", ft_streq(by, "probe") || ft_streq(by, "verify") ? "found out by its" : "says",
+                           ft_streq(by, "verify") ? "verification" : by);
+    line(live, happened ? "✓" : "!", happened ? TONE_GOOD : TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
+    free(text);
+}
+
 static void on_unproven(struct live *live, const json_t *event)
 {
     line(live, "!", TONE_WARN, title_of(live, event), json_is_true(json_object_get(event, "stays")) ? "not proven, and nothing takes it back" : "not proven, taking it back", -1, path_depth(ft_json_str(event, "path")));
@@ -386,6 +402,34 @@ static void on_rollback(struct live *live, const json_t *event)
 {
     live_clear(live);
     fprintf(live->to, "    taking back %d write%s: %s\n", (int)ft_json_int(event, "count", 0), ft_json_int(event, "count", 0) == 1 ? "" : "s", ft_json_str(event, "why"));
+}
+
+/* What somebody said of a stuck undo. */
+static void on_told(struct live *live, const json_t *event)
+{
+    static const struct { const char *word, *text; } words[] = {
+        { "overwrite", "has it put back over what is there now" }, { "again", "has it tried again" }, { "leave", "leaves it as it is now" }, { "done", "has taken it back by hand" },
+    };
+    const char *where = ft_json_str(event, "where"), *reason = ft_json_str(event, "reason");
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (!json_is_true(json_object_get(event, words[i].word)))
+            continue;
+        char *text = ft_asprintf("%s %s%s%s%s%s%s", ft_json_str(event, "by"), words[i].text, where && *where ? " (" : "", where ? where : "", where && *where ? ")" : "",
+                                 reason && *reason ? ": " : "", reason ? reason : "");
+
+        line(live, "!", TONE_WARN, title_of(live, event), text, -1, 0);
+        free(text);
+        return;
+    }
+}
+
+static void on_not_told(struct live *live, const json_t *event)
+{
+    char *text = ft_asprintf("the answer of %s does not count: %s", ft_json_str(event, "by"), ft_json_str(event, "why"));
+
+    line(live, "!", TONE_WARN, title_of(live, event), text, -1, 0);
+    free(text);
 }
 
 static void on_undone(struct live *live, const json_t *event)
@@ -489,7 +533,7 @@ void live_event(struct live *live, const json_t *event)
         { "gate.vote", on_gate_event }, { "gate.withdrawn", on_gate_event }, { "gate.refused", on_gate_event }, { "gate.voided", on_gate_event },
         { "gate.broken", on_gate_event }, { "gate.reviewed", on_gate_event }, { "gate.notice_failed", on_gate_event },
         { "gate.reminded", on_gate_event }, { "gate.escalated", on_gate_event },
-        { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "step.unproven", on_unproven }, { "confirm.intended", on_confirming }, { "rollback.started", on_rollback },
+        { "verify.look", on_look }, { "doubt.opened", on_doubt }, { "doubt.answered", on_found_out }, { "question.answered", on_told }, { "question.refused", on_not_told }, { "step.unproven", on_unproven }, { "confirm.intended", on_confirming }, { "rollback.started", on_rollback },
         { "hold.opened", on_hold }, { "wait.opened", on_window }, { "run.closing", on_closing },
         { "undo.attempt", on_attempt }, { "undo.kept", on_undo_kept }, { "undo.conflict", on_undo_conflict },
         { "undo.done", on_undone }, { "undo.failed", on_undo_failed }, { "gate.answered", on_answered }, { "ask.answered", on_answered }, { "run.cancelling", on_cancelling },

@@ -5,11 +5,11 @@
 #include "base/util.h"
 #include "cli/opt.h"
 
-extern const struct ft_command cmd_run, cmd_plan, cmd_apply, cmd_check, cmd_graph, cmd_show, cmd_plugins, cmd_runs, cmd_why, cmd_resume, cmd_follow, cmd_approvals, cmd_approve, cmd_reject, cmd_cancel, cmd_undo, cmd_locks, cmd_policy, cmd_secret, cmd_lab, cmd_doctor, cmd_completion;
+extern const struct ft_command cmd_run, cmd_plan, cmd_apply, cmd_check, cmd_graph, cmd_show, cmd_plugins, cmd_runs, cmd_why, cmd_resume, cmd_follow, cmd_approvals, cmd_approve, cmd_reject, cmd_answer, cmd_cancel, cmd_undo, cmd_locks, cmd_policy, cmd_secret, cmd_lab, cmd_doctor, cmd_completion;
 extern const struct ft_command cmd_audit, cmd_export;
 
 const struct ft_command *const ft_commands[] = {
-    &cmd_run, &cmd_plan, &cmd_apply, &cmd_check, &cmd_graph, &cmd_show, &cmd_plugins, &cmd_runs, &cmd_why, &cmd_resume, &cmd_follow, &cmd_approvals, &cmd_approve, &cmd_reject, &cmd_cancel, &cmd_undo, &cmd_locks, &cmd_policy, &cmd_secret, &cmd_lab, &cmd_doctor, &cmd_completion,
+    &cmd_run, &cmd_plan, &cmd_apply, &cmd_check, &cmd_graph, &cmd_show, &cmd_plugins, &cmd_runs, &cmd_why, &cmd_resume, &cmd_follow, &cmd_approvals, &cmd_approve, &cmd_reject, &cmd_answer, &cmd_cancel, &cmd_undo, &cmd_locks, &cmd_policy, &cmd_secret, &cmd_lab, &cmd_doctor, &cmd_completion,
     &cmd_audit, &cmd_export,
     NULL,
 };

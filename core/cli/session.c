@@ -44,6 +44,17 @@ static void put_json(const struct session *s, const json_t *event)
     json_decref(line);
 }
 
+/* What is asked here is asked no more. */
+static void answered_elsewhere(struct session *s, const json_t *event)
+{
+    if (!s->question || !ft_streq(ft_json_str(s->question, "path"), ft_json_str(event, "path")))
+        return;
+    json_decref(s->question);
+    s->question = NULL;
+    if (s->live && s->input)
+        putchar('\n');
+}
+
 static void on_event(void *arg, struct ft_run *run, const json_t *event)
 {
     struct session *s = arg;
@@ -51,6 +62,8 @@ static void on_event(void *arg, struct ft_run *run, const json_t *event)
     s->run = run;
     if (ft_streq(ft_json_str(event, "type"), "gate.answered"))
         stop_awaiting(s);
+    if (json_object_get(event, "row"))
+        answered_elsewhere(s, event);
     if (s->live)
         live_event(s->live, event);
     else
@@ -90,8 +103,14 @@ static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
 
 static void stay_parked(struct session *s)
 {
-    if (s->live)
-        printf("  ⏸ parked. `fettle follow %s` comes back to it; nothing is lost if this window closes.\n", ft_run_id(s->run));
+    const char *kind = ft_json_str(s->question, "kind"), *id = ft_run_id(s->run);
+
+    if (s->live && ft_streq(kind, "undo"))
+        printf("  ⏸ parked as an incident, with its locks. `fettle answer %s` shows what can be said to it, from anywhere.\n", id);
+    else if (s->live && (ft_streq(kind, "doubt") || ft_streq(kind, "ask")))
+        printf("  ⏸ parked. `fettle answer %s` answers it from anywhere; nothing is lost if this window closes.\n", id);
+    else if (s->live)
+        printf("  ⏸ parked. `fettle follow %s` comes back to it; nothing is lost if this window closes.\n", id);
     leave(s, FT_RUN_PARKED);
 }
 
@@ -293,7 +312,7 @@ static void on_parked(void *arg, struct ft_run *run)
     ask_next(s);
 }
 
-/* ---- signals: once asks to stop after the step, twice stops now; SIGUSR1 (fettle cancel --rollback) takes back what was done */
+/* ---- signals: once asks to stop after the step, twice stops now; SIGUSR1: somebody asked for something in the store */
 
 static void on_signal(void *arg, int signum)
 {
@@ -306,6 +325,10 @@ static void on_signal(void *arg, int signum)
         stay_parked(s);
         return;
     }
+    if (s->run && signum == SIGUSR1) {            /* `fettle cancel`, by somebody elsewhere */
+        ft_run_asked_to_end(s->run);
+        return;
+    }
     now = signum == SIGINT && s->interrupts++ > 0;
     if (!s->run) {
         leave(s, FT_RUN_CANCELLED);
@@ -316,7 +339,7 @@ static void on_signal(void *arg, int signum)
         fputs(ft_run_rolls_back(s->run) ? "    what was done is being taken back, and that goes on; Ctrl-C again stops it and parks the run\n"
                                         : "    stopping after this step; Ctrl-C again stops now\n", stderr);
     }
-    ft_run_cancel(s->run, s->opts->who, now, signum == SIGUSR1);
+    ft_run_cancel(s->run, s->opts->who, now, false);
 }
 
 int session_run(struct app *app, const struct session_opts *opts,

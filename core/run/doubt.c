@@ -19,6 +19,7 @@ void write_doubt_person(struct step_run *step)
     struct ft_err err = { 0 };
 
     step->state = STEP_DOUBT;
+    json_object_set_new(event, "title", json_string(step->step->title));
     json_object_set_new(event, "action", json_string(step->step->call.name));
     json_object_set(event, "params", step->params);
     if (step->plan)
@@ -39,6 +40,7 @@ static void happened(struct step_run *step, const char *by, const json_t *answer
     const json_t *seen = json_object_get(answer, "seen"), *result = json_object_get(answer, "result");
     json_t *event = ev("doubt.answered", step->path);
 
+    json_object_set_new(event, "title", json_string(step->step->title));
     json_object_set_new(event, "happened", json_true());
     json_object_set_new(event, "by", json_string(by));
     if (seen)
@@ -70,12 +72,16 @@ static bool sent_often_enough(struct step_run *step)
     return true;
 }
 
-static void did_not_happen(struct step_run *step, const char *by)
+/* where: of a person; NULL: nobody was asked. */
+static void did_not_happen(struct step_run *step, const char *by, const char *where)
 {
     json_t *event = ev("doubt.answered", step->path);
 
+    json_object_set_new(event, "title", json_string(step->step->title));
     json_object_set_new(event, "happened", json_false());
     json_object_set_new(event, "by", json_string(by));
+    if (where)
+        question_sign(step->run, event, where);
     run_ride(step->run, event);
     json_decref(step->past);
     step->past = NULL;
@@ -105,7 +111,7 @@ static void probed(void *arg, json_t *answer)
     if (json_is_true(json_object_get(answer, "happened")))
         happened(step, "probe", answer);
     else if (json_is_false(json_object_get(answer, "happened")))
-        did_not_happen(step, "probe");
+        did_not_happen(step, "probe", NULL);
     else
         probe_or_verify(step);
 }
@@ -138,15 +144,17 @@ void write_doubt(struct step_run *step, const char *why)
         probe_failed(step, err.class, err.text);
 }
 
-int write_answer_doubt(struct step_run *step, bool it_happened, const char *who, struct ft_err *reterr)
+int write_answer_doubt(struct step_run *step, bool it_happened, const char *who, const char *where, struct ft_err *reterr)
 {
     if (!past_event(step, "doubt.opened"))
         return ft_err_set(reterr, -EINVAL, "step '%s' is being found out already", step->path);
     if (it_happened) {
         json_t *event = ev("doubt.answered", step->path);
 
+        json_object_set_new(event, "title", json_string(step->step->title));
         json_object_set_new(event, "happened", json_true());
         json_object_set_new(event, "by", json_string(who));
+        question_sign(step->run, event, where);
         confirm_note(step, event);
         run_ride(step->run, event);
         step->recovered = true;
@@ -155,7 +163,7 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
         if (step->run->state != RUN_ENDED)
             (step->confirm_told ? write_settled : write_verify)(step);
     } else {
-        did_not_happen(step, who);
+        did_not_happen(step, who, where);
     }
     return 0;
 }
@@ -195,7 +203,7 @@ void write_resume(struct step_run *step)
             confirm_or_verify(step);
         }
     } else if (answer) {
-        did_not_happen(step, ft_json_str(answer, "by"));
+        did_not_happen(step, ft_json_str(answer, "by"), NULL);
     } else if (past_event(step, "doubt.opened")) {
         step->state = STEP_DOUBT;
         run_check_idle(step->run);

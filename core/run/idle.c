@@ -104,6 +104,18 @@ static json_t *in_short(const json_t *questions)
     return all;
 }
 
+/* Whether somebody who is not at this terminal can answer. */
+static bool asks_people(const json_t *questions)
+{
+    json_t *question;
+    size_t i;
+
+    json_array_foreach((json_t *)questions, i, question)
+        if (!ft_streq(ft_json_str(question, "kind"), "wait"))
+            return true;
+    return false;
+}
+
 static void park(struct ft_run *run, const char *why)
 {
     json_t *event = ev("run.parked", NULL), *questions = ft_run_questions(run);
@@ -113,6 +125,8 @@ static void park(struct ft_run *run, const char *why)
     run_hold_sessions(run, false);
     json_object_set_new(event, "why", json_string(why));
     json_object_set_new(event, "waiting", in_short(questions));
+    if (asks_people(questions) && run->state != RUN_ENDED)
+        people_ask(run);
     json_decref(questions);
     if (run->closes_ms && run->state == RUN_GOING)
         json_object_set_new(event, "until", json_integer((json_int_t)run_margin_ms(run)));
@@ -140,6 +154,15 @@ static void leave_in_doubt(struct ft_run *run)
     park(run, "cancelled while a write was under way: resume it to find out whether it happened");
 }
 
+static bool is_asked(const struct ft_run *run)
+{
+    json_t *questions = ft_run_questions(run);
+    bool asked = asks_people(questions);
+
+    json_decref(questions);
+    return asked;
+}
+
 static void look_idle(void *arg)
 {
     struct ft_run *run = arg;
@@ -155,6 +178,10 @@ static void look_idle(void *arg)
     /* A write that could not be taken back is not left behind by a cancel: only a rollback goes on with it. */
     bool incident = undo_is_stuck(run) && !run->limit_hit && !run->cancel_rollback;
 
+    if (!run->parked_told && is_asked(run) && questions_take(run)) {       /* before it is asked: it may be answered */
+        run_check_idle(run);
+        return;
+    }
     if (run->state == RUN_STOPPING && !incident) {
         if (run->cancel_now && json_object_size(run->intents))
             leave_in_doubt(run);
@@ -225,7 +252,7 @@ static int answer_at(struct ft_run *run, const char *path, const json_t *answer,
 
     json_decref(undo);
     if (for_undo)
-        return undo_answer(run, answer, who, reterr);
+        return undo_answer(run, answer, who, where, reterr);
     ft_list_each(pos, tmp, &run->steps) {
         struct step_run *step = ft_container(pos, struct step_run, in_run);
 

@@ -10,6 +10,7 @@
  *   margin.c  when the window closes
  *   after.c   the state a write left behind   undo_check.c  is it still that?    reopen.c, undo_plan.c  undo of a run that is over
  *   gate*.c   approve: what people decide  people.c   who they are now, and their answers
+ *   question.c answers from elsewhere, and what asks for the run's end
  *   parking.c runs that wait, as stubs (parking.h)
  */
 #pragma once
@@ -60,6 +61,8 @@ struct ft_run {
     json_t *undo;                      /* stack, last done last: [{path, title, kind, action, params, write, write_params, receipt, before, after, sent}] */
     json_t *intents;                   /* path → the step.intended event, until its end */
     json_t *undone, *kept;             /* paths: taken back; left as they are, because a person said so */
+    json_t *answered;                  /* numbers of the rows of the store that it has taken */
+    const json_t *taking;              /* such a row, while it is taken */
     json_t *undo_only;                 /* paths that are taken back, where it is not all; NULL: all */
     json_t *gates;                     /* guard/approval.h; from events only */
     struct ft_list in_gated;
@@ -241,7 +244,7 @@ void write_begin(struct step_run *step);
 void write_resume(struct step_run *step);
 int step_answer(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
 json_t *step_question(const struct step_run *step);                  /* NULL: it does not wait for anybody */
-int write_answer_doubt(struct step_run *step, bool happened, const char *who, struct ft_err *reterr);
+int write_answer_doubt(struct step_run *step, bool happened, const char *who, const char *where, struct ft_err *reterr);
 
 /* before.c: the plan is known; may it be sent? */
 enum check { CHECK_GO, CHECK_WAITS, CHECK_FAILED };      /* WAITS: write_look_again comes later. FAILED: step_fail was called */
@@ -315,7 +318,15 @@ void undo_cancel(struct ft_run *run);                                /* drop it 
 void undo_stop(struct ft_run *run, const char *who);                 /* no more tries: an incident */
 bool undo_is_stuck(const struct ft_run *run);
 json_t *undo_question(const struct ft_run *run);
-int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr);
+int undo_answer(struct ft_run *run, const json_t *answer, const char *who, const char *where, struct ft_err *reterr);
+
+/* question.c */
+int question_fits(const json_t *question, const json_t *answer, struct ft_err *reterr);
+void question_answered(struct ft_run *run, const char *path, json_t *more, const char *who, const char *where);     /* of an undo; takes more */
+void question_sign(const struct ft_run *run, json_t *event, const char *where);      /* where, and of an answer from elsewhere its reason and number */
+bool questions_take(struct ft_run *run);                             /* answers from elsewhere; whether one of them moved something */
+/* Before anything is done about an undo that was stuck: what was said of it meanwhile. */
+void questions_take_for_undo(struct ft_run *run, const char *path, int (*tell)(struct ft_run *run, const json_t *given, struct ft_err *reterr));
 
 /* gate.c */
 bool gate_waits(const struct step_run *step);

@@ -62,6 +62,29 @@ static void undo_sent(struct ft_run *run, const char *path, bool sent)
         json_object_set_new(item, "sent", json_boolean(sent));
 }
 
+/* What a person said of a stuck undo holds until it is stuck anew: also in the next life. Sent by their word, it is not in doubt any more. */
+static void undo_told(struct ft_run *run, const char *path, json_t *event)
+{
+    json_t *item = json_array_get(run->undo, undo_find(run, path));
+
+    if (!item)
+        return;
+    json_object_set(item, "told", event);
+    json_object_del(item, "asked");
+    if (json_is_true(json_object_get(event, "send")))
+        undo_sent(run, path, false);
+}
+
+static void undo_asked(struct ft_run *run, const char *path)
+{
+    json_t *item = json_array_get(run->undo, undo_find(run, path));
+
+    if (!item)
+        return;
+    json_object_set_new(item, "asked", json_true());
+    json_object_del(item, "told");
+}
+
 static bool undo_may_have_happened(const json_t *event)
 {
     enum ft_class class = ft_class_from_name(ft_json_str(event, "class"));
@@ -75,6 +98,8 @@ void run_note(struct ft_run *run, json_t *event)
     const char *type = ft_json_str(event, "type");
     const char *path = ft_json_str(event, "path");
 
+    if (json_object_get(event, "row"))
+        json_array_append(run->answered, json_object_get(event, "row"));
     apply_note(run, event);
     ft_gates_note(run->gates, event, run->requester);
     if (ft_streq(type, "step.intended")) {
@@ -113,6 +138,12 @@ void run_note(struct ft_run *run, json_t *event)
     } else if (ft_streq(type, "undo.attempt") || ft_streq(type, "undo.failed")) {
         if (!undo_may_have_happened(event))
             undo_sent(run, path, false);
+        if (ft_streq(type, "undo.failed"))
+            undo_asked(run, path);
+    } else if (ft_streq(type, "undo.conflict")) {
+        undo_asked(run, path);
+    } else if (ft_streq(type, "question.answered")) {
+        undo_told(run, path, event);
     } else if (ft_streq(type, "undo.done") || ft_streq(type, "undo.kept")) {
         json_array_remove(run->undo, undo_find(run, path));
         json_array_append_new(ft_streq(type, "undo.done") ? run->undone : run->kept, json_string(path));

@@ -460,6 +460,14 @@ struct ft_parking *ft_parking_free(struct ft_parking *p)
     return NULL;
 }
 
+void ft_parking_asked_to_end(struct ft_parking *p)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &p->alive)
+        ft_run_asked_to_end(ft_container(pos, struct alive, in)->run);
+}
+
 void ft_parking_stop(struct ft_parking *p)
 {
     p->stopping = true;

@@ -30,6 +30,8 @@ struct ft_parking_opts {
 int ft_parking_new(const struct ft_parking_opts *opts, struct ft_parking **ret, struct ft_err *reterr);
 /* What lives is left as it is in the journal, and goes on with the next who takes it up. */
 struct ft_parking *ft_parking_free(struct ft_parking *parking);
+/* Those that live look whether somebody asked for their end (ft_run_ask_end). */
+void ft_parking_asked_to_end(struct ft_parking *parking);
 /* Nothing is woken any more; what lives goes on until it parks or ends. Then `idle`. */
 void ft_parking_stop(struct ft_parking *parking);
 /* A new run. -EAGAIN when as many live as may. */

@@ -82,6 +82,13 @@ struct ft_people people_now(struct ft_engine *engine)
 
 static void poll_again(struct ft_engine *engine);
 
+static bool is_of_gate(const json_t *row)
+{
+    const char *gate = ft_json_str(row, "gate");
+
+    return !ft_streq(gate, FT_REVIEWS) && !ft_streq(gate, FT_QUESTIONS) && !ft_streq(gate, FT_ENDS);
+}
+
 static void take(struct ft_run *run)
 {
     struct ft_err err = { 0 };
@@ -93,9 +100,11 @@ static void take(struct ft_run *run)
         return;
     }
     json_array_foreach(rows, i, row)
-        if (run->state != RUN_ENDED && !ft_streq(ft_json_str(row, "gate"), FT_REVIEWS))
+        if (run->state != RUN_ENDED && is_of_gate(row))
             gate_take_row(run, row);
     json_decref(rows);
+    if (run->state != RUN_ENDED && run->parked_told)
+        questions_take(run);
     gates_decide(run);
 }
 

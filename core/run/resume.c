@@ -69,7 +69,7 @@ static uint64_t active_before(const json_t *events)
     json_array_foreach((json_t *)events, i, event) {
         uint64_t at = (uint64_t)ft_json_int(event, "at", 0);
         const char *type = ft_json_str(event, "type");
-        bool gap = ft_streq(type, "run.resumed") || ft_streq(type, "hold.over") || ft_streq(type, "wait.over") || (strncmp(type ? type : "", "gate.", 5) == 0 && !ft_streq(type, "gate.opened")) || ft_streq(type, "ask.answered") || ft_streq(type, "doubt.answered")
+        bool gap = ft_streq(type, "run.resumed") || ft_streq(type, "hold.over") || ft_streq(type, "wait.over") || (strncmp(type ? type : "", "gate.", 5) == 0 && !ft_streq(type, "gate.opened")) || ft_streq(type, "ask.answered") || ft_streq(type, "question.answered") || ft_streq(type, "doubt.answered")
                    || (ft_streq(type, "lock.taken") && json_object_get(event, "waited_ms"));
 
         if (last && at > last && !gap)
@@ -219,6 +219,7 @@ int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, con
     run_set_limit(run);
     run->reviving = true;
     ft_loop_defer(engine->o.loop, resume_turn, run);
+    ft_run_asked_to_end(run);                      /* by somebody whom its last process did not hear any more */
     *ret = run;
     return 0;
 }

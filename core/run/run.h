@@ -40,6 +40,8 @@
  *   undo.intended undo, checked (it was seen to be what fettle wrote), plan, overwrite_by         durable before the undo is sent
  *   undo.attempt  attempt, class, error, again_in_ms
  *   undo.done     already (nothing was sent), by (a person did it)        undo.kept by (a person wants it left as it is)
+ *   question.answered kind (undo), by, where, reason, row, again | overwrite | leave | done, send, seen     what a person said of a stuck undo
+ *   question.refused  kind, by, why, row     an answer from elsewhere that fits nothing any more
  *   undo.conflict base, mine, theirs, differences [{path, was, wrote, now}]        undo.failed class, error, attempt
  *   run.parked    waiting [questions], why, until (it is resumed then at the latest: the window closes), incident (a rollback is stuck: the network stands half-changed)
  *   run.reopened  by, why, final, only [paths]        behind run.finished: `fettle undo`
@@ -141,6 +143,18 @@ bool ft_run_rolls_back(const struct ft_run *run);      /* what was done is being
 /* kind `wait`: nobody can answer, it goes on by itself; with "stays": true so soon that whoever watches should stay.
  * [{"path", "kind": "approve|ask|doubt|undo|wait", "title", "text", "by", "fields", "until", "plan"}]; new reference. */
 json_t *ft_run_questions(const struct ft_run *run);
+/* The same from events alone, without approvals and what goes on by itself: what `ft_question_answer` can be given for. With "differences", "theirs" of an
+ * undo, "plan", "why", "seen" of a doubt, "fields" of a form. New reference. */
+json_t *ft_questions_open(const json_t *events);
+/* Answers one of them from anywhere, in whosever hand the run is: a row in the store that the run takes, now or when it goes on. answer as for
+ * ft_run_answer; an overwrite holds for what stands in the question only. -EINVAL: it does not fit. */
+int ft_question_answer(struct ft_store *store, const char *run_id, const json_t *question, const json_t *answer, const char *who, const char *where, const char *reason,
+                       struct ft_err *reterr);
+/* Asks for the end of a run that another process has in hand: a row, too, which that process takes when it looks (ft_run_asked_to_end). */
+int ft_run_ask_end(struct ft_store *store, const char *run_id, bool now, bool rollback, const char *who, const char *where, struct ft_err *reterr);
+void ft_run_asked_to_end(struct ft_run *run);
+#define FT_QUESTIONS "question"       /* `gate` of such rows */
+#define FT_ENDS "end"
 /* When a parked run goes on although nobody answers, ms since 1970; UINT64_MAX: never. */
 uint64_t ft_run_wake_ms(const struct ft_run *run);
 /* approve: {"approved": bool, "reason"}; ask: {"values": {…}}; doubt: {"happened": bool}; undo: {"again": true}, {"overwrite": true} (whatever

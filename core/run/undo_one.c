@@ -18,7 +18,6 @@ struct undo_run {
     enum undo_state state;
     json_t *now;                       /* what the look saw; NULL: not known */
     json_t *plan;                      /* of the undo's call */
-    char *forced;                      /* who wants it sent whatever the state is */
     bool stuck;                        /* waits for a person */
     bool doubt;                        /* it may have been taken back already: that is the question */
     json_t *differences;               /* somebody changed it: that is the question */
@@ -41,7 +40,6 @@ static void undo_free(struct undo_run *u)
     json_decref(u->now);
     json_decref(u->plan);
     json_decref(u->differences);
-    free(u->forced);
     free(u->error);
     free(u);
 }
@@ -65,6 +63,12 @@ static bool is_own(const struct undo_run *u)
 static bool maybe_sent(const struct undo_run *u)
 {
     return json_is_true(json_object_get(u->item, "sent"));
+}
+
+/* A person said so; null where they did not. */
+static const json_t *told(const struct undo_run *u, const char *what)
+{
+    return json_object_get(json_object_get(u->item, "told"), what);
 }
 
 /* A change that nobody confirmed: the device takes it back by itself, in so many ms at the latest. 0: it does not, or should have by now. */
@@ -161,6 +165,8 @@ static void undo_gives_up(struct undo_run *u, enum ft_class class, const char *e
 
     json_object_set_new(event, "class", json_string(ft_class_name(class)));
     json_object_set_new(event, "attempt", json_integer(u->attempt));
+    if (u->doubt)
+        json_object_set_new(event, "doubt", json_true());
     get_stuck(u, event, error);
 }
 
@@ -276,12 +282,14 @@ static void undo_intend(struct undo_run *u)
     json_object_del(undo, "before");                       /* they stand at the write */
     json_object_del(undo, "after");
     json_object_del(undo, "sent");
+    json_object_del(undo, "told");
+    json_object_del(undo, "asked");
     json_object_set_new(event, "undo", undo);
     json_object_set_new(event, "checked", json_boolean(u->state == UNDO_AS_WRITTEN));
     if (u->plan)
         json_object_set(event, "plan", u->plan);
-    if (u->forced)
-        json_object_set_new(event, "overwrite_by", json_string(u->forced));
+    if (u->state == UNDO_MOVED)
+        json_object_set(event, "overwrite_by", (json_t *)told(u, "by"));
     if (run_journal(u->run, event, FT_DURABLE, intended, u, &err) < 0)
         run_broken(u->run, &err);
 }
@@ -334,11 +342,17 @@ static void probe_failed(void *arg, enum ft_class class, const char *text)
 
 static const struct ft_call_handler probe_handler = { .done = probed, .fail = probe_failed };
 
+/* Somebody changed it since, and a person who saw that has it put back all the same: that change, and no other. As long as it is that, no undo was there. */
+static bool may_overwrite(const struct undo_run *u)
+{
+    return u->state == UNDO_MOVED && json_is_true(told(u, "overwrite")) && u->now && ft_json_equal(told(u, "seen"), u->now);
+}
+
 static void undo_ready(struct undo_run *u)
 {
     const struct ft_action *action = undo_action(u);
 
-    if (u->forced || u->state == UNDO_AS_WRITTEN || (u->state == UNDO_UNKNOWN && !maybe_sent(u)))
+    if (may_overwrite(u) || u->state == UNDO_AS_WRITTEN || (u->state == UNDO_UNKNOWN && !maybe_sent(u)))
         undo_intend(u);
     else if (maybe_sent(u) && !is_own(u) && action && action->probe.start)
         start(u, ft_json_str(u->item, "action"), FT_ENTRY_PROBE, json_object_get(u->item, "params"), json_object_get(u->plan, "receipt"), &probe_handler);
@@ -414,7 +428,7 @@ static bool may_have_lapsed(const struct undo_run *u)
 {
     const struct ft_action_info *info = NULL;
 
-    return json_object_get(u->item, "lapses") && (maybe_sent(u) || !lapses_in(u)) && u->state == UNDO_UNKNOWN && !u->forced
+    return json_object_get(u->item, "lapses") && (maybe_sent(u) || !lapses_in(u)) && u->state == UNDO_UNKNOWN && !json_is_true(told(u, "send"))
            && ft_registry_action(u->run->engine->o.registry, ft_json_str(u->item, "write"), &info, NULL) == 0 && info->action->probe.start;
 }
 
@@ -473,6 +487,50 @@ static void undo_look(void *arg)
         undo_looked(u, NULL);
 }
 
+/* ---- people */
+
+/* What a person said of it is done; else it is looked at. */
+static void undo_obey(struct undo_run *u)
+{
+    const char *by = json_string_value(told(u, "by"));
+
+    if (json_is_true(told(u, "done")))
+        note_undone(u, by, false);
+    else if (json_is_true(told(u, "leave")))
+        note_over(u, undo_event(u, "undo.kept"), by);
+    else
+        undo_look(u);
+}
+
+/* send: it goes out although it may have been there already, or over what somebody did since: they saw that. */
+static void undo_tell(struct ft_run *run, const char *path, const json_t *answer, const json_t *seen, bool doubt, const char *who, const char *where)
+{
+    static const char *const words[] = { "again", "overwrite", "leave", "done" };
+    json_t *more = json_object();
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (json_is_true(json_object_get(answer, words[i])))
+            json_object_set_new(more, words[i], json_true());
+    if (json_object_get(more, "overwrite") || (doubt && json_object_get(more, "again")))
+        json_object_set_new(more, "send", json_true());
+    if (json_object_get(more, "overwrite"))
+        json_object_set(more, "seen", (json_t *)seen);
+    json_object_set(more, "title", json_object_get(run->undoing->item, "title"));
+    question_answered(run, path, more, who, where);
+}
+
+/* It was stuck in an earlier life, and this was said of it since. */
+static int tell_before(struct ft_run *run, const json_t *given, struct ft_err *reterr)
+{
+    const char *path = item_path(run->undoing);
+
+    if (!json_object_get(run->undoing->item, "asked"))
+        return ft_err_set(reterr, -EALREADY, "somebody else answered it before");
+    undo_tell(run, path, json_object_get(given, "answer"), json_object_get(given, "seen"), json_is_true(json_object_get(given, "doubt")), ft_json_str(given, "by"),
+              ft_json_str(given, "where"));
+    return 0;
+}
+
 void undo_begin(struct ft_run *run, json_t *item, struct step_run *step, void (*over)(struct step_run *step, bool undone))
 {
     struct undo_run *u = ft_calloc(1, sizeof(*u));
@@ -482,10 +540,11 @@ void undo_begin(struct ft_run *run, json_t *item, struct step_run *step, void (*
     u->step = step;
     u->over = over;
     run->undoing = u;
-    undo_look(u);
+    if (json_object_get(item, "asked"))
+        questions_take_for_undo(run, item_path(u), tell_before);
+    if (run->state != RUN_ENDED)
+        undo_obey(u);
 }
-
-/* ---- people */
 
 bool undo_is_stuck(const struct ft_run *run)
 {
@@ -519,8 +578,10 @@ json_t *undo_question(const struct ft_run *run)
     if (!u || !u->stuck)
         return NULL;
     question = json_pack("{s:s, s:s, s:O?, s:s, s:O}", "path", item_path(u), "kind", "undo", "title", json_object_get(u->item, "title"), "text", u->error, "undo", u->item);
-    if (u->differences)
+    if (u->differences) {
         json_object_set(question, "differences", u->differences);
+        json_object_set(question, "theirs", u->now);
+    }
     if (u->doubt)
         json_object_set_new(question, "doubt", json_true());
     return question;
@@ -534,27 +595,21 @@ static void unstick(struct undo_run *u)
     u->differences = NULL;
 }
 
-int undo_answer(struct ft_run *run, const json_t *answer, const char *who, struct ft_err *reterr)
+int undo_answer(struct ft_run *run, const json_t *answer, const char *who, const char *where, struct ft_err *reterr)
 {
     struct undo_run *u = run->undoing;
-    bool send = json_is_true(json_object_get(answer, "overwrite"));
+    const json_t *seen = json_object_get(json_object_get(run->taking, "answer"), "seen");
+    json_t *question = undo_question(run);
+    int r = question ? question_fits(question, answer, reterr) : ft_err_set(reterr, -EINVAL, "no undo waits for a person");
 
-    if (!u || !u->stuck)
-        return ft_err_set(reterr, -EINVAL, "no undo waits for a person");
-    if (json_is_true(json_object_get(answer, "done"))) {
-        unstick(u);
-        note_undone(u, who, false);
-    } else if (json_is_true(json_object_get(answer, "leave"))) {
-        unstick(u);
-        note_over(u, undo_event(u, "undo.kept"), who);
-    } else if (send || json_is_true(json_object_get(answer, "again"))) {
-        free(u->forced);
-        u->forced = send || u->doubt ? ft_strdup(who) : NULL;
-        unstick(u);
-        undo_look(u);
-    } else {
-        return ft_err_set(reterr, -EINVAL, "answer {\"again\": true} to look and try again, {\"overwrite\": true} to take it back whatever is there now,"
-                                           " {\"leave\": true} to leave it as it is, or {\"done\": true} when you have done it by hand");
-    }
+    json_decref(question);
+    if (r < 0)
+        return r;
+    if (json_is_true(json_object_get(answer, "overwrite")) && seen && !ft_json_equal(seen, u->now))
+        return ft_err_set(reterr, -ESTALE, "somebody changed it once more since that was seen");
+    undo_tell(run, item_path(u), answer, u->now, u->doubt, who, where);
+    unstick(u);
+    if (run->state != RUN_ENDED)
+        undo_obey(u);
     return 0;
 }

@@ -152,7 +152,7 @@ json_t *step_question(const struct step_run *step)
     return NULL;                     /* a plain wait */
 }
 
-static int answer_ask(struct step_run *step, const json_t *answer, const char *who, struct ft_err *reterr)
+static int answer_ask(struct step_run *step, const json_t *answer, const char *who, const char *where, struct ft_err *reterr)
 {
     json_t *values = NULL;
     json_t *event;
@@ -163,6 +163,7 @@ static int answer_ask(struct step_run *step, const json_t *answer, const char *w
     event = ev("ask.answered", step->path);
     json_object_set(event, "values", values);
     json_object_set_new(event, "by", json_string(who));
+    question_sign(step->run, event, where);
     run_ride(step->run, event);
     if (step->run->state != RUN_ENDED)
         step_done(step, values);
@@ -178,16 +179,14 @@ int step_answer(struct step_run *step, const json_t *answer, const char *who, co
 
         if (!json_is_boolean(happened))
             return ft_err_set(reterr, -EINVAL, "answer whether the write happened: {\"happened\": true} or {\"happened\": false}");
-        return write_answer_doubt(step, json_is_true(happened), who, reterr);
+        return write_answer_doubt(step, json_is_true(happened), who, where, reterr);
     }
     if (gate_waits(step))
         return gate_answer(step, answer, who, where, reterr);
     if (step->state != STEP_WAITING)
         return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
-    ft_timer_stop(step->timer);
-    step->timer = NULL;
     if (step->step->verb == FT_VERB_ASK)
-        return answer_ask(step, answer, who, reterr);
+        return answer_ask(step, answer, who, where, reterr);
     return ft_err_set(reterr, -EINVAL, "step '%s' does not wait for an answer", step->path);
 }
 

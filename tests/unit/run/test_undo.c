@@ -138,6 +138,121 @@ Test(undo, left_as_it_is_is_recorded_with_a_name)
     cr_expect_str_eq(json_string_value(json_array_get(json_object_get(rig_event(&rig, "run.finished", NULL), "kept"), 0)), "b");
 }
 
+/* ---- answered from elsewhere: a row in the store, whoever has the run in hand, and whatever dies */
+
+static void say(const char *answer)
+{
+    json_t *events = NULL, *open, *given = json_loads(answer, 0, NULL);
+    struct ft_err err = { 0 };
+
+    cr_assert_eq(ft_store_events(rig.store, rig_id(&rig), 0, &events, &err), 0, "%s", err.text);
+    open = ft_questions_open(events);
+    cr_assert_eq(json_array_size(open), 1);
+    cr_assert_eq(ft_question_answer(rig.store, rig_id(&rig), json_array_get(open, 0), given, "bob", "elsewhere", "ticket 12", &err), 0, "%s", err.text);
+    json_decref(given);
+    json_decref(open);
+    json_decref(events);
+}
+
+Test(undo, answered_elsewhere_while_nobody_has_it)
+{
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        if (i) {
+            rig_done(&rig);
+            rig_open(&rig);
+        }
+        fails_after("{\"a\":1,\"b\":7}");
+        rig_reborn(&rig);
+        say(answers[i].answer);
+        rig_resume(&rig);
+        cr_expect(rig.ended && rig.end == answers[i].end, "%s", answers[i].name);
+        expect_way(answers[i].way);
+        expect_state(answers[i].state);
+        cr_expect_eq(rig_count(&rig, "question.answered"), 1);
+        cr_expect_str_eq(ft_json_str(rig_event(&rig, "question.answered", "b"), "by"), "bob");
+        cr_expect_str_eq(ft_json_str(rig_event(&rig, "question.answered", "b"), "where"), "elsewhere");
+        cr_expect_str_eq(ft_json_str(rig_event(&rig, "question.answered", "b"), "reason"), "ticket 12");
+    }
+}
+
+static void say_leave(struct rig *r)
+{
+    (void)r;
+    say("{\"leave\":true}");
+    rig.on_parked = NULL;
+}
+
+Test(undo, answered_elsewhere_while_it_waits_here)
+{
+    rig.on_parked = say_leave;
+    fails_after("{\"a\":1,\"b\":7}");
+    rig_pass(&rig, 5000);
+    cr_expect(rig.ended && rig.end == FT_RUN_ROLLED_BACK);
+    expect_state("{\"a\":0,\"b\":7}");
+}
+
+Test(undo, an_overwrite_is_of_what_was_seen)
+{
+    fails_after("{\"a\":1,\"b\":7}");
+    rig_reborn(&rig);
+    say("{\"overwrite\":true}");
+    rig_state(&rig, "{\"a\":1,\"b\":8}");
+    rig_resume(&rig);
+    cr_assert(!rig.ended && rig.parked, "somebody changed it once more: that nobody has seen");
+    cr_expect_eq(rig_records(&rig, "\"undo\""), 0);
+    cr_expect_eq(ft_json_int(rig_event(&rig, "undo.conflict", "b"), "theirs", 0), 8);
+    rig_reborn(&rig);
+    say("{\"overwrite\":true}");
+    rig_resume(&rig);
+    cr_expect(rig.ended && rig.end == FT_RUN_ROLLED_BACK);
+    expect_state("{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}");
+}
+
+static unsigned die_after;
+
+static void die_at_event(struct rig *r, const json_t *event)
+{
+    (void)event;
+    if (json_array_size(r->events) == die_after)
+        ft_loop_stop(r->loop);
+}
+
+Test(undo, an_answer_from_elsewhere_counts_once_whatever_dies, .timeout = 120)
+{
+    static const char *const said[] = { "{\"overwrite\":true}", "{\"leave\":true}", "{\"done\":true}" };
+    static const char *const states[] = { "{\"a\":0,\"b\":{\"vlan\":10,\"name\":\"x\"}}", "{\"a\":0,\"b\":7}", "{\"a\":0,\"b\":7}" };
+
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        for (unsigned more = 1; more < 12; more++) {
+            rig_done(&rig);
+            rig_open(&rig);
+            fails_after("{\"a\":1,\"b\":7}");
+            rig_reborn(&rig);
+            say(said[i]);
+            die_after = (unsigned)json_array_size(rig.events) + more;
+            rig.on_event = die_at_event;
+            rig_resume(&rig);
+            rig.on_event = NULL;
+            if (!rig.ended) {
+                rig_reborn(&rig);
+                rig_resume(&rig);
+            }
+            cr_assert(rig.ended, "%s, died %u events later: it is asked again", said[i], more);
+            expect_state(states[i]);
+            cr_expect_leq(rig_records(&rig, "\"key\":\"b\""), 2, "%s, died %u events later", said[i], more);
+        }
+    }
+}
+
+Test(undo, an_answer_to_what_is_not_asked_any_more_is_refused)
+{
+    fails_after("{\"a\":1,\"b\":7}");
+    say("{\"leave\":true}");
+    rig_answer(&rig, "b", "{\"done\":true}");
+    cr_expect(rig.ended);
+    cr_expect_eq(rig_count(&rig, "undo.kept"), 0, "it was answered at the terminal first");
+}
+
 Test(undo, again_looks_again)
 {
     fails_after("{\"a\":1,\"b\":7}");
