@@ -349,7 +349,11 @@ static void tls_failed(struct ft_buf *text, const struct ft_http_asked *asked, c
 {
     ft_buf_adds(text, "no TLS connection: ");
     add_said(text, failure->curl_says, strlen(failure->curl_says));
-    if (failure->code == CURLE_PEER_FAILED_VERIFICATION)
+    if (failure->code == CURLE_PEER_FAILED_VERIFICATION && strstr(failure->curl_says, "subject name"))
+        ft_buf_adds(text, "; the certificate is for another name: use one that it is for in the URL");
+    else if (failure->code == CURLE_PEER_FAILED_VERIFICATION && (strstr(failure->curl_says, "expired") || strstr(failure->curl_says, "not yet valid")))
+        ft_buf_adds(text, "; the server needs a new certificate, or one of the two clocks is wrong");
+    else if (failure->code == CURLE_PEER_FAILED_VERIFICATION)
         ft_buf_adds(text, asked->ca_file ? "; check that ca_file holds the certificate of the CA that signed the server's"
                                          : "; set ca_file to the certificate of the CA that signed the server's");
     else if (failure->code == CURLE_SSL_CACERT_BADFILE)

@@ -133,6 +133,22 @@ static void check_approle(const struct reader *rd, const struct ft_node *node)
     check_own_secret(rd, ft_node_get(node, "secret_id"), "`secret_id`");
 }
 
+/* TLS, or to an agent on this machine. */
+static bool is_private_way(const char *address)
+{
+    static const char *const here[] = { "127.0.0.1", "localhost", "[::1]" };
+
+    if (strncmp(address, "http://", 7) != 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+        size_t len = strlen(here[i]);
+
+        if (strncmp(address + 7, here[i], len) == 0 && (!address[7 + len] || strchr(":/", address[7 + len])))
+            return true;
+    }
+    return false;
+}
+
 static void check_vault(const struct reader *rd, const struct ft_node *node)
 {
     static const struct rd_key keys[] = {
@@ -147,6 +163,9 @@ static void check_vault(const struct reader *rd, const struct ft_node *node)
     address = rd_constant(rd, at, "`address`");
     if (address && strncmp(address, "https://", 8) != 0 && strncmp(address, "http://", 7) != 0)
         rd_error(rd, at->mark, NULL, "`address` is a URL: https://vault.example:8200");
+    else if (address && !is_private_way(address))
+        rd_error(rd, at->mark, NULL, "`address`: over http:// the token and every secret can be read on the way; write https:// (with `ca_file` for an authority of your own), or "
+                 "http:// to this machine only");
     if (!token == !approle)
         rd_error(rd, node->key_mark, NULL, "`vault` takes one of `token` and `approle`, which says who asks");
     check_own_secret(rd, token, "`token`");

@@ -11,12 +11,13 @@ struct asked {
 static void got(void *arg, const struct ft_http_res *res)
 {
     struct asked *asked = arg;
-    struct ft_secret_res answer = { .status = res->status, .json = res->json, .class = res->class, .error = res->status ? NULL : res->error };
+    /* One that broke off in its middle is none, whatever came of it. */
+    struct ft_secret_res answer = { .status = res->error ? 0 : res->status, .json = res->error ? NULL : res->json, .class = res->class, .error = res->error };
     void (*answered)(void *to, const struct ft_secret_res *res) = asked->answered;
     void *to = asked->to;
     json_t *parsed = NULL;
 
-    if (!answer.json && res->status && res->body_len)
+    if (!answer.json && answer.status && res->body_len)
         answer.json = parsed = json_loadb(res->body, res->body_len, 0, NULL);
     free(asked);
     answered(to, &answer);

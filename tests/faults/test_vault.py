@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Secrets in Vault: what is read reaches the target, and every way in which Vault can refuse is one clear sentence."""
-import http.server, json, os, shutil, subprocess, sys, tempfile, threading
+import http.server, json, os, shutil, socket, subprocess, sys, tempfile, threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from vault import Vault
+from vault import Vault, authority, certificate
 
 BUILD = os.environ["FETTLE_BUILD"]
 seen, bad = [], []
@@ -35,9 +35,11 @@ outcomes: {good: {title: Good}}
 NO_TLS = {"LSAN_OPTIONS": os.environ.get("LSAN_OPTIONS", "") + ":use_tls=0"}
 
 
-def run(vault, ref, auth, more="", env=None, doctor=False):
+def run(vault, ref, auth, more="", env=None, doctor=False, files=None):
     """(exit status, Authorization headers that the target saw, the first failure); or what the doctor says of it."""
     folder = tempfile.mkdtemp(prefix="fettle-vault-")
+    for name, text in (files or {}).items():
+        open(f"{folder}/{name}", "w").write(text)
     try:
         open(f"{folder}/t.yaml", "w").write(PLAYBOOK)
         open(f"{folder}/fettle.yaml", "w").write(
@@ -58,7 +60,7 @@ def run(vault, ref, auth, more="", env=None, doctor=False):
 
 def expect(what, got, status, words=(), auth=None):
     code, headers, text = got
-    wrong = code != status or any(w not in text for w in words) or (auth is not None and headers != [f"Bearer {auth}"] * 2)
+    wrong = code != status or any(w not in text for w in words) or (auth is not None and headers != ([f"Bearer {auth}"] * 2 if auth else []))
     print(f"{'FAILED ' if wrong else 'ok     '} {what}{f': {code} {headers} {text}' if wrong else ''}", flush=True)
     if wrong:
         bad.append(what)
@@ -133,7 +135,59 @@ def refusals(v):
     v.url = url
 
 
-for part in (good, approle, refusals):
+def broken(v):
+    """What answers in Vault's place, or stops in the middle, is never taken for a secret, and is one sentence."""
+    ref = "kv/data/fettle#mist_token"
+    for mode in v.wrong:
+        v.mode = mode
+        expect(f"an answer that is none: {mode}", run(v, ref, TOKEN), 1, ["Vault", "kv/data/fettle"], auth=[])
+    v.mode = "half"
+    expect("an answer that stops in its middle", run(v, ref, TOKEN, ", timeout: 300ms"), 1, ["Vault does not answer"], auth=[])
+    other = Vault()
+    v.mode, v.elsewhere = "redirect", other.url
+    expect("a standby that sends elsewhere", run(v, ref, TOKEN), 1, ["standby", "address"], auth=[])
+    if other.requests:
+        bad.append(f"the token went where a redirect pointed: {other.requests}")
+    other.stop()
+    silent = socket.socket()
+    silent.bind(("127.0.0.1", 0))
+    silent.listen()                                       # connections are taken by the system, and never answered
+    url, v.url = v.url, f"http://127.0.0.1:{silent.getsockname()[1]}"
+    expect("a half-open connection", run(v, ref, TOKEN, ", timeout: 300ms"), 1, ["Vault does not answer"], auth=[])
+    v.url = url
+    silent.close()
+
+
+def over_tls(_):
+    """The certificate is verified, always: against the system's authorities, or those of ca_file. Before that nothing is sent."""
+    ref, place = "kv/data/fettle#mist_token", tempfile.mkdtemp(prefix="fettle-vault-")
+    authority(place)
+    authority(place, "other")
+    ours, others = (open(f"{place}/{name}.pem").read() for name in ("ca", "other"))
+    certificate(place, "right", "IP:127.0.0.1")
+    certificate(place, "elsewhere", "DNS:vault.example")
+    certificate(place, "past", "IP:127.0.0.1", days=-1)
+    for name, ca, says in (("right", ours, None), ("right", None, ["set ca_file"]), ("right", others, ["check that ca_file"]), ("elsewhere", ours, ["for another name"]),
+                           ("past", ours, ["expired", "clocks"])):
+        v = Vault(f"{place}/{name}.pem")
+        v.v2["kv/data/fettle"] = {"mist_token": "value-over-tls"}
+        more = ", ca_file: mine.pem" if ca else ""
+        what = f"a certificate: {name}, {'ours' if ca == ours else 'of another authority' if ca else 'unknown'}"
+        got = run(v, ref, TOKEN, more, files={"mine.pem": ca} if ca else None)
+        expect(what, got, 1 if says else 0, ["unreachable: ", "Vault does not answer", *says] if says else [], auth=[] if says else "value-over-tls")
+        if says and v.requests:
+            bad.append(f"{what}: something was sent all the same: {v.requests}")
+        v.stop()
+    v = Vault(f"{place}/right.pem")
+    expect("an authority's file that is not there", run(v, ref, TOKEN, ", ca_file: nowhere.pem"), 1, ["nowhere.pem"], auth=[])
+    expect("an authority's file that is none", run(v, ref, TOKEN, ", ca_file: mine.pem", files={"mine.pem": "hello"}), 1, ["mine.pem"], auth=[])
+    v.stop()
+    v.url = v.url.replace("https://127.0.0.1", "http://vault.example")
+    expect("in the clear to another machine", run(v, ref, TOKEN), 2, [], auth=[])
+    shutil.rmtree(place)
+
+
+for part in (good, approle, refusals, broken, over_tls):
     with_vault(part)
 target.shutdown()
 for line in bad:

@@ -1,11 +1,38 @@
 """vault.py: as much of HashiCorp Vault's HTTP API as fettle uses, answering as its documentation says: KV versions 1 and 2, AppRole, renewal, its errors."""
-import http.server, json, threading
+import http.server, json, ssl, subprocess, threading
+
+
+def authority(folder, name="ca"):
+    """An authority of our own: folder/NAME.pem and NAME.key."""
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", f"/CN=fettle test {name}", "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem",
+            "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
+
+
+def certificate(folder, name, names, ca="ca", days=30):
+    """folder/NAME.pem (with its key), signed by that authority, for these names. days < 0: it is over."""
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.csr")
+    with open(f"{folder}/{name}.ext", "w") as f:
+        f.write(f"subjectAltName={names}\n")
+    openssl("x509", "-req", "-in", f"{folder}/{name}.csr", "-CA", f"{folder}/{ca}.pem", "-CAkey", f"{folder}/{ca}.key", "-CAcreateserial", "-days", str(days),
+            "-extfile", f"{folder}/{name}.ext", "-out", f"{folder}/{name}.crt")
+    with open(f"{folder}/{name}.pem", "w") as f:
+        f.write(open(f"{folder}/{name}.crt").read() + open(f"{folder}/{name}.key").read())
+
+
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, capture_output=True)
 
 
 class Vault:
-    """`mode` says what is wrong with it: "", sealed, standby, slow, empty. Tokens that it takes are in `tokens`."""
+    """`mode` says what is wrong with it: "", sealed, standby, slow, and `wrong` below. Tokens that it takes are in `tokens`.
+    pem: a certificate with its key: then it speaks TLS."""
 
-    def __init__(self):
+    # answers that are none: status, type of content, body; a body longer than what comes is one that stops in its middle
+    wrong = {"html": (200, "text/html", b"<h1>Welcome to the proxy</h1>"), "list": (200, "application/json", b"[1, 2]"), "number": (200, "application/json", b"7"),
+             "nothing": (200, "application/json", b""), "no data": (200, "application/json", b'{"data": null}'), "cut": (200, "application/json", b'{"data": {"mist_tok'),
+             "huge": (200, "application/json", b'{"data": {"x": "' + b"y" * (2 << 20) + b'"}}'), "teapot": (418, "text/plain", b"short and stout")}
+
+    def __init__(self, pem=None):
         self.v2, self.v1, self.deleted = {}, {}, set()
         self.tokens, self.role, self.namespace, self.mode = {"root-token"}, None, None, ""
         self.lease, self.renewable, self.requests, self.logins, self.renewals = 3600, True, [], 0, 0
@@ -32,6 +59,28 @@ class Vault:
                 vault.requests.append((self.command, self.path, self.headers.get("X-Vault-Namespace")))
                 if vault.mode == "slow":
                     vault.held.wait(30)
+                if vault.mode == "half":
+                    self.send_response(200)
+                    self.send_header("Content-Length", "100")
+                    self.end_headers()
+                    self.wfile.write(b'{"data": {"mist_token": "val')
+                    self.wfile.flush()
+                    vault.held.wait(30)
+                    return
+                if vault.mode == "redirect":
+                    self.send_response(307)
+                    self.send_header("Location", vault.elsewhere + self.path)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                if vault.mode in vault.wrong:
+                    status, kind, body = vault.wrong[vault.mode]
+                    self.send_response(status)
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                    return
                 self.say(*vault.answer(self.command, self.path, self.headers, body))
 
             do_GET = do_POST = do_PUT = do
@@ -39,7 +88,12 @@ class Vault:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None          # a client that no longer waits
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"{'https' if pem else 'http'}://127.0.0.1:{self.server.server_port}"
+        if pem:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pem)
+            # the handshake is the handler's thread's business: one that is refused must not end the server
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def auth(self, token):
