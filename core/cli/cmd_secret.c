@@ -11,6 +11,7 @@
 #include "cli/ask.h"
 #include "data/json.h"
 #include "secret/sealed.h"
+#include "secret/secret.h"
 
 static struct {
     const char *verb, *name, *key;
@@ -115,10 +116,14 @@ static int open_file(struct app *app, struct file *f, bool write, struct ft_err 
     f->is_new = access(f->path, F_OK) < 0;
     if (r < 0)
         return r;
-    if (key)
+    if (key) {
         r = key_from(app, key, &f->key, reterr);
-    else
+        if (r == -ENOENT && ft_json_str(key, "file"))
+            ft_err_set(reterr, r, "there is no key file '%s'; %s", ft_json_str(key, "file"),
+                       f->is_new ? "`fettle secret new-key FILE` makes one" : "put it back: nothing else opens the sealed file");
+    } else {
         r = f->is_new ? new_passphrase(f->path, &f->key, reterr) : old_passphrase(f->path, &f->key, reterr);
+    }
     if (r == 0 && f->is_new)
         f->secrets = json_object();
     else if (r == 0)
@@ -158,11 +163,23 @@ static int read_value(char **ret, struct ft_err *reterr)
     return 0;
 }
 
+static int check_value(const char *value, struct ft_err *reterr)
+{
+    if (strlen(value) >= FT_SECRET_LEAST)
+        return 0;
+    return ft_err_set(reterr, -EINVAL, "a secret has at least %d characters: a shorter one stands in ordinary words, so it could not be left out of what fettle writes",
+                      FT_SECRET_LEAST);
+}
+
 static int set(struct file *f, struct ft_err *reterr)
 {
     char *value = NULL;
     int r = read_value(&value, reterr);
 
+    if (r == 0 && (r = check_value(value, reterr)) < 0) {
+        explicit_bzero(value, strlen(value));
+        free(value);
+    }
     if (r < 0)
         return r;
     json_object_set_new(f->secrets, o.name, json_pack("{s:s, s:I}", "value", value, "set", (json_int_t)time(NULL) * 1000));
@@ -254,7 +271,7 @@ static int check_words(void)
     if ((named || ft_streq(o.verb, "new-key")) && !o.name)
         return app_fail(2, "say which: fettle secret %s %s", o.verb, named ? "NAME" : "FILE");
     if (named && !ft_sealed_name_ok(o.name))
-        return app_fail(2, "'%.40s' is no name for a secret: letters, digits, . _ -, at most %d; a value is never given on the command line", o.name, FT_SEALED_NAME_MAX);
+        return app_fail(2, "that is no name for a secret: letters, digits, . _ -, at most %d; a value is never given on the command line", FT_SEALED_NAME_MAX);
     return 0;
 }
 

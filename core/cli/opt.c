@@ -42,7 +42,7 @@ static int unknown(const struct ft_command *command, const char *arg)
     names[n] = NULL;
     snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(arg + strspn(arg, "-"), "="), arg + strspn(arg, "-"));
     near = ft_suggest(bare, names);
-    fprintf(stderr, "fettle %s: unknown option '%s'%s%s%s; `fettle %s --help` lists them\n", command->name, arg, near ? ", did you mean '--" : "", near ? near : "",
+    fprintf(stderr, "fettle %s: unknown option '%.*s'%s%s%s; `fettle %s --help` lists them\n", command->name, (int)strcspn(arg, "="), arg, near ? ", did you mean '--" : "", near ? near : "",
             near ? "'?" : "", command->name);
     return 2;
 }
@@ -95,7 +95,12 @@ static int take_argument(const struct ft_command *command, char *arg, size_t *co
     const struct ft_opt *o = positional(command, *count);
 
     if (!o) {
-        fprintf(stderr, "fettle %s: '%s' is one argument too many\n", command->name, arg);
+        /* what is too much behind `fettle secret set NAME` is the secret itself */
+        if (ft_streq(command->name, "secret"))
+            fputs("fettle secret: one argument too many. A value is never given on the command line, where others can see it and the shell keeps it: type it, or "
+                  "pipe it in. If that was a secret, change it\n", stderr);
+        else
+            fprintf(stderr, "fettle %s: '%s' is one argument too many\n", command->name, arg);
         return 2;
     }
     if (o->kind == FT_OPT_REST) {

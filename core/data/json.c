@@ -251,6 +251,26 @@ static void brief_text(struct ft_buf *out, const char *text, size_t len)
     }
 }
 
+/* As a secret is given on the command line: where it lies. */
+static bool brief_reference(struct ft_buf *out, const json_t *value)
+{
+    const json_t *ref = json_object_size(value) == 1 ? json_object_get(value, "$secret") : NULL;
+    const char *source;
+    json_t *where;
+
+    if (!ref || json_object_size(ref) != 1 + (json_object_get(ref, "release") != NULL))
+        return false;
+    json_object_foreach((json_t *)ref, source, where) {
+        if (ft_streq(source, "release") || !json_is_string(where))
+            continue;
+        brief_text(out, source, strlen(source));
+        ft_buf_addc(out, ':');
+        brief_text(out, json_string_value(where), json_string_length(where));
+        return true;
+    }
+    return false;
+}
+
 /* Stops soon after `enough` bytes: the rest would be cut anyway. */
 static void brief_value(struct ft_buf *out, const json_t *value, size_t enough)
 {
@@ -260,6 +280,8 @@ static void brief_value(struct ft_buf *out, const json_t *value, size_t enough)
 
     if (ft_is_unknown(value)) {
         ft_buf_adds(out, "unknown");
+    } else if (brief_reference(out, value)) {
+        return;
     } else if (json_is_string(value)) {
         brief_text(out, json_string_value(value), ft_min(json_string_length(value), enough + 4));
     } else if (json_is_array(value)) {

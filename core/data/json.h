@@ -12,7 +12,7 @@ char *ft_json_canonical(const json_t *value);            /* compact, keys sorted
 void ft_json_digest(const json_t *value, char ret[65]);  /* SHA-256 of the canonical text */
 /* Whether both are the same value; numbers by what they count: 1 and 1.0 are. Same answer as comparing canonical texts. */
 bool ft_json_equal(const json_t *a, const json_t *b);
-/* One short line for people: strings bare, everything cut to `max` columns with "…". malloced */
+/* One short line for people: strings bare, a reference to a secret as env:NAME, everything cut to `max` columns with "…". malloced */
 char *ft_json_brief(const json_t *value, size_t max);
 
 /* "a.b.0.c"; NULL when it is not there. Borrowed. */

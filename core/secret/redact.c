@@ -4,8 +4,9 @@
 
 #include "base/buf.h"
 #include "base/util.h"
+#include "secret/secret.h"
 
-#define MIN_SECRET 4        /* shorter ones would blank out ordinary words */
+#define MIN_SECRET FT_SECRET_LEAST
 #define MIN_BASE64 5
 #define PAIRS 65536
 

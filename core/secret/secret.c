@@ -259,9 +259,12 @@ int ft_secret_read(struct ft_secrets *secrets, const json_t *ref, const char *wh
     if (json_object_get(where, "release") && secrets->release != FT_RELEASED)
         return ft_err_class(reterr, FT_DENIED, -EACCES, "%s is released only to a run that has been approved, and this one has not: put an `approve` step before it", what);
     r = read_source(secrets, where, what, ret_value, reterr);
-    if (r == 0)
-        ft_secret_learn(secrets, *ret_value);
-    return r;
+    if (r < 0)
+        return r;
+    if (strlen(*ret_value) < FT_SECRET_LEAST)
+        ft_log(FT_LOG_WARN, "%s: the secret has fewer than %d characters, so it is not left out of what is written: choose a longer one", what, FT_SECRET_LEAST);
+    ft_secret_learn(secrets, *ret_value);
+    return 0;
 }
 
 bool ft_secret_needs_release(const json_t *value)

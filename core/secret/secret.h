@@ -17,6 +17,8 @@
 
 struct ft_secrets;
 
+#define FT_SECRET_LEAST 4                          /* bytes: shorter ones stand in ordinary words, and are not left out of texts */
+
 struct ft_secrets *ft_secrets_new(void);           /* also becomes the log's redactor */
 struct ft_secrets *ft_secrets_free(struct ft_secrets *secrets);
 

@@ -127,8 +127,9 @@ int vault_value(struct ft_secrets *secrets, const char *ref, const char *what, c
         r = ft_err_class(reterr, FT_DENIED, -ENOENT, "%s lies in Vault, and the configuration does not say where that is: secrets: {vault: {address: https://…}}", what);
     else if (!entry)
         r = ft_err_class(reterr, FT_DENIED, -EAGAIN, "%s lies in Vault ('%s') and was not fetched: that is only done for calls", what, path);
-    else if (!value)
-        r = ft_err_class(reterr, FT_DENIED, -ENOENT, "%s: the secret '%s' in Vault has no text field '%s'", what, path, field + 1);
+    else if (!value || !*value)
+        r = ft_err_class(reterr, FT_DENIED, -ENOENT, value ? "%s: the secret '%s' in Vault has an empty field '%s'" : "%s: the secret '%s' in Vault has no text field '%s'", what, path,
+                         field + 1);
     else
         *ret = ft_strdup(value);
     free(path);

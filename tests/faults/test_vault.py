@@ -74,7 +74,7 @@ threading.Thread(target=target.serve_forever, daemon=True).start()
 
 def with_vault(fn):
     vault = Vault()
-    vault.v2["kv/data/fettle"] = {"mist_token": "value-of-v2", "number": 5}
+    vault.v2["kv/data/fettle"] = {"mist_token": "value-of-v2", "number": 5, "nothing": ""}
     vault.v1["old/fettle"] = {"mist_token": "value-of-v1"}
     vault.deleted.add("kv/data/gone")
     vault.role = ("role-1", "secret-1")
@@ -120,6 +120,7 @@ def refusals(v):
     expect("a deleted version", run(v, "kv/data/gone#x", TOKEN), 1, ["was deleted (version 3)"])
     expect("no such field", run(v, "kv/data/fettle#nope", TOKEN), 1, ["has no text field 'nope'"])
     expect("a field that is no text", run(v, "kv/data/fettle#number", TOKEN), 1, ["has no text field 'number'"])
+    expect("an empty field", run(v, "kv/data/fettle#nothing", TOKEN), 1, ["has an empty field 'nothing'"])
     expect("no field named", run(v, "kv/data/fettle", TOKEN), 1, ["path#field"])
     expect("a path out of the way", run(v, "kv/../sys/x#y", TOKEN), 1, ["path#field"])
     v.mode = "sealed"

@@ -50,7 +50,7 @@ def typed(args, answers):
 
 configure(", key: {file: s.key}")
 status, _, err = fettle("secret", "set", "one", text="v")
-check(status != 0 and "s.key" in err, "no key, no sealing", err)
+check(status != 0 and "s.key" in err and "new-key" in err, "no key, no sealing, and what to do", err)
 check(fettle("secret", "new-key", "s.key")[0] == 0 and os.stat(f"{folder}/s.key").st_mode & 0o777 == 0o600, "a key file, for its owner only")
 key = open(f"{folder}/s.key").read()
 status, _, err = fettle("secret", "new-key", "s.key")
@@ -62,7 +62,12 @@ check(status == 2 and "nothing came" in err, "nothing is no secret", err)
 status, _, err = fettle("secret", "set", "big", text="x" * 70000)
 check(status == 2 and "at most" in err, "too much is said", err)
 status, _, err = fettle("secret", "set", "first value", text="x")
-check(status == 2 and "command line" in err, "a value given as a name is refused", err)
+check(status == 2 and "command line" in err and "first value" not in err, "a value given as a name is refused, and not repeated", err)
+for words in (["set", "one", "hunter2secret"], ["set", "one", "--value=hunter2secret"]):
+    status, out, err = fettle("secret", *words, text="x")
+    check(status == 2 and "hunter2" not in out + err, f"nor one behind the name: {words[2][:8]}", err)
+status, _, err = fettle("secret", "set", "short", text="abc\n")
+check(status == 2 and "at least 4" in err, "what could not be left out of texts is no secret", err)
 
 several = [subprocess.Popen([FETTLE, "secret", "set", f"many{i}"], cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for i in range(6)]
 for i, p in enumerate(several):
@@ -79,6 +84,10 @@ fettle("secret", "new-key", "t.key")
 check(fettle("secret", "rekey", "--new-key", "t.key")[0] == 0, "rekey")
 status, _, err = fettle("secret", "list")
 check(status == 1 and "not opened by this key" in err, "the old key opens it no more", err)
+os.rename(f"{folder}/s.key", f"{folder}/away")
+status, _, err = fettle("secret", "list")
+check(status == 2 and "put it back" in err, "a key that is gone", err)
+os.rename(f"{folder}/away", f"{folder}/s.key")
 configure(", key: {file: t.key}")
 check("one" in fettle("secret", "list")[1], "the new one does")
 whole = open(f"{folder}/s.sealed", "rb").read()

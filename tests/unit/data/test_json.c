@@ -232,6 +232,10 @@ static const struct { const char *in; size_t max; const char *out; } briefs[] = 
     { "\"ab\"",                      0,  "" },
     { "{\"$unknown\":true,\"why\":\"x\"}", 40, "unknown" },
     { "[{\"$unknown\":true}]",       40, "[unknown]" },
+    { "{\"$secret\":{\"env\":\"TOKEN\"}}", 40, "env:TOKEN" },
+    { "[{\"$secret\":{\"release\":\"approved\",\"sealed\":\"psk\"}}]", 40, "[sealed:psk]" },
+    { "{\"$secret\":{\"env\":\"A\",\"file\":\"b\"}}", 60, "{$secret: {env: A, file: b}}" },
+    { "{\"$secret\":1}", 40, "{$secret: 1}" },
 };
 
 Test(json, brief_is_one_short_line)
