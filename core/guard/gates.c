@@ -198,6 +198,18 @@ static bool voice_taken(const json_t *gate, const char *voice)
     return false;
 }
 
+/* As what they count for this write already, by an answer at an earlier gate; NULL: they do not. */
+static const char *counts_already(const json_t *gate, const char *who)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(json_object_get(gate, "requirement"), "spent"), i, one)
+        if (ft_streq(ft_json_str(one, "by"), who))
+            return ft_json_str(one, "role");
+    return NULL;
+}
+
 static bool has_needed(const struct ft_people *people, const json_t *all, const char *name)
 {
     json_t *need;
@@ -223,7 +235,7 @@ static const char *delegated_voice(const struct ft_people *people, const json_t 
                 continue;
             if (ft_streq(from, requester))
                 own = true;
-            else if (voice_taken(gate, from))
+            else if (voice_taken(gate, from) || counts_already(gate, from))
                 taken = from;
             else
                 return from;
@@ -242,6 +254,7 @@ static const char *delegated_voice(const struct ft_people *people, const json_t 
 static int may_vote(const struct ft_people *people, const json_t *gate, const char *by, uint64_t at, const char **ret_for, char *why, size_t len)
 {
     const char *requester = ft_json_str(gate, "requester");
+    const char *spent = counts_already(gate, by);
     json_t *all;
     bool direct;
 
@@ -254,6 +267,8 @@ static int may_vote(const struct ft_people *people, const json_t *gate, const ch
         return snprintf(why, len, "%s asked for the run, and whoever asks does not approve", by), -EPERM;
     if (!who_is(people, by))
         return snprintf(why, len, "the configuration names no person '%s' among `people`", by), -EPERM;
+    if (spent)
+        return snprintf(why, len, "%s counts already as %s for this, and each person counts once", by, spent), -EPERM;
     all = needs(gate);
     direct = has_needed(people, all, by);
     if (!direct)

@@ -1,4 +1,5 @@
 /* guard.c: what is asked before a write: the rules that speak of it, and the strictest of what they say. */
+#include "base/digest.h"
 #include "guard/internal.h"
 
 #define AGAIN_MS 1000                 /* a clock that was set back shall not ask in a circle */
@@ -137,6 +138,23 @@ static bool stops(struct question *q)
 
 /* ---- budgets */
 
+/* It would never have room. */
+static bool too_many_at_once(struct question *q)
+{
+    char in[32];
+
+    for (size_t i = 0; i < q->spend_count; i++) {
+        const struct ft_spend *s = &q->spends[i];
+
+        if (s->runs || s->n <= s->at_most)
+            continue;
+        say(q, FT_GUARD_STOP, "it changes %u at once, and at most %u in %s are allowed%s%s: do it in parts (policy '%s')", s->n, s->at_most,
+            ft_duration_format(s->in_ms, in, sizeof(in)), *s->group ? " for " : "", s->group, q->spenders[i]->name);
+        return true;
+    }
+    return false;
+}
+
 static void add_spend(struct question *q, const struct ft_rail *rail, const char *what, char *group)
 {
     struct ft_spend *s;
@@ -145,44 +163,66 @@ static void add_spend(struct question *q, const struct ft_rail *rail, const char
     q->spenders = ft_realloc(q->spenders, (q->spend_count + 1) * sizeof(*q->spenders));
     q->spenders[q->spend_count] = rail;
     s = &q->spends[q->spend_count++];
-    *s = (struct ft_spend){ .budget = ft_asprintf("%s %s", what, rail->name), .group = group };
+    *s = (struct ft_spend){ .budget = ft_asprintf("%s %s", what, rail->name), .group = group, .n = 1 };
 }
 
-static void add_budget(struct question *q, const struct ft_rail *rail, char *group)
+static void add_budget(struct question *q, const struct ft_rail *rail, char *group, unsigned n)
 {
     add_spend(q, rail, "budget", group);
     q->spends[q->spend_count - 1].at_most = rail->budget.at_most;
     q->spends[q->spend_count - 1].in_ms = rail->budget.in_ms;
+    q->spends[q->spend_count - 1].n = n;
 }
 
-/* A write to several targets takes one of each. Where a site or a target is not known, all such writes share one account. */
+/* A write to several targets takes one for each. Where a site or a target is not known, all such writes share one account. */
 static void add_budgets(struct question *q, const struct ft_rail *rail)
 {
-    const char *site = q->facts->site ? ft_config_site_name(q->guard->o.config, q->facts->site) : "";
+    char *site;
     json_t *target;
     size_t i;
 
-    if (rail->budget.per == FT_PER_ALL)
-        add_budget(q, rail, ft_strdup(""));
-    else if (rail->budget.per == FT_PER_SITE)
-        add_budget(q, rail, ft_asprintf("site/%s", site));
-    else if (!json_array_size(q->facts->targets))
-        add_budget(q, rail, ft_strdup("target/"));
-    else
+    if (rail->budget.per == FT_PER_ALL) {
+        add_budget(q, rail, ft_strdup(""), aim_count(q->facts));
+    } else if (rail->budget.per == FT_PER_SITE) {
+        site = aim_site(q->guard, q->facts);
+        add_budget(q, rail, ft_asprintf("site/%s", site), aim_count(q->facts));
+        free(site);
+    } else if (!json_array_size(q->facts->targets)) {
+        add_budget(q, rail, ft_strdup("target/"), 1);
+    } else {
         json_array_foreach((json_t *)q->facts->targets, i, target)
-            add_budget(q, rail, ft_strdup(json_string_value(target) ? json_string_value(target) : ""));
+            add_budget(q, rail, aim_small(json_string_value(target) ? json_string_value(target) : ""), 1);
+    }
 }
 
+static void add_again(struct question *q, const struct ft_rail *rail, char *group)
+{
+    add_spend(q, rail, "again", group);
+    q->spends[q->spend_count - 1].at_most = rail->no_better.times;
+    q->spends[q->spend_count - 1].in_ms = rail->no_better.in_ms;
+    q->spends[q->spend_count - 1].runs = true;
+}
+
+/* The same is what has the same target, and what sends the very same request, whatever the playbook calls the target. */
 static void add_no_better(struct question *q, const struct ft_rail *rail)
 {
+    const json_t *requests = json_object_get(q->facts->plan, "requests");
+    const char *action = q->facts->action ? q->facts->action : "";
     json_t *target;
     size_t i;
 
     json_array_foreach((json_t *)q->facts->targets, i, target) {
-        add_spend(q, rail, "again", ft_asprintf("%s %s", q->facts->action ? q->facts->action : "", json_string_value(target) ? json_string_value(target) : ""));
-        q->spends[q->spend_count - 1].at_most = rail->no_better.times;
-        q->spends[q->spend_count - 1].in_ms = rail->no_better.in_ms;
-        q->spends[q->spend_count - 1].runs = true;
+        char *small = aim_small(json_string_value(target) ? json_string_value(target) : "");
+
+        add_again(q, rail, ft_asprintf("%s %s", action, small));
+        free(small);
+    }
+    if (json_array_size(requests)) {
+        char *text = ft_json_canonical(requests), hex[FT_DIGEST_HEX];
+
+        ft_sha256_hex(text, strlen(text), hex);
+        add_again(q, rail, ft_asprintf("%s, request %.16s", action, hex));
+        free(text);
     }
 }
 
@@ -304,36 +344,6 @@ static void say_times(struct question *q)
 
 /* ---- approvals */
 
-static bool counts(const json_t *names, const char *requester, unsigned count)
-{
-    json_t *name, *other;
-    size_t i, j;
-    unsigned n = 0;
-
-    json_array_foreach((json_t *)names, i, name) {
-        bool again = ft_streq(json_string_value(name), requester);
-
-        json_array_foreach((json_t *)names, j, other)
-            again = again || (j < i && json_equal(name, other));
-        n += !again && json_is_string(name);
-    }
-    return n >= count;
-}
-
-bool ft_guard_met(const json_t *requirement, const json_t *approvals, const char *requester, const json_t *break_glass)
-{
-    json_t *one;
-    size_t i;
-
-    if (break_glass && !json_is_null(break_glass) && json_is_true(json_object_get(requirement, "break_glass")))
-        return true;
-    json_array_foreach((json_t *)approvals, i, one)
-        if (ft_streq(ft_json_str(one, "role"), ft_json_str(requirement, "role")) &&
-            counts(json_object_get(one, "by"), requester, (unsigned)ft_json_int(requirement, "count", 1)))
-            return true;
-    return false;
-}
-
 static void set_least(json_t *to, const char *key, uint64_t ms)
 {
     uint64_t old = (uint64_t)ft_json_int(to, key, 0);
@@ -390,13 +400,14 @@ static json_t *requirements(const struct question *q)
 static bool must_approve(struct question *q)
 {
     struct ft_buf who = FT_BUF_INIT(300);
-    json_t *one;
+    json_t *one, *unmet;
     size_t i;
 
     q->ret->approval = requirements(q);
-    json_array_foreach(json_object_get(q->ret->approval, "all"), i, one)
-        if (!ft_guard_met(one, q->facts->approvals, q->facts->requester, q->facts->break_glass))
-            ft_buf_addf(&who, "%s%s (%lld, policy '%s')", who.len ? " and " : "", ft_json_str(one, "role"), (long long)ft_json_int(one, "count", 1), ft_json_str(one, "policy"));
+    unmet = ft_guard_unmet(json_object_get(q->ret->approval, "all"), q->facts->approvals, q->facts->requester, q->facts->break_glass, NULL);
+    json_array_foreach(unmet, i, one)
+        ft_buf_addf(&who, "%s%s (%lld, policy '%s')", who.len ? " and " : "", ft_json_str(one, "role"), (long long)ft_json_int(one, "count", 1), ft_json_str(one, "policy"));
+    json_decref(unmet);
     if (who.len)
         say(q, FT_GUARD_APPROVE, "it needs the approval of %s", ft_buf_str(&who));
     ft_buf_done(&who);
@@ -457,7 +468,7 @@ static int decide(struct question *q, struct ft_err *reterr)
         return r;
     if (!q->take)
         note_state(q);
-    if (stops(q) || no_better(q))
+    if (stops(q) || no_better(q) || too_many_at_once(q))
         return 0;
     if (!q->when.now && (!q->when.next || q->facts->writes_done)) {
         say_times(q);
@@ -525,25 +536,47 @@ static int no_change(const struct ft_rails *rails, const char *name, struct ft_e
     return -EINVAL;
 }
 
+/* A freeze knows an exception for it: it is worth something. */
+static bool is_let_through(const struct ft_rails *rails, const char *change)
+{
+    for (size_t i = 0; i < rails->freeze_count; i++)
+        if (words_match(&rails->freezes[i].except, change))
+            return true;
+    return false;
+}
+
+/* Whoever starts a run does not choose how much is asked of it. */
+static int may_not_choose(const char *own, const char *holds, const char *asked, struct ft_err *reterr)
+{
+    if (own)
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the playbook is a change of category '%s', and a run cannot make it '%s': only a category with `overrides: true` can", own, asked);
+    if (holds)
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "the playbook does not say what category of change it is, so it is '%s', and a run cannot make it '%s': write `change: %s` into the"
+                            " playbook, or choose a category with `overrides: true`", holds, asked, asked);
+    return ft_err_class(reterr, FT_INVALID, -EINVAL, "a freeze lets changes of category '%s' through, so a run cannot make itself one: only a category with `overrides: true` can", asked);
+}
+
 int ft_guard_change(const struct ft_guard *guard, const char *own, const char *asked, const char *playbook_category, const char **ret, struct ft_err *reterr)
 {
     const struct ft_rails *rails = guard->rails;
 
-    *ret = own;
+    const char *holds = own;
+
+    for (size_t i = 0; i < rails->change_count && !own && ft_streq(playbook_category, "change"); i++)
+        if (rails->changes[i].is_default)
+            holds = rails->changes[i].name;
+    *ret = holds;
     if (asked) {
         const struct ft_change *change = ft_rails_change(rails, asked);
 
         if (!change)
             return no_change(rails, asked, reterr);
-        if (own && !ft_streq(own, asked) && !change->overrides)
-            return ft_err_class(reterr, FT_INVALID, -EINVAL, "the playbook is a change of category '%s', and a run cannot make it '%s': only a category with `overrides: true` can", own, asked);
+        if (!change->overrides && !ft_streq(holds, asked) && (holds || is_let_through(rails, asked)))
+            return may_not_choose(own, holds, asked, reterr);
         *ret = change->name;
         return 0;
     }
     if (own && rails->change_count && !ft_rails_change(rails, own))
         return no_change(rails, own, reterr);
-    for (size_t i = 0; i < rails->change_count && !own && ft_streq(playbook_category, "change"); i++)
-        if (rails->changes[i].is_default)
-            *ret = rails->changes[i].name;
     return 0;
 }

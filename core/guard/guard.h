@@ -48,7 +48,7 @@ struct ft_guard_answer {
     enum ft_class class;           /* of the failure when it is STOP */
     uint64_t until_ms;             /* WAIT: ask again then, wall clock */
     uint64_t closes_ms;            /* GO in a window: when it closes; 0: no window holds it */
-    /* APPROVE: {"all": [{"role","count","within_ms","remind_ms","escalate":[{"after_ms","role"}],"break_glass","policy"}]}: each must be met (ft_guard_met);
+    /* APPROVE: {"all": [{"role","count","within_ms","remind_ms","escalate":[{"after_ms","role"}],"break_glass","policy"}]}: each must be met (ft_guard_unmet);
      * what is 0 is left out. One requirement a role: the strictest. The caller's reference. ft_guard_preview gives it whatever the verdict is. */
     json_t *approval;
     json_t *rules;                 /* what applied: [{"policy","says"}]; the same for the same facts at any time; the caller's reference; NULL: nothing */
@@ -61,8 +61,9 @@ void ft_guard_answer_done(struct ft_guard_answer *answer);
 int ft_guard_write(struct ft_guard *guard, const struct ft_write_facts *facts, struct ft_guard_answer *ret, struct ft_err *reterr);
 /* What it would say now, or at that time (0: now). Takes nothing of any budget. */
 int ft_guard_preview(struct ft_guard *guard, const struct ft_write_facts *facts, uint64_t at_ms, struct ft_guard_answer *ret, struct ft_err *reterr);
-/* Whether one requirement of `approval` is met by what was approved; the requester does not count. */
-bool ft_guard_met(const json_t *requirement, const json_t *approvals, const char *requester, const json_t *break_glass);
+/* Those of `approval`'s requirements that were not met yet; new reference. Each person counts once, at whatever gates they approved; the requester does not.
+ * *ret_spent (may be NULL): who counts for those that are met: [{"by","role"}]; new reference. */
+json_t *ft_guard_unmet(const json_t *all, const json_t *approvals, const char *requester, const json_t *break_glass, json_t **ret_spent);
 
 /* ---- categories of changes. own: what the playbook says of itself; asked: what was asked for when the run was started; either may be NULL. *ret: which holds,
  * NULL: none; borrowed of the configuration or of own. -EINVAL with a sentence: there is no such category, or a run may not leave its playbook's for it. */

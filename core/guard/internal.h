@@ -1,7 +1,8 @@
 /* internal.h: what the files of guard/ share.
  *   guard.c   the answer: which rules hold, and the strictest of what they say      match.c   whether a rule speaks of a write
  *   times.c   when a write may be done: windows, freezes, lead times                 ledger.c  budgets without a store
- *   words.c   rules as sentences, doubts.c what is wrong with them                                                     approval.c  answers of people */
+ *   words.c   rules as sentences, doubts.c what is wrong with them      aim.c     what a write is aimed at
+ *   met.c     what was approved already                                 approval.c  answers of people */
 #pragma once
 #include "base/buf.h"
 #include "base/text.h"
@@ -28,7 +29,12 @@ bool words_mean(const struct ft_words *words, const char *text);     /* true whe
 bool freeze_holds(const struct ft_guard *guard, const struct ft_freeze *freeze, const struct ft_write_facts *facts);     /* when it lasts */
 /* now: inside and outside are asked for the time from then on that the write needs. Negative: a calendar cannot be followed. */
 int rail_matches(const struct ft_guard *guard, const struct ft_rail *rail, const struct ft_write_facts *facts, uint64_t now, struct ft_err *reterr);
-bool site_matches(const struct ft_guard *guard, const struct ft_words *words, const char *site);
+
+/* aim.c: what a write is aimed at, however it is spelled */
+bool aim_mentions(const struct ft_write_facts *facts, const char *word);                    /* its request does; as a word of its own */
+char *aim_site(const struct ft_guard *guard, const struct ft_write_facts *facts);           /* one spelling of it; "": not known; malloced */
+char *aim_small(const char *text);                                                          /* malloced */
+unsigned aim_count(const struct ft_write_facts *facts);                                     /* how many things it changes */
 
 /* times.c */
 struct when {

@@ -29,9 +29,17 @@ static struct account *account_of(struct ft_guard *guard, const struct ft_spend 
     return guard->ledger->buckets[hash % BUCKETS] = a;
 }
 
+static unsigned taken(const struct ft_spend *spend)
+{
+    return spend->n ? spend->n : 1;
+}
+
+/* A write that takes several has a number behind its path, but for the first. */
 static bool is_mine(const struct use *use, const char *run, const char *path, unsigned attempt, bool whole_run)
 {
-    return ft_streq(use->run, run) && (whole_run || (ft_streq(use->path, path) && use->attempt == attempt));
+    size_t len = strlen(path);
+
+    return ft_streq(use->run, run) && (whole_run || (strncmp(use->path, path, len) == 0 && (!use->path[len] || use->path[len] == '\x1f') && use->attempt == attempt));
 }
 
 static void forget_old(struct account *a, uint64_t before)
@@ -75,9 +83,11 @@ static void look(struct account *a, const char *run, const char *path, unsigned 
             times[n++] = a->uses[i].at;
     spend->used = (unsigned)n;
     spend->room_ms = 0;
-    if (n >= spend->at_most) {
+    if (taken(spend) > spend->at_most) {
+        spend->room_ms = UINT64_MAX;
+    } else if (n + taken(spend) > spend->at_most) {
         qsort(times, n, sizeof(*times), by_time);
-        spend->room_ms = times[n - spend->at_most] + spend->in_ms;
+        spend->room_ms = times[n + taken(spend) - spend->at_most - 1] + spend->in_ms;
     }
     free(times);
 }
@@ -85,7 +95,7 @@ static void look(struct account *a, const char *run, const char *path, unsigned 
 static void take_one(struct account *a, const char *run, const char *path, unsigned attempt, uint64_t now)
 {
     for (size_t i = 0; i < a->count; i++) {
-        if (is_mine(&a->uses[i], run, path, attempt, false)) {
+        if (ft_streq(a->uses[i].run, run) && ft_streq(a->uses[i].path, path) && a->uses[i].attempt == attempt) {
             a->uses[i].at = ft_max(a->uses[i].at, now);
             return;
         }
@@ -111,6 +121,12 @@ int ledger_spend(struct ft_guard *guard, const char *run, const char *path, unsi
         struct account *a = account_of(guard, &spends[i]);
 
         take_one(a, run, path, attempt, now);
+        for (unsigned k = 1; k < taken(&spends[i]); k++) {
+            char *more = ft_asprintf("%s\x1f%u", path, k);
+
+            take_one(a, run, more, attempt, now);
+            free(more);
+        }
         forget_old(a, now > spends[i].in_ms ? now - spends[i].in_ms : 0);
     }
     return full ? -EDQUOT : 0;

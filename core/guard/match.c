@@ -1,6 +1,15 @@
 /* match.c: whether a rule speaks of a write. */
+#include <ctype.h>
+#include <strings.h>
+#include "base/text.h"
 #include "guard/internal.h"
 
+static bool same_letter(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
+/* In whatever case: what a rule protects is protected however a playbook writes it. */
 bool glob(const char *pattern, const char *text)
 {
     const char *star = NULL, *back = NULL;
@@ -9,7 +18,7 @@ bool glob(const char *pattern, const char *text)
         if (*pattern == '*') {
             star = ++pattern;
             back = text;
-        } else if (*pattern == '?' || *pattern == *text) {
+        } else if (*pattern == '?' || same_letter(*pattern, *text)) {
             pattern++;
             text++;
         } else if (star) {
@@ -49,14 +58,29 @@ bool words_mean(const struct ft_words *words, const char *text)
 }
 
 /* A rule may name a site, a call may give its id, or the other way round. */
-bool site_matches(const struct ft_guard *guard, const struct ft_words *words, const char *site)
+static bool site_matches(const struct ft_guard *guard, const struct ft_words *words, const char *site)
 {
-    const char *name = site ? ft_config_site_name(guard->o.config, site) : NULL;
+    const char *name = ft_config_site_name(guard->o.config, site);
 
-    if (words->count == 0 || words_match(words, site) || words_match(words, name))
+    if (words_match(words, site) || words_match(words, name))
         return true;
     for (size_t i = 0; i < words->count; i++)
         if (name && ft_streq(ft_config_site_name(guard->o.config, words->items[i]), name))
+            return true;
+    return false;
+}
+
+/* The call names no site, or another; its request goes there all the same. */
+static bool request_names_site(const struct ft_guard *guard, const struct ft_words *words, const struct ft_write_facts *facts)
+{
+    const char *name;
+    json_t *entry;
+
+    json_object_foreach(json_object_get(ft_config_json(guard->o.config), "sites"), name, entry)
+        if (site_matches(guard, words, name) && aim_mentions(facts, ft_json_str(entry, "id")))
+            return true;
+    for (size_t i = 0; i < words->count; i++)
+        if (aim_mentions(facts, words->items[i]))
             return true;
     return false;
 }
@@ -67,7 +91,7 @@ static bool any_site_matches(const struct ft_guard *guard, const struct ft_words
     json_t *target;
     size_t i;
 
-    if (site_matches(guard, words, facts->site))
+    if (words->count == 0 || site_matches(guard, words, facts->site) || request_names_site(guard, words, facts))
         return true;
     json_array_foreach((json_t *)facts->targets, i, target)
         if (json_is_string(target) && strncmp(json_string_value(target), "site/", 5) == 0 && site_matches(guard, words, json_string_value(target) + 5))
@@ -80,20 +104,41 @@ bool freeze_holds(const struct ft_guard *guard, const struct ft_freeze *freeze, 
     return any_site_matches(guard, &freeze->sites, facts) && words_mean(&freeze->actions, facts->action) && !words_match(&freeze->except, facts->change);
 }
 
-static bool any_target_matches(const struct ft_words *words, const json_t *targets)
+/* A MAC address in any notation is the same one. */
+static bool same_mac(const char *pattern, const char *text)
+{
+    char a[18], b[18];
+
+    return ft_mac_normalise(pattern, a) == 0 && ft_mac_normalise(text, b) == 0 && strcmp(a, b) == 0;
+}
+
+/* "device/aa…", or just what is behind the kind. */
+static bool is_target(const char *pattern, const char *target)
+{
+    const char *behind = strchr(target, '/'), *slash = strchr(pattern, '/');
+
+    if (glob(pattern, target) || !behind)
+        return glob(pattern, target);
+    if (!slash)
+        return glob(pattern, behind + 1) || same_mac(pattern, behind + 1);
+    return slash - pattern == behind - target && strncasecmp(pattern, target, (size_t)(slash - pattern)) == 0 && same_mac(slash + 1, behind + 1);
+}
+
+static bool any_target_matches(const struct ft_words *words, const struct ft_write_facts *facts)
 {
     json_t *target;
-    size_t i;
+    size_t i, k;
 
-    if (words->count == 0)
-        return true;
-    json_array_foreach((json_t *)targets, i, target) {
-        const char *text = json_string_value(target), *slash = text ? strchr(text, '/') : NULL;
+    for (k = 0; k < words->count; k++) {
+        const char *pattern = words->items[k], *slash = strchr(pattern, '/');
 
-        if (words_match(words, text) || (slash && words_match(words, slash + 1)))      /* "device/aa…", or just what is behind the kind */
+        json_array_foreach((json_t *)facts->targets, i, target)
+            if (json_is_string(target) && is_target(pattern, json_string_value(target)))
+                return true;
+        if (aim_mentions(facts, slash ? slash + 1 : pattern))      /* the call has a name, and its request says which device that is */
             return true;
     }
-    return false;
+    return words->count == 0;
 }
 
 /* Inside: some part of the time that the write needs lies in one of the windows; outside: not all of it does. So both are on the strict side. */
@@ -124,7 +169,7 @@ int rail_matches(const struct ft_guard *guard, const struct ft_rail *rail, const
     int r;
 
     if (!words_mean(&m->effects, facts->effect) || !words_mean(&m->actions, facts->action) || !any_site_matches(guard, &m->sites, facts) ||
-        !any_target_matches(&m->targets, facts->targets) || !words_mean(&m->playbooks, facts->playbook) || !words_mean(&m->kinds, facts->category) ||
+        !any_target_matches(&m->targets, facts) || !words_mean(&m->playbooks, facts->playbook) || !words_mean(&m->kinds, facts->category) ||
         !words_mean(&m->changes, facts->change) || !words_mean(&m->severities, facts->severity))
         return false;
     if (m->inside.count) {

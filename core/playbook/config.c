@@ -1,5 +1,6 @@
 /* config.c: reads and checks the configuration file. */
 #include "playbook/config.h"
+#include <strings.h>
 #include <unistd.h>
 #include "base/paths.h"
 #include "base/text.h"
@@ -300,35 +301,34 @@ const struct ft_rails *ft_config_rails(const struct ft_config *config)
     return config->rails ? &config->rails->rails : &none;
 }
 
-/* A site is found by its name or by its id. */
-static const json_t *find_site(const struct ft_config *config, const char *site)
+/* A site is found by its name or by its id, in whatever case: Mist takes both so, too. */
+static const json_t *find_site(const struct ft_config *config, const char *site, const char **ret_name)
 {
-    json_t *sites = json_object_get(config->json, "sites"), *entry = site ? json_object_get(sites, site) : NULL;
     const char *name;
+    json_t *entry;
 
-    if (entry || !site)
-        return entry;
-    json_object_foreach(sites, name, entry)
-        if (ft_streq(ft_json_str(entry, "id"), site))
+    json_object_foreach(json_object_get(config->json, "sites"), name, entry) {
+        const char *id = ft_json_str(entry, "id");
+
+        *ret_name = name;
+        if (site && (strcasecmp(name, site) == 0 || (id && strcasecmp(id, site) == 0)))
             return entry;
+    }
     return NULL;
 }
 
 const char *ft_config_site_name(const struct ft_config *config, const char *site)
 {
     const char *name;
-    json_t *entry;
 
-    json_object_foreach(json_object_get(config->json, "sites"), name, entry)
-        if (ft_streq(ft_json_str(entry, "id"), site))
-            return name;
-    return site;
+    return find_site(config, site, &name) ? name : site;
 }
 
 json_t *ft_config_vars(const struct ft_config *config, const char *site)
 {
     json_t *vars = json_object();
-    const json_t *all = json_object_get(config->json, "vars"), *own = json_object_get(find_site(config, site), "vars");
+    const char *name;
+    const json_t *all = json_object_get(config->json, "vars"), *own = json_object_get(find_site(config, site, &name), "vars");
 
     if (all)
         json_object_update(vars, (json_t *)all);

@@ -78,25 +78,21 @@ enum check gate_for_write(struct step_run *step, json_t *approval)
     return CHECK_WAITS;
 }
 
-/* Only what is not met yet is asked for. */
+/* Only what is not met yet is asked for, and of others than those who count for the rest. */
 enum check gate_for_policy(struct step_run *step, const struct ft_write_facts *facts, const struct ft_guard_answer *answer)
 {
     struct ft_people people = people_now(step->run->engine);
-    json_t *all = json_array(), *one;
-    size_t i;
+    json_t *all, *spent;
 
     if (!ft_people_configured(&people)) {
         char *text = ft_asprintf("%s; the configuration names nobody who could (`people`, `roles`)", answer->text);
 
-        json_decref(all);
         step_fail(step, FT_DENIED, text);
         free(text);
         return CHECK_FAILED;
     }
-    json_array_foreach(json_object_get(answer->approval, "all"), i, one)
-        if (!ft_guard_met(one, facts->approvals, facts->requester, facts->break_glass))
-            json_array_append(all, one);
-    return gate_for_write(step, json_pack("{s:o, s:s}", "all", all, "text", answer->text));
+    all = ft_guard_unmet(json_object_get(answer->approval, "all"), facts->approvals, facts->requester, facts->break_glass, &spent);
+    return gate_for_write(step, json_pack("{s:o, s:o, s:s}", "all", all, "spent", spent, "text", answer->text));
 }
 
 /* Votes that hold for this write as it is now. */

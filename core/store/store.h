@@ -122,6 +122,7 @@ struct ft_spend {
     const char *budget, *group;   /* what is counted: "policy name", "site/HQ" */
     unsigned at_most;
     uint64_t in_ms;
+    unsigned n;                   /* how many it takes at once; 0 is 1 */
     bool runs;                    /* counts the other runs that did it, instead of how often it was done */
     unsigned used;                /* given back: by others than this write, in the time behind us */
     uint64_t room_ms;             /* given back: when there is room (wall clock); 0: now */

@@ -26,11 +26,12 @@ outcomes:
   good: {title: Good}
   bad: {title: Bad, status: attention}
 """
-PEOPLE = """roles: {lead: , oncall: }
+PEOPLE = """roles: {lead: , oncall: , manager: }
 people:
   alice: {roles: [lead, oncall], email: alice@example.org}
   bob: {roles: [lead], email: bob@example.org}
-  carol: {roles: [lead]}
+  carol: {roles: [lead, manager]}
+  mike: {roles: [manager]}
   dora: {email: dora@example.org}
 """
 
@@ -232,6 +233,24 @@ def at_one_moment(place):
         fail(f"{place.events(run, 'gate.vote')} {ends}")
 
 
+def one_person_at_two_gates(place):
+    """A gate that the playbook asks for itself does not make one person two: who approved there as a lead is not the manager, too."""
+    out = place.fettle("dora", "run", place.playbook, "--json")
+    run = json.loads(out.stdout.splitlines()[0])["run"]
+    for who in ("alice", "carol"):
+        if place.approve(who, run).returncode:
+            fail(f"{who} could not approve")
+    if place.fettle("dora", "resume", run, "--json").returncode != 3:
+        fail("the manager was not asked")
+    out = place.approve("carol", run)
+    if out.returncode == 0 or "counts already as lead" not in out.stderr or place.writes():
+        fail(f"carol is two people: {out.stdout}{out.stderr}")
+    if place.waiting(run)["asked"] != ["mike"] or place.approve("mike", run).returncode:
+        fail(f"mike could not approve: {place.waiting(run)}")
+    if place.fettle("dora", "resume", run, "--json").returncode or len(place.writes()) != 1:
+        fail("it was not done")
+
+
 def only_claimed(place):
     """Anybody can set SUDO_USER; only sudo, or root, is believed."""
     run = place.start()
@@ -316,6 +335,11 @@ def kill_everywhere(n):
         place.done()
 
 
+MANAGER = """policies:
+  - {name: lead, match: {action: sim.set}, approval: {role: lead}}
+  - {name: manager, match: {action: sim.set}, approval: {role: manager}}
+"""
+
 NOTIFY = """approvals:
   break_glass: {role: oncall}
   notify:
@@ -328,7 +352,7 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: without root nobody else can be played (SUDO_USER is believed of root only)")
         sys.exit(77)
-    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (only_claimed, ""),
+    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER),
                         (broken_glass, NOTIFY), (notices, NOTIFY)):
         place = Place(more)
         try:

@@ -141,6 +141,14 @@ Test(approval, one_person_fills_one_place_wherever_it_helps_most)
     expect_so_far("1 of 1 lead, 1 of 1 board");
 }
 
+Test(approval, who_counts_already_does_not_count_again)
+{
+    open_gate("{\"all\": [{\"role\": \"lead\", \"count\": 1}]}", "{\"requirement\": {\"spent\": [{\"by\": \"bob\", \"role\": \"manager\"}]}}");
+    cr_expect_eq(answer("bob", "approve", NULL), -EPERM);
+    cr_expect(strstr(said.text, "bob counts already as manager for this"), "%s", said.text);
+    cr_expect_eq(answer("carol", "approve", NULL), 0, "%s", said.text);
+}
+
 Test(approval, a_token_serves_one_answer_of_one_person)
 {
     json_t *bobs, *v;

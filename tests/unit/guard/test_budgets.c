@@ -172,6 +172,78 @@ Test(budgets, the_store_counts_as_memory_does, .init = make_dir, .fini = remove_
     ft_clock_free(clock);
 }
 
+/* In the store and in memory alike: a write of several takes as many, or waits until there is room for all of them. */
+static void several_at_once(struct ft_store *store)
+{
+    struct guard_world w = world_open("fettle: 1\npolicies:\n  - {name: pace, budget: {at_most: 5, in: 1h, per: site}}\n", store, "2026-01-01");
+    static const struct { const char *run; int many; enum ft_verdict verdict; unsigned after_min; const char *until; } shots[] = {
+        { "r1", 3, FT_GUARD_GO, 0, NULL }, { "r1", 3, FT_GUARD_GO, 10, NULL }, { "r2", 3, FT_GUARD_WAIT, 0, "2026-01-01 01:10" }, { "r2", 2, FT_GUARD_GO, 10, NULL },
+        { "r3", 1, FT_GUARD_WAIT, 0, "2026-01-01 01:10" }, { "r3", 4, FT_GUARD_WAIT, 0, "2026-01-01 01:20" }, { "r3", 6, FT_GUARD_STOP, 0, NULL }, { "r3", 3, FT_GUARD_GO, 50, NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(shots); i++) {
+        json_t *targets = json_array();
+        struct ft_write_facts facts = { .run_id = shots[i].run, .path = "w", .action = "mist.ap_restart_many", .effect = "disruptive", .site = "HQ", .targets = targets, .attempt = 1 };
+        struct ft_guard_answer answer;
+
+        for (int k = 0; k < shots[i].many; k++)
+            json_array_append_new(targets, json_sprintf("device/%d", k));
+        ft_clock_advance(w.clock, shots[i].after_min * 60000000ull);
+        cr_assert_eq(ft_guard_write(w.guard, &facts, &answer, NULL), 0);
+        cr_expect_eq(answer.verdict, shots[i].verdict, "shot %zu: %s", i, answer.text);
+        cr_expect_eq(answer.until_ms, shots[i].until ? ms_at(shots[i].until) : 0, "shot %zu: %s", i, answer.text);
+        ft_guard_answer_done(&answer);
+        json_decref(targets);
+    }
+    world_close(&w);
+}
+
+Test(budgets, a_write_of_several_takes_several, .init = make_dir, .fini = remove_dir)
+{
+    struct ft_clock *clock = ft_clock_manual_new(ms_at("2026-01-01"));
+    struct ft_loop *loop = ft_loop_new(clock);
+    struct ft_store *store = open_store(loop);
+
+    several_at_once(store);
+    several_at_once(NULL);
+    ft_store_close(store);
+    ft_loop_free(loop);
+    ft_clock_free(clock);
+}
+
+/* One site, one AP, however a playbook writes them. */
+Test(budgets, one_account_whatever_the_spelling)
+{
+    static const char *const sites[] = { "HQ", "hq", "4ac1dcf4-0001", "4AC1DCF4-0001", NULL }, *const devices[] = { "device/AP-1", "device/ap-1", "device/Ap-1" };
+    struct guard_world w = world_open("fettle: 1\nsites:\n  HQ: {id: 4ac1dcf4-0001}\npolicies:\n  - {name: pace, budget: {at_most: 5, in: 1h, per: site}}\n"
+                                      "  - {name: again, no_better: {times: 2, in: 1d}}\n", NULL, "2026-01-01");
+    json_t *plan = json_pack("{s:[{s:s}]}", "requests", "url", "/sites/4ac1dcf4-0001/devices/7/restart");
+    struct ft_guard_answer answer;
+
+    for (size_t i = 0; i < 6; i++) {
+        json_t *targets = json_pack("[s]", i < 3 ? devices[i] : i == 3 ? "device/another-name" : "device/ap-2");
+        char run[2] = { (char)('0' + i), '\0' };
+        struct ft_write_facts facts = { .run_id = run, .path = "w", .action = i < 4 ? "a.b" : "a.c", .effect = "write", .site = sites[i % ARRAY_LEN(sites)], .targets = targets,
+                                        .plan = i == 5 ? NULL : plan, .attempt = 1 };
+
+        cr_assert_eq(ft_guard_write(w.guard, &facts, &answer, NULL), 0);
+        cr_expect_eq(answer.verdict, i == 2 || i == 3 ? FT_GUARD_STOP : FT_GUARD_GO, "%zu: %s", i, answer.text);
+        ft_guard_answer_done(&answer);
+        json_decref(targets);
+    }
+    /* Three went: two of a.b, and a.c twice; one more is room for, then none. */
+    struct ft_write_facts more = { .run_id = "x", .path = "w", .action = "a.d", .effect = "write", .site = "hQ", .attempt = 1 };
+    cr_assert_eq(ft_guard_write(w.guard, &more, &answer, NULL), 0);
+    cr_expect_eq(answer.verdict, FT_GUARD_GO, "%s", answer.text);
+    ft_guard_answer_done(&answer);
+    more.run_id = "y";
+    cr_assert_eq(ft_guard_write(w.guard, &more, &answer, NULL), 0);
+    cr_expect_eq(answer.verdict, FT_GUARD_WAIT, "%s", answer.text);
+    ft_guard_answer_done(&answer);
+    json_decref(plan);
+    world_close(&w);
+}
+
 enum { PROCESSES = 4, TRIES = 120, ROOM = 100 };
 
 /* How many of its writes may start. */

@@ -19,6 +19,26 @@ static const struct test_case cases[] = {
     { "never, the rule has the id and the call the name", HEAD SITES "policies:\n  - {name: protected, match: {site: 4ac1dcf4}, never: the hospital}\n", "2026-11-26 10:00", "site=HQ", FT_GUARD_STOP, NULL, NULL,
       "the hospital" },
     { "never, the site is a target", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "target=site/4ac1dcf4", FT_GUARD_STOP, NULL, NULL, "the hospital" },
+    { "never, the site in other letters", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "site=hq", FT_GUARD_STOP, NULL, NULL, "the hospital" },
+    { "never, its id in other letters", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "site=4AC1DCF4", FT_GUARD_STOP, NULL, NULL, "the hospital" },
+    { "never, only the request says which site", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "url=/sites/4AC1DCF4/restart", FT_GUARD_STOP, NULL, NULL,
+      "the hospital" },
+    { "never, the request says another site than the call", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "site=Branch url=/sites/4ac1dcf4/restart", FT_GUARD_STOP,
+      NULL, NULL, "the hospital" },
+    { "a longer id is another", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "url=/sites/4ac1dcf4e/restart", FT_GUARD_GO, NULL, NULL, "" },
+    { "a freeze by the request", HEAD SITES "freezes:\n  f: {from: 2026-12-18, to: 2027-01-04, sites: HQ}\n", "2026-12-20 10:00", "url=/sites/4ac1dcf4/restart", FT_GUARD_WAIT, "2027-01-04 23:00", NULL, "freeze 'f'" },
+    { "a target in other letters", "fettle: 1\npolicies:\n  - {name: core, match: {target: device/core-*}, never: the core}\n", "2026-11-26 10:00", "target=device/CORE-sw1", FT_GUARD_STOP, NULL, NULL, "the core" },
+    { "a MAC in the rule in another notation", "fettle: 1\npolicies:\n  - {name: ap, match: {target: 5C-5B-35-00-00-01}, never: the ap}\n", "2026-11-26 10:00", "target=device/5c:5b:35:00:00:01", FT_GUARD_STOP, NULL, NULL, "the ap" },
+    { "and with its kind", "fettle: 1\npolicies:\n  - {name: ap, match: {target: device/5c5b.3500.0001}, never: the ap}\n", "2026-11-26 10:00", "target=device/5c:5b:35:00:00:01", FT_GUARD_STOP, NULL, NULL, "the ap" },
+    { "a device by name, its MAC in the request", "fettle: 1\npolicies:\n  - {name: ap, match: {target: \"device/5c:5b:35:00:00:01\"}, never: the ap}\n", "2026-11-26 10:00",
+      "target=device/AP-1 url=/devices/00000000-0000-0000-1000-5c5b35000001/restart", FT_GUARD_STOP, NULL, NULL, "the ap" },
+    { "an action in other letters in the rule", "fettle: 1\npolicies:\n  - {name: p, match: {action: Mist.AP_Restart}, never: nobody may}\n", "2026-11-26 10:00", "", FT_GUARD_STOP, NULL, NULL, "nobody may" },
+    { "six at once of five", HEAD "policies:\n  - {name: pace, budget: {at_most: 5, in: 1h, per: site}}\n", "2026-11-26 10:00", "site=HQ many=6", FT_GUARD_STOP, NULL, NULL, "it changes 6 at once, and at most 5" },
+    { "five at once of five", HEAD "policies:\n  - {name: pace, budget: {at_most: 5, in: 1h, per: site}}\n", "2026-11-26 10:00", "site=HQ many=5", FT_GUARD_GO, NULL, NULL, "" },
+    { "six at once, one for each target", HEAD "policies:\n  - {name: pace, budget: {at_most: 1, in: 1h, per: target}}\n", "2026-11-26 10:00", "site=HQ many=6", FT_GUARD_GO, NULL, NULL, "" },
+    { "one person for two roles is one", HEAD "policies:\n  - {name: v, approval: {role: lead}}\n  - {name: w, approval: {role: manager}}\n", "2026-11-26 10:00", "by=lead:ann also=manager:ann", FT_GUARD_APPROVE, NULL, NULL,
+      "manager (1" },
+    { "two people for two roles", HEAD "policies:\n  - {name: v, approval: {role: lead}}\n  - {name: w, approval: {role: manager}}\n", "2026-11-26 10:00", "by=lead:ann+bob also=manager:ann", FT_GUARD_GO, NULL, NULL, "" },
     { "another site", HEAD SITES "policies:\n  - {name: protected, match: {site: HQ}, never: the hospital}\n", "2026-11-26 10:00", "site=Branch", FT_GUARD_GO, NULL, NULL, "" },
     { "never, by what is behind the target's kind", "fettle: 1\npolicies:\n  - {name: core, match: {target: core-*}, never: the core}\n", "2026-11-26 10:00", "target=device/core-sw1", FT_GUARD_STOP, NULL, NULL, "the core" },
     { "actions by pattern", "fettle: 1\npolicies:\n  - {name: aps, match: {action: [\"mist.ap_*\", \"switch.*\"]}, never: nobody may}\n", "2026-11-26 10:00", "action=switch.set_vlan", FT_GUARD_STOP, NULL, NULL, "switch.set_vlan is never" },
@@ -81,13 +101,26 @@ static bool word(const char *facts, const char *key, char *ret, size_t len)
     return true;
 }
 
-struct bag { char action[64], effect[32], site[32], target[64], change[32], severity[8], by[64], text[64]; json_t *targets, *approvals, *glass; };
+struct bag { char action[64], effect[32], site[32], target[64], change[32], severity[8], text[100]; json_t *targets, *approvals, *glass, *plan; };
+
+/* role:name+name */
+static void add_approval(struct bag *bag, char *text)
+{
+    char *colon = strchr(text, ':'), *save = NULL, *name;
+    json_t *names = json_array();
+
+    *colon = '\0';
+    for (name = strtok_r(colon + 1, "+", &save); name; name = strtok_r(NULL, "+", &save))
+        json_array_append_new(names, json_string(name));
+    if (!bag->approvals)
+        bag->approvals = json_array();
+    json_array_append_new(bag->approvals, json_pack("{s:s, s:i, s:o}", "role", text, "count", 1, "by", names));
+}
 
 static struct ft_write_facts facts_of(const char *text, struct bag *bag, uint64_t now)
 {
     struct ft_write_facts f = { .run_id = "00000001", .path = "w", .requester = "requester", .playbook = "t", .category = "change", .action = "mist.ap_restart", .effect = "disruptive", .need_ms = 10 * MIN, .attempt = 1,
                                 .requested_ms = now };
-    char *colon, *name, *save = NULL;
 
     memset(bag, 0, sizeof(*bag));
     f.action = word(text, "action", bag->action, sizeof(bag->action)) ? bag->action : f.action;
@@ -105,14 +138,15 @@ static struct ft_write_facts facts_of(const char *text, struct bag *bag, uint64_
         f.writes_done = (unsigned)atoi(bag->text);
     if (word(text, "asked", bag->text, sizeof(bag->text)))
         f.requested_ms = ms_at(bag->text);
-    if (word(text, "by", bag->by, sizeof(bag->by)) && (colon = strchr(bag->by, ':'))) {
-        json_t *names = json_array();
-
-        *colon = '\0';
-        for (name = strtok_r(colon + 1, "+", &save); name; name = strtok_r(NULL, "+", &save))
-            json_array_append_new(names, json_string(name));
-        bag->approvals = json_pack("[{s:s, s:i, s:o}]", "role", bag->by, "count", 1, "by", names);
-    }
+    if (word(text, "many", bag->text, sizeof(bag->text)))
+        for (int i = atoi(bag->text); i > 0; i--)
+            json_array_append_new(bag->targets, json_sprintf("device/ap-%d", i));
+    if (word(text, "url", bag->text, sizeof(bag->text)))
+        f.plan = bag->plan = json_pack("{s:[{s:s, s:s}]}", "requests", "method", "POST", "url", bag->text);
+    if (word(text, "by", bag->text, sizeof(bag->text)))
+        add_approval(bag, bag->text);
+    if (word(text, "also", bag->text, sizeof(bag->text)))
+        add_approval(bag, bag->text);
     f.approvals = bag->approvals;
     if (strstr(text, "glass=1"))
         bag->glass = json_pack("{s:s, s:s}", "by", "requester", "reason", "the building is on fire");
@@ -124,6 +158,7 @@ static void bag_done(struct bag *bag)
 {
     json_decref(bag->targets);
     json_decref(bag->approvals);
+    json_decref(bag->plan);
     json_decref(bag->glass);
 }
 
@@ -198,12 +233,26 @@ Test(guard, which_category_a_change_has)
     expect_change(w.guard, NULL, NULL, "change", "normal", NULL);
     expect_change(w.guard, NULL, NULL, "incident", NULL, NULL);
     expect_change(w.guard, "standard", NULL, "change", "standard", NULL);
-    expect_change(w.guard, NULL, "standard", "change", "standard", NULL);
+    expect_change(w.guard, NULL, "standard", "change", NULL, "so it is 'normal', and a run cannot make it 'standard'");
+    expect_change(w.guard, NULL, "normal", "change", "normal", NULL);
+    expect_change(w.guard, NULL, "emergency", "change", "emergency", NULL);
+    expect_change(w.guard, NULL, "standard", "incident", "standard", NULL);
     expect_change(w.guard, "standard", "standard", "change", "standard", NULL);
     expect_change(w.guard, "standard", "emergency", "change", "emergency", NULL);
     expect_change(w.guard, "standard", "normal", "change", NULL, "a run cannot make it 'normal'");
     expect_change(w.guard, NULL, "normall", "change", NULL, "did you mean 'normal'?");
     expect_change(w.guard, "standart", NULL, "change", NULL, "did you mean 'standard'?");
+    world_close(&w);
+}
+
+Test(guard, a_run_does_not_make_itself_an_exception_of_a_freeze)
+{
+    struct guard_world w = world_open("fettle: 1\ncategories:\n  emergency: {overrides: true}\n  standard:\n"
+                                      "freezes:\n  f: {from: 2026-12-18, to: 2027-01-04, except: [emergency, standard]}\n", NULL, "2026-11-26 10:00");
+
+    expect_change(w.guard, NULL, "standard", "incident", NULL, "a freeze lets changes of category 'standard' through");
+    expect_change(w.guard, NULL, "emergency", "incident", "emergency", NULL);
+    expect_change(w.guard, "standard", NULL, "change", "standard", NULL);
     world_close(&w);
 }
 
