@@ -3,11 +3,18 @@
 
 static void add_words(struct ft_buf *buf, const char *before, const struct ft_words *words)
 {
+    bool but = false;
+
     if (words->count)
         ft_buf_adds(buf, before);
-    for (size_t i = 0; i < words->count; i++)
-        ft_buf_addf(buf, "%s%s%s", i == 0 ? "" : *words->items[i] == '!' ? ", " : i + 1 == words->count ? " or " : ", ", *words->items[i] == '!' ? "not " : "",
-                    words->items[i] + (*words->items[i] == '!'));
+    for (size_t i = 0; i < words->count; i++) {
+        bool all_but = *words->items[i] == '!';
+
+        ft_buf_adds(buf, i == 0 ? "" : all_but && !but ? ", but not " : i + 1 == words->count ? " or " : ", ");
+        ft_buf_adds(buf, i == 0 && all_but ? "anything but " : "");
+        ft_buf_adds(buf, words->items[i] + all_but);
+        but = but || all_but;
+    }
 }
 
 static const char *span(uint64_t ms, char buf[32])

@@ -44,19 +44,22 @@ steps:
 outcomes:
   done: {title: Done}
 PLAYBOOK
-ask() { "$fettle" policy test "$scratch/t.yaml" --config "$example" --store "$scratch/store.db" "$@" 2>&1; }
+sed 's/^category: change/&\nchange: routine/' "$scratch/t.yaml" > "$scratch/routine.yaml"
+ask() { "$fettle" policy test "$scratch/${playbook:-t}.yaml" --config "$example" --store "$scratch/store.db" "$@" 2>&1; }
 said=$(ask --at "2026-11-26 10:00")
 expect normal "change: normal" "$said"
 expect normal "approval       by manager (1) (policy 'category normal')" "$said"
 said=$(ask --at "2026-11-26 10:00" --change emergency)
 expect emergency "approval       by cto (1), or break glass" "$said"
 refuse emergency "manager" "$said"
-said=$(ask --at "2026-12-20 10:00" --change routine --requested "2026-12-01")
+said=$(playbook=routine ask --at "2026-12-20 10:00" --requested "2026-12-01")
 expect freeze "freeze 'year_end'" "$said"
 expect freeze "from Mon 2027-01-04 06:00 CET on" "$said"
 said=$(ask --at "2026-12-20 10:00" --change emergency)
 refuse freeze "year_end" "$said"
-said=$(ask --at "2026-11-26 10:00" --change routine)
+said=$(ask --at "2026-11-26 10:00" --change routine) && { echo "FAIL: a run chose the category that nobody approves"; failures=$((failures + 1)); }
+expect "own choice" "so it is 'normal', and a run cannot make it 'routine'" "$said"
+said=$(playbook=routine ask --at "2026-11-26 10:00")
 expect "lead time" "it may be done from Fri 2026-11-27 10:00 CET on" "$said"
 said=$(ask --at "2026-11-26 10:00" --site Hospital) && { echo "FAIL: a write that is refused ends with 0"; failures=$((failures + 1)); }
 expect never "its own people change it (policy 'the hospital')" "$said"
@@ -66,6 +69,9 @@ said=$(ask --at yesterday)
 expect mistake "'yesterday' is no time" "$said"
 said=$("$fettle" policy tset 2>&1)
 expect mistake "'tset' is neither" "$said"
+sed -i 's/run: http.request/run: mist.ap_restart/; s/with: .*/with: {device: AP-1}/' "$scratch/routine.yaml"
+said=$(playbook=routine ask --at "2026-11-26 10:00") && { echo "FAIL: what users notice is routine"; failures=$((failures + 1)); }
+expect routine "no routine change" "$said"
 # ---- the main playbook under the example
 said=$("$fettle" policy test "$source/playbooks/incident/client-connectivity.yaml" --config "$example" --store "$scratch/store.db" --at "2026-11-26 10:00" site=HQ 2>&1) || { echo "FAIL: $said"; failures=$((failures + 1)); }
 expect "main playbook" "! restart: mist.ap_restart (disruptive)" "$said"
@@ -79,7 +85,7 @@ done < <(sed -n '/^    client-connectivity · as of/,/^    \$ /p' "$source/READM
 
 # ---- doctor says what was read, and what will hold changes for ever
 said=$("$fettle" doctor --config "$example" --store "$scratch/store.db" 2>&1)
-expect doctor "5 policies, 3 windows, 2 freezes, 4 categories of changes" "$(tr -s ' \n' ' ' <<< "$said")"
+expect doctor "6 policies, 3 windows, 2 freezes, 4 categories of changes" "$(tr -s ' \n' ' ' <<< "$said")"
 cat > "$scratch/doubts.yaml" <<'CONFIG'
 fettle: 1
 roles: {lead: }
