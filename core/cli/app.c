@@ -185,6 +185,7 @@ int app_open(struct app *app, unsigned parts)
             app_close(app);
             return 2;
         }
+        term_zone(ft_guard_zone(app->guard));
     }
     if (parts & APP_ENGINE) {
         app_retain_daily(app);
@@ -198,6 +199,7 @@ int app_open(struct app *app, unsigned parts)
 void app_close(struct app *app)
 {
     ft_engine_free(app->engine);
+    term_zone(NULL);
     ft_guard_free(app->guard);
     ft_registry_free(app->registry);
     ft_store_close(app->store);               /* last of those that write */

@@ -47,6 +47,7 @@ static int list(struct app *app)
     }
     if (!shown && !globals.json)
         printf("nothing waits for %s approval\n", o.mine ? "your" : "an");
+    gate_nag(app);
     json_decref(all);
     return 0;
 }
@@ -92,7 +93,7 @@ static int delegate(struct app *app)
     bool end = ft_streq(o.words.items[0], "end");
     struct ft_err err = { 0 };
     uint64_t until = 0;
-    char when[32];
+    char when[48];
     int status;
 
     if (!end && o.words.count == 1)
@@ -107,7 +108,7 @@ static int delegate(struct app *app)
     if (end)
         printf("nobody acts for %s as %s any more\n", app_user(), o.words.items[1]);
     else
-        printf("%s acts for %s as %s until %s\n", o.words.items[2], app_user(), o.words.items[1], ft_time_format(until, when, sizeof(when)));
+        printf("%s acts for %s as %s until %s\n", o.words.items[2], app_user(), o.words.items[1], term_when(until, false, when));
     return 0;
 }
 
@@ -116,7 +117,7 @@ static int list_reviews(struct app *app)
     struct ft_approvals approvals = app_approvals(app);
     struct ft_err err = { 0 };
     json_t *all = NULL, *one;
-    char when[32];
+    char when[48];
     size_t i;
 
     if (ft_approval_reviews(&approvals, &all, &err) < 0)
@@ -128,7 +129,7 @@ static int list_reviews(struct app *app)
             app_put_json(one);
         else
             printf("%s  %s  %s broke the glass at '%s': %s\n    fettle show %s   ·   fettle approvals review %s --note …\n", ft_json_str(one, "run"),
-                   ft_time_format((uint64_t)ft_json_int(one, "at", 0), when, sizeof(when)), ft_json_str(broken, "by"), ft_json_str(broken, "path"), ft_json_str(broken, "reason"),
+                   term_when((uint64_t)ft_json_int(one, "at", 0), false, when), ft_json_str(broken, "by"), ft_json_str(broken, "path"), ft_json_str(broken, "reason"),
                    ft_json_str(one, "run"), ft_json_str(one, "run"));
     }
     if (!json_array_size(all) && !globals.json)

@@ -1,7 +1,7 @@
 /* fettle doctor */
 #include <unistd.h>
 #include "base/util.h"
-#include "cli/app.h"
+#include "cli/gate_text.h"
 #include "data/json.h"
 #include "net/http.h"
 #include "net/ssh.h"
@@ -70,12 +70,17 @@ static void look_at_store(struct app *app)
 {
     struct ft_err err = { 0 };
     const char *path = globals.store ? globals.store : ft_config_store(app->config);
+    char *unreviewed;
 
     app->loop = ft_loop_new(NULL);
     if (ft_store_open(app->loop, path, &app->store, &err) < 0)
         say(false, "store", err.text);
     else
         say(true, "store", path);
+    unreviewed = app->store ? gate_unreviewed(app) : NULL;
+    if (unreviewed)
+        say(false, "to be reviewed", unreviewed);
+    free(unreviewed);
 }
 
 static void look_at_plugins(struct app *app)

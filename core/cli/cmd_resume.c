@@ -1,8 +1,8 @@
 /* fettle resume */
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/util.h"
 #include "cli/session.h"
 #include "data/json.h"
@@ -72,12 +72,10 @@ static void news(void *arg, const char *run_id, enum ft_parking_news what, const
 {
     static const char *const words[] = { [FT_PARKING_GOES_ON] = "goes on", [FT_PARKING_PARKED] = "parked", [FT_PARKING_ENDED] = "ended", [FT_PARKING_TROUBLE] = "trouble" };
     const struct watch *w = arg;
-    time_t now = time(NULL);
-    char clock[16];
+    char clock[48];
 
     if (w->text) {
-        strftime(clock, sizeof(clock), "%H:%M:%S", localtime(&now));
-        printf("%s  %s  %-8s %s\n", clock, run_id, words[what], text);
+        printf("%s  %s  %-8s %s\n", term_when(ft_clock_wall_ms(ft_clock_system()), true, clock), run_id, words[what], text);
     } else {
         json_t *line = json_pack("{s:s, s:s, s:s}", "run", run_id, "news", words[what], "text", text);
         char *json = ft_json_text(line);

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/util.h"
-#include "cli/app.h"
+#include "cli/gate_text.h"
 #include "data/json.h"
 
 static struct {
@@ -70,6 +70,8 @@ static int run(void)
         status = app_fail(1, "%s", err.text);
     else if (!count && !globals.json)
         printf("no runs%s%s yet\n", o.status ? " with status " : "", o.status ? o.status : "");
+    if (!status)
+        gate_nag(&app);
     app_close(&app);
     return status;
 }

@@ -22,6 +22,36 @@ const char *app_where(void)
     return where;
 }
 
+char *gate_unreviewed(const struct app *app)
+{
+    struct ft_approvals approvals = app_approvals(app);
+    json_t *all = NULL, *first;
+    char *text = NULL, when[48];
+    size_t n;
+
+    if (ft_approval_reviews(&approvals, &all, NULL) < 0)
+        return NULL;
+    n = json_array_size(all);
+    first = json_array_get(all, 0);
+    if (n == 1)
+        text = ft_asprintf("%s broke the glass in run %s (%s), and nobody has looked at it yet: fettle approvals --review", ft_json_str(json_object_get(first, "broken"), "by"),
+                           ft_json_str(first, "run"), term_when((uint64_t)ft_json_int(first, "at", 0), false, when));
+    else if (n)
+        text = ft_asprintf("in %zu runs the glass was broken, and nobody has looked at them yet, the first: %s: fettle approvals --review", n,
+                           term_when((uint64_t)ft_json_int(first, "at", 0), false, when));
+    json_decref(all);
+    return text;
+}
+
+void gate_nag(const struct app *app)
+{
+    char *text = globals.json ? NULL : gate_unreviewed(app);
+
+    if (text)
+        fprintf(stderr, "fettle: to be reviewed: %s\n", text);
+    free(text);
+}
+
 static void add_left(struct ft_buf *buf, int64_t left)
 {
     char text[32];
@@ -141,7 +171,11 @@ void gate_print_next(const struct app *app, const char *run, const json_t *view)
     struct ft_err err = { 0 };
     char *words = gate_state_words(view);
 
-    printf("run %s: %s\n", run, words);
+    if (json_object_get(view, "broken"))
+        printf("run %s: the glass is broken, in the name of %s; those who were passed over are told when the run goes on, and one of them reviews it\n", run,
+               ft_json_str(json_object_get(view, "broken"), "by"));
+    else
+        printf("run %s: %s\n", run, words);
     free(words);
     if (ft_store_runs(app->store, NULL, 10000, find_owner, &o, &err) == 0 && ft_store_owner_alive(app->store, run))
         printf("process %s has the run in its hands, and goes on by itself\n", o.owner);

@@ -14,5 +14,9 @@ char *gate_words(const json_t *event, const char **ret_mark, enum ft_tone *ret_t
 struct ft_approvals app_approvals(const struct app *app);
 /* Where this person sits: "command line on noc-1". */
 const char *app_where(void);
+/* How many broken glasses nobody has looked at yet, and since when: a sentence; NULL: none. malloced */
+char *gate_unreviewed(const struct app *app);
+/* Says so on stderr, wherever people look at runs, until somebody has. */
+void gate_nag(const struct app *app);
 /* What becomes of the run now: who runs it, or how to go on with it. */
 void gate_print_next(const struct app *app, const char *run, const json_t *view);

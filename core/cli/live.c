@@ -1,5 +1,5 @@
 #include "cli/live.h"
-#include <time.h>
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/util.h"
 #include "data/json.h"
@@ -248,23 +248,25 @@ static void print_asked(struct live *live, const json_t *asked)
 
 static void on_gate(struct live *live, const json_t *event)
 {
-    int64_t until = ft_json_int(event, "until", 0), left = until - ft_json_int(event, "opened", until);
-    char *needs = ft_gate_needs(event), within[32], when[16];
-    const char *digest = ft_json_str(event, "digest");
-    time_t at = (time_t)(until / 1000);
-    struct tm tm;
+    uint64_t until = (uint64_t)ft_json_int(event, "until", 0), now = ft_clock_wall_ms(ft_clock_system());
+    char *needs = ft_gate_needs(event), left[32], when[48];
+    const char *digest = ft_json_str(event, "digest"), *so_far = json_array_size(json_object_get(event, "votes")) ? ft_json_str(event, "so_far") : NULL;
 
     on_question(live, event);
     if (json_is_true(json_object_get(event, "people"))) {
-        localtime_r(&at, &tm);
-        strftime(when, sizeof(when), "%H:%M", &tm);
-        fprintf(live->to, "        needs approval by %s before %s, %s left\n", needs, when, ft_duration_format((uint64_t)(left > 0 ? left : 0), within, sizeof(within)));
+        ft_duration_format(until > now ? (until - now + 30000) / 60000 * 60000 : 0, left, sizeof(left));      /* to the minute */
+        fprintf(live->to, "        needs approval by %s%s%s before %s, %s left\n", needs, so_far ? ", " : "", so_far ? so_far : "", term_when(until, false, when), until > now ? left : "no time is");
         print_asked(live, json_object_get(event, "asked"));
         fprintf(live->to, "        fettle approve %s   ·   digest %.4s %.4s   ·   fettle approvals shows all that waits\n", live->run, digest ? digest : "",
                 digest && strlen(digest) > 4 ? digest + 4 : "");
     }
     free(needs);
     fflush(live->to);
+}
+
+void live_gate(struct live *live, const json_t *view)
+{
+    on_gate(live, view);
 }
 
 /* What people did at a gate. One answer at the terminal, where nobody is configured, is told once: by gate.answered. */
@@ -301,11 +303,9 @@ static void on_batch(struct live *live, const json_t *event)
 
 static void on_soak(struct live *live, const json_t *event)
 {
-    time_t until = (time_t)(ft_json_int(event, "until", 0) / 1000);
-    char when[16], *text;
-    struct tm tm;
+    char when[48], *text;
 
-    strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&until, &tm));
+    term_when((uint64_t)ft_json_int(event, "until", 0), true, when);
     text = ft_asprintf("batch %d of %d · soaking until %s", (int)ft_json_int(event, "batch", 0), (int)ft_json_int(event, "batches", 0), when);
     line(live, "⏸", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
     free(text);
@@ -323,11 +323,9 @@ static void on_checked(struct live *live, const json_t *event)
 
 static void on_lock_waiting(struct live *live, const json_t *event)
 {
-    time_t until = (time_t)(ft_json_int(event, "until", 0) / 1000);
-    char when[16], *text;
-    struct tm tm;
+    char when[48], *text;
 
-    strftime(when, sizeof(when), "%H:%M:%S", localtime_r(&until, &tm));
+    term_when((uint64_t)ft_json_int(event, "until", 0), true, when);
     text = ft_asprintf("%s; waits for it until %s", ft_json_str(event, "text"), when);
     line(live, "⏸", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
     free(text);

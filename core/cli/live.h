@@ -10,6 +10,8 @@ struct live *live_new(FILE *to, bool moving);
 struct live *live_free(struct live *live);
 void live_event(struct live *live, const json_t *event);
 void live_progress(struct live *live, const char *path, const char *text);
+/* A gate that waits already, as ft_approval_view says: what is asked, of whom, until when. */
+void live_gate(struct live *live, const json_t *view);
 /* Take away the line under way, so that others may print. */
 void live_clear(struct live *live);
 /* Columns by which a step within another one is indented: its path says how deep it stands. */

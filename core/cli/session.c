@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include "base/buf.h"
 #include "base/util.h"
+#include "cli/gate_text.h"
 #include "cli/live.h"
 #include "data/json.h"
 
@@ -15,6 +16,7 @@ struct session {
     struct ft_signal *signals[3];
     json_t *question;                 /* asked now */
     json_t *values;                   /* of a form under way */
+    json_t *shown;                    /* gates that were shown: path → digest */
     const char *field;
     unsigned interrupts;
     struct ft_timer *awaiting;        /* people are asked, who answer elsewhere; keeps the loop going */
@@ -64,6 +66,8 @@ static void on_event(void *arg, struct ft_run *run, const json_t *event)
         stop_awaiting(s);
     if (json_object_get(event, "row"))
         answered_elsewhere(s, event);
+    if (ft_streq(ft_json_str(event, "type"), "gate.opened"))
+        json_object_set(s->shown, ft_json_str(event, "path"), json_object_get(event, "digest"));
     if (s->live)
         live_event(s->live, event);
     else
@@ -137,9 +141,34 @@ static void await_time(struct session *s)
     leave(s, FT_RUN_PARKED);
 }
 
+/* A run that was resumed asked in an earlier life: who is asked, and until when, is said again. */
+static void show_gates(struct session *s)
+{
+    struct ft_approvals approvals = app_approvals(s->app);
+    json_t *questions = ft_run_questions(s->run), *q, *view;
+    size_t i;
+
+    json_array_foreach(questions, i, q) {
+        const char *path = ft_json_str(q, "path");
+
+        if (!ft_streq(ft_json_str(q, "kind"), "approve") || json_equal(json_object_get(s->shown, path), json_object_get(q, "digest")) ||
+            ft_approval_view(&approvals, ft_run_id(s->run), path, NULL, &view, NULL) < 0)
+            continue;
+        json_object_set(s->shown, path, json_object_get(q, "digest"));
+        json_object_set_new(view, "type", json_string("gate.waits"));
+        if (s->live)
+            live_gate(s->live, view);
+        else
+            put_json(s, view);
+        json_decref(view);
+    }
+    json_decref(questions);
+}
+
 /* The run fetches their answers itself; here is only somebody who watches. */
 static void await_people(struct session *s)
 {
+    show_gates(s);
     if (!s->opts->wait && !(s->live && isatty(STDOUT_FILENO))) {
         stay_parked(s);
         return;
@@ -348,13 +377,14 @@ int session_run(struct app *app, const struct session_opts *opts,
     static const struct ft_run_observer observer = { .event = on_event, .progress = on_progress, .parked = on_parked, .ended = on_ended };
     static const int signums[] = { SIGINT, SIGTERM, SIGUSR1 };
     bool people_watch = !globals.json && (opts->text || isatty(STDOUT_FILENO));
-    struct session s = { .app = app, .opts = opts, .live = people_watch ? live_new(stdout, isatty(STDOUT_FILENO)) : NULL, .status = FT_RUN_FAILED };
+    struct session s = { .app = app, .opts = opts, .shown = json_object(), .live = people_watch ? live_new(stdout, isatty(STDOUT_FILENO)) : NULL, .status = FT_RUN_FAILED };
     struct ft_err err = { 0 };
     int r;
 
     r = start(arg, &observer, &s, &s.run, &err);
     if (r < 0) {
         live_free(s.live);
+        json_decref(s.shown);
         return app_fail(r == -EINVAL || r == -ENOENT || r == -EALREADY ? 2 : 1, "%s", err.text);
     }
     for (size_t i = 0; i < ARRAY_LEN(signums); i++)
@@ -369,6 +399,7 @@ int session_run(struct app *app, const struct session_opts *opts,
     ft_run_free(s.run);
     json_decref(s.question);
     json_decref(s.values);
+    json_decref(s.shown);
     live_free(s.live);
     return s.status;
 }

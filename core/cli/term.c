@@ -1,8 +1,9 @@
 #include "cli/term.h"
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/text.h"
 #include "cli/opt.h"
 
@@ -98,4 +99,32 @@ void term_wrap(FILE *to, const char *text, int at, int indent, int width)
             first = true;
         }
     }
+}
+
+/* ---- times */
+
+static const struct ft_zone *shown_zone;
+
+void term_zone(const struct ft_zone *zone)
+{
+    shown_zone = zone;
+}
+
+const char *term_when(uint64_t wall_ms, bool seconds, char buf[48])
+{
+    enum { DATE = 15 };                        /* "Sun 2026-11-29 " */
+    const struct ft_zone *zone = shown_zone;
+    struct ft_zone *own = NULL;
+    char today[48];
+
+    if (!zone && (ft_zone_open(NULL, &own, NULL) == 0 || ft_zone_open("UTC", &own, NULL) == 0))
+        zone = own;
+    ft_zone_format(zone, ft_clock_wall_ms(ft_clock_system()), today, sizeof(today));
+    ft_zone_format(zone, wall_ms, buf, 48);
+    if (strlen(buf) > DATE + 5 && strncmp(buf, today, DATE) == 0) {
+        memmove(buf, buf + DATE, 5);
+        snprintf(buf + 5, 48 - 5, seconds ? ":%02u" : "", (unsigned)(wall_ms / 1000 % 60));
+    }
+    ft_zone_free(own);
+    return buf;
 }

@@ -4,9 +4,9 @@
 #include "base/digest.h"
 #include "base/util.h"
 #include "data/json.h"
-#include "guard/approval.h"
+#include "guard/approval_parts.h"
 
-enum { DIGEST_MIN = 8, LINK_HEX = 24, TOKEN_HEX = 32, MAX_RUNS = 100000, MAX_REASON = 2000 };
+enum { DIGEST_MIN = 8, LINK_HEX = 24, TOKEN_HEX = 32, MAX_RUNS = 100000 };
 
 /* A gate with what belongs to it, while one question is answered. */
 struct seen {
@@ -72,7 +72,30 @@ static void count_untaken(struct seen *s, json_t *gate)
     }
 }
 
-static int pick(struct seen *s, const char *run, const char *path, struct ft_err *reterr)
+static bool voted(const json_t *gate, const char *who)
+{
+    json_t *vote;
+    size_t i;
+
+    json_array_foreach(json_object_get(gate, "votes"), i, vote)
+        if (ft_streq(ft_json_str(vote, "by"), who))
+            return true;
+    return false;
+}
+
+/* An approval of theirs that stands, of a run that goes on: it can be withdrawn. */
+static json_t *approved_by(const struct seen *s, const char *who)
+{
+    for (size_t i = json_array_size(s->gates); i-- > 0 && who && !s->over;) {
+        json_t *gate = json_array_get(s->gates, i);
+
+        if (ft_streq(ft_json_str(gate, "state"), "approved") && voted(gate, who))
+            return gate;
+    }
+    return NULL;
+}
+
+static int pick(struct seen *s, const char *run, const char *path, const char *who, struct ft_err *reterr)
 {
     json_t *gate;
     size_t i, open = 0;
@@ -90,6 +113,8 @@ static int pick(struct seen *s, const char *run, const char *path, struct ft_err
     if (open > 1)
         return ft_err_class(reterr, FT_INVALID, -EEXIST, "run %s waits at %zu gates: say which with --gate; `fettle approvals` lists them", run, open);
     if (!open)
+        s->gate = approved_by(s, who);
+    if (!s->gate)
         return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "run %s waits for no approval%s", run, json_array_size(s->gates) ? " any more: it was decided" : "");
     return 0;
 }
@@ -110,21 +135,20 @@ static int look_all(const struct ft_approvals *approvals, const char *run, struc
         s->gates = ft_gates_of(s->events);
         s->over = ft_streq(last_type(s->events, "run.finished", "run.reopened"), "run.finished");
         json_array_foreach(s->gates, i, gate)
-            if (ft_gate_is_open(gate))
-                count_untaken(s, gate);
+            count_untaken(s, gate);
     }
     if (r < 0)
         seen_done(s);
     return r;
 }
 
-static int look(const struct ft_approvals *approvals, const char *run, const char *path, struct seen *s, struct ft_err *reterr)
+static int look(const struct ft_approvals *approvals, const char *run, const char *path, const char *who, struct seen *s, struct ft_err *reterr)
 {
     int r = look_all(approvals, run, s, reterr);
 
     if (r < 0)
         return r;
-    r = pick(s, run, path, reterr);
+    r = pick(s, run, path, who, reterr);
     if (r < 0)
         seen_done(s);
     return r;
@@ -208,8 +232,10 @@ static json_t *view_of(const struct seen *s, const char *run, const char *who)
     json_object_del(view, "nonce");
     json_object_del(view, "answers");
     json_object_del(view, "told");
-    if (who && ft_gate_is_open(s->gate))
+    if (who && !s->over)
         add_may(s, who, view);
+    else if (who)
+        json_object_set_new(view, "why_not", json_string("it is over; there is nothing left to decide"));
     free(missing);
     free(words);
     return view;
@@ -218,7 +244,7 @@ static json_t *view_of(const struct seen *s, const char *run, const char *who)
 int ft_approval_view(const struct ft_approvals *approvals, const char *run, const char *path, const char *who, json_t **ret, struct ft_err *reterr)
 {
     struct seen s;
-    int r = look(approvals, run, path, &s, reterr);
+    int r = look(approvals, run, path, who, &s, reterr);
 
     if (r < 0)
         return r;
@@ -315,9 +341,9 @@ static int check_seen(const struct seen *s, const struct ft_answer *answer, stru
 
     if (s->over)
         return ft_err_class(reterr, FT_REFUSED, -EALREADY, "run %s is over; there is nothing left to decide", answer->run);
-    if (!ft_gate_is_open(s->gate))
+    if (!ft_gate_is_open(s->gate) && !(ft_streq(answer->decision, "withdraw") && ft_streq(ft_json_str(s->gate, "state"), "approved")))
         return ft_err_class(reterr, FT_REFUSED, -EALREADY, "run %s: this was decided already (%s)", answer->run, ft_json_str(s->gate, "state"));
-    if (s->now > (uint64_t)ft_json_int(s->gate, "until", 0))
+    if (ft_gate_is_open(s->gate) && s->now > (uint64_t)ft_json_int(s->gate, "until", 0))
         return ft_err_class(reterr, FT_REFUSED, -ETIME, "run %s: the time to answer is over", answer->run);
     if (len < DIGEST_MIN)
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "run %s: say what was seen, by the first %d digits of its digest at least", answer->run, DIGEST_MIN);
@@ -356,7 +382,7 @@ int ft_approval_answer(const struct ft_approvals *approvals, const struct ft_ans
         return ft_err_class(reterr, FT_DENIED, -EPERM, "nobody can be approved by somebody without a name");
     if (answer->reason && strlen(answer->reason) > MAX_REASON)
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "the reason is over %d bytes", MAX_REASON);
-    r = look(approvals, answer->run, answer->path, &s, reterr);
+    r = look(approvals, answer->run, answer->path, answer->who, &s, reterr);
     if (r < 0)
         return r;
     r = check_seen(&s, answer, reterr);
@@ -365,67 +391,6 @@ int ft_approval_answer(const struct ft_approvals *approvals, const struct ft_ans
     if (r == 0 && ret_gate)
         *ret_gate = view_of(&s, answer->run, NULL);
     seen_done(&s);
-    return r;
-}
-
-/* ---- reviews */
-
-int ft_approval_reviews(const struct ft_approvals *approvals, json_t **ret, struct ft_err *reterr)
-{
-    json_t *rows = NULL, *list, *row;
-    size_t i;
-    int r = ft_answers(approvals->store, NULL, FT_REVIEWS, false, &rows, reterr);
-
-    if (r < 0)
-        return r;
-    list = json_array();
-    json_array_foreach(rows, i, row)
-        json_array_append_new(list, json_pack("{s:O, s:O, s:O, s:O}", "run", json_object_get(row, "run"), "row", json_object_get(row, "row"), "at", json_object_get(row, "at"),
-                                              "broken", json_object_get(row, "answer")));
-    json_decref(rows);
-    *ret = list;
-    return 0;
-}
-
-static int may_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *note, const json_t *rows, struct ft_err *reterr)
-{
-    struct ft_people people = { .config = approvals->config };
-    json_t *row;
-    size_t i;
-
-    if (!json_array_size(rows))
-        return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "run %s has nothing that must be reviewed", run);
-    if (!ft_person_has(&people, who, ""))
-        return ft_err_class(reterr, FT_DENIED, -EPERM, "the configuration names no person '%s' among `people`", who);
-    if (!note || !*note || strlen(note) > MAX_REASON)
-        return ft_err_class(reterr, FT_INVALID, -EINVAL, "say what was found: --note, at most %d bytes", MAX_REASON);
-    json_array_foreach((json_t *)rows, i, row)
-        if (ft_streq(ft_json_str(json_object_get(row, "answer"), "by"), who))
-            return ft_err_class(reterr, FT_DENIED, -EPERM, "%s broke the glass in run %s; somebody else reviews it", who, run);
-    return 0;
-}
-
-int ft_approval_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *where, const char *note, struct ft_err *reterr)
-{
-    json_t *rows = NULL, *row;
-    size_t i;
-    int r = ft_answers(approvals->store, run, FT_REVIEWS, false, &rows, reterr);
-
-    if (r == 0)
-        r = may_review(approvals, run, who, note, rows, reterr);
-    if (r == 0)
-        r = ft_store_claim(approvals->store, run, reterr);
-    json_array_foreach(rows, i, row) {
-        json_t *event = json_pack("{s:s, s:O*, s:s, s:s, s:s, s:O}", "type", "gate.reviewed", "path", json_object_get(json_object_get(row, "answer"), "path"), "by", who,
-                                  "note", note ? note : "", "where", where ? where : "", "broken", json_object_get(row, "answer"));
-
-        if (r == 0)
-            r = ft_store_append(approvals->store, run, json_incref(event), FT_DURABLE, NULL, NULL, reterr);
-        if (r == 0)
-            ft_answer_taken(approvals->store, run, (uint64_t)ft_json_int(row, "row", 0));
-        json_decref(event);
-    }
-    json_decref(rows);
     return r;
 }
 

@@ -47,6 +47,9 @@ char *ft_gate_needs(const json_t *gate);
 /* Who may still answer: names, new reference. */
 json_t *ft_gate_asked(const struct ft_people *people, const json_t *gate, uint64_t now_ms);
 
+/* Whether they have one of the roles that it asks for, in their own right. */
+bool ft_gate_wants(const struct ft_people *people, const json_t *gate, const char *person);
+
 /* When those who are asked are reminded, and whom it is told next: {"remind_ms", "escalate": [{"at","role","level"}]}, by the playbook's severity and the
  * configuration's `approvals`; gate_times.c says what holds where it is silent. New reference. */
 json_t *ft_gate_times(const json_t *config, const char *severity, uint64_t opened_ms);
@@ -84,7 +87,7 @@ int ft_approval_list(const struct ft_approvals *approvals, const char *who, json
 /* ---- reviews: a glass that was broken is looked at afterwards, by somebody else. */
 /* [{"run","row","at","broken": {by, role, reason, path}}]; new reference. */
 int ft_approval_reviews(const struct ft_approvals *approvals, json_t **ret, struct ft_err *reterr);
-/* Journalled in the run, which must be in nobody's hands. */
+/* By one of those who were passed over, neither who broke it nor who asked for the run. Journalled in the run, which must be in nobody's hands. */
 int ft_approval_review(const struct ft_approvals *approvals, const char *run, const char *who, const char *where, const char *note, struct ft_err *reterr);
 
 /* ---- delegation: role "" is every role that `from` has. until_ms 0 ends it. */

@@ -35,6 +35,24 @@ static void look_at_approval(const struct ft_guard *guard, const struct ft_rail 
               count == 1 ? "person has" : "people have");
 }
 
+/* Breaking the glass is told at once to those who are passed over: by whom, if nothing is said? */
+static void look_at_glass(const struct ft_guard *guard, const struct ft_rail *rail, json_t *all)
+{
+    const json_t *config = ft_config_json(guard->o.config), *approvals = json_object_get(config, "approvals");
+    struct ft_people people = { .config = config };
+    const char *role = ft_json_str(json_object_get(approvals, "break_glass"), "role");
+    json_t *names;
+
+    if (!rail->approval.role || !rail->approval.break_glass || !ft_people_configured(&people))
+        return;
+    if (!json_array_size(json_object_get(approvals, "notify")))
+        doubt(all, "policy '%s' lets the glass be broken, and `approvals: notify` is empty: nobody would be told", rail->name);
+    names = ft_people_with(&people, role ? role : rail->approval.role);
+    if (!json_array_size(names))
+        doubt(all, "policy '%s' lets the glass be broken by %s, and nobody has that role", rail->name, role ? role : rail->approval.role);
+    json_decref(names);
+}
+
 static int look_at_windows(const struct ft_guard *guard, uint64_t now, json_t *all, struct ft_err *reterr)
 {
     const struct ft_rails *rails = guard->rails;
@@ -53,8 +71,10 @@ json_t *ft_guard_doubts(struct ft_guard *guard, uint64_t now_ms, struct ft_err *
 {
     json_t *all = json_array();
 
-    for (size_t i = 0; i < guard->rails->rail_count; i++)
+    for (size_t i = 0; i < guard->rails->rail_count; i++) {
         look_at_approval(guard, &guard->rails->rails[i], all);
+        look_at_glass(guard, &guard->rails->rails[i], all);
+    }
     if (look_at_windows(guard, now_ms, all, reterr) == 0)
         return all;
     json_decref(all);

@@ -51,6 +51,16 @@ static void drop_vote(json_t *gate, const char *by)
             json_array_remove(votes, i);
 }
 
+/* Also of a gate that was approved: what was not sent yet is not sent any more. */
+static void note_withdrawn(json_t *gate, const json_t *event)
+{
+    drop_vote(gate, ft_json_str(event, "by"));
+    if (!ft_streq(ft_json_str(gate, "state"), "approved"))
+        return;
+    json_object_set_new(gate, "state", json_string("withdrawn"));
+    json_object_set(gate, "revoked", (json_t *)event);
+}
+
 static void bump(json_t *gate, const char *count)
 {
     json_object_set_new(gate, count, json_integer((json_int_t)ft_json_int(gate, count, 0) + 1));
@@ -76,7 +86,7 @@ static void note_one(json_t *gate, const char *type, const json_t *event)
     else if (ft_streq(type, "gate.withdrawn") && json_is_true(json_object_get(event, "request")))
         json_object_set(gate, "cancelled", (json_t *)event);
     else if (ft_streq(type, "gate.withdrawn"))
-        drop_vote(gate, ft_json_str(event, "by"));
+        note_withdrawn(gate, event);
     else if (ft_streq(type, "gate.broken"))
         json_object_set(gate, "broken", (json_t *)event);
     else if (ft_streq(type, "gate.reminded"))
@@ -419,6 +429,15 @@ enum ft_decision ft_gate_decide(const struct ft_people *people, const json_t *ga
     return enough ? FT_GATE_APPROVED : FT_GATE_WAITS;
 }
 
+bool ft_gate_wants(const struct ft_people *people, const json_t *gate, const char *person)
+{
+    json_t *all = needs(gate);
+    bool wanted = has_needed(people, all, person);
+
+    json_decref(all);
+    return wanted;
+}
+
 json_t *ft_gate_asked(const struct ft_people *people, const json_t *gate, uint64_t now)
 {
     json_t *asked = json_array(), *who;
@@ -505,6 +524,14 @@ static json_t *take_break(const struct ft_people *people, const json_t *gate, js
     return event;
 }
 
+/* Whoever says no, or takes back what they said, is heard as long as nobody went on with the yes. */
+static bool takes_more(const struct ft_people *people, const json_t *gate, const char *decision)
+{
+    enum ft_decision now = ft_gate_decide(people, gate, NULL);
+
+    return now == FT_GATE_WAITS || (now == FT_GATE_APPROVED && !json_object_get(gate, "broken") && !ft_streq(decision, "approve") && !ft_streq(decision, "break_glass"));
+}
+
 static const char *const copied[] = { "by", "decision", "reason", "where", NULL };
 
 json_t *ft_gate_take(const struct ft_people *people, const json_t *gate, const json_t *row)
@@ -512,6 +539,7 @@ json_t *ft_gate_take(const struct ft_people *people, const json_t *gate, const j
     const json_t *answer = json_object_get(row, "answer");
     const char *decision = ft_json_str(answer, "decision"), *by = ft_json_str(answer, "by"), *digest = ft_json_str(gate, "digest");
     int64_t given = ft_json_int(row, "at", 0);
+    bool back = ft_streq(decision, "withdraw");
     json_t *event = json_object();
 
     json_object_set(event, "path", json_object_get(gate, "path"));
@@ -525,13 +553,13 @@ json_t *ft_gate_take(const struct ft_people *people, const json_t *gate, const j
         return refused(event, "the answer does not say who gave it, or what it is");
     if (!ft_streq(ft_json_str(row, "gate"), ft_json_str(gate, "nonce")))
         return refused(event, "it was given for another gate");
-    if (!ft_gate_is_open(gate))
+    if (!ft_gate_is_open(gate) && !(back && ft_streq(ft_json_str(gate, "state"), "approved")))
         return refused(event, "this gate is decided (%s)", ft_json_str(gate, "state"));
     if (!ft_streq(ft_json_str(answer, "digest"), digest))
         return refused(event, "what was seen is %.8s, and what is asked for is %.8s", ft_json_str(answer, "digest") ? ft_json_str(answer, "digest") : "nothing", digest ? digest : "");
-    if (given > ft_json_int(gate, "until", 0))
+    if (given > ft_json_int(gate, "until", 0) && ft_gate_is_open(gate))
         return refused(event, "it came too late: the time to answer was over");
-    if (ft_gate_decide(people, gate, NULL) != FT_GATE_WAITS)
+    if (ft_gate_is_open(gate) && !takes_more(people, gate, decision))
         return refused(event, "this gate has all the answers it needs");
     if (ft_streq(decision, "approve") || ft_streq(decision, "reject"))
         return take_vote(people, gate, event);

@@ -39,10 +39,36 @@ void verb_approve(struct step_run *step)
         open_approve(step);
 }
 
+/* Whoever approved has taken it back since: what was not sent yet is not sent. */
+static bool is_revoked(struct step_run *step)
+{
+    const json_t *revoked = NULL;
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach(step->run->gates, i, gate)
+        if (json_object_get(gate, "revoked"))
+            revoked = json_object_get(gate, "revoked");
+    if (revoked) {
+        const char *reason = ft_json_str(revoked, "reason");
+        char *text = ft_asprintf("%s withdrew the approval%s%s", ft_json_str(revoked, "by"), reason && *reason ? ": " : "", reason ? reason : "");
+
+        step_fail(step, FT_DENIED, text);
+        free(text);
+    }
+    return revoked != NULL;
+}
+
 /* What the events say of a write that is about to be checked: it waits for people, they refused it, or what they approved is void and was not asked
  * again yet. Else it may be that nobody was asked: then apply.c and guard say whether anybody must be. */
 enum check gate_check(struct step_run *step)
 {
+    if (json_array_size(step->run->gates))
+        people_fetch(step->run);                       /* what they said while it waited for its window, or for a lock */
+    if (step->run->state == RUN_ENDED)
+        return CHECK_FAILED;
+    if (is_revoked(step))
+        return CHECK_FAILED;
     for (size_t i = json_array_size(step->run->gates); i-- > 0;) {
         const json_t *gate = json_array_get(step->run->gates, i);
         bool own = ft_streq(ft_json_str(gate, "path"), step->path), again = ft_streq(ft_json_str(gate, "again_at"), step->path);

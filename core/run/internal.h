@@ -348,6 +348,8 @@ void notices_drop(struct ft_run *run);
 struct ft_people people_now(struct ft_engine *engine);               /* borrowed from the engine until the next call */
 void people_ask(struct ft_run *run);                                 /* its answers are fetched from now on */
 void people_look(struct ft_run *run);                                /* now */
+void people_fetch(struct ft_run *run);                               /* now, and nothing is decided yet */
+void policy_revoked(struct ft_run *run);                             /* policy.c: who approved took it back: what waits for its time ends */
 void people_leave(struct ft_run *run);
 void people_free(struct ft_engine *engine);
 /* margin.c: the end of the time that a run's writes were allowed in */

@@ -89,7 +89,7 @@ static bool is_of_gate(const json_t *row)
     return !ft_streq(gate, FT_REVIEWS) && !ft_streq(gate, FT_QUESTIONS) && !ft_streq(gate, FT_ENDS);
 }
 
-static void take(struct ft_run *run)
+void people_fetch(struct ft_run *run)
 {
     struct ft_err err = { 0 };
     json_t *rows = NULL, *row;
@@ -103,9 +103,15 @@ static void take(struct ft_run *run)
         if (run->state != RUN_ENDED && is_of_gate(row))
             gate_take_row(run, row);
     json_decref(rows);
+}
+
+static void take(struct ft_run *run)
+{
+    people_fetch(run);
     if (run->state != RUN_ENDED && run->parked_told)
         questions_take(run);
     gates_decide(run);
+    policy_revoked(run);
 }
 
 static void poll(void *arg)

@@ -47,7 +47,7 @@ static void over(void *arg)
         write_look_again(step);
 }
 
-static void opened(void *arg, int code, const struct ft_err *err)
+static void held(void *arg, int code, const struct ft_err *err)
 {
     struct step_run *step = arg;
 
@@ -55,6 +55,28 @@ static void opened(void *arg, int code, const struct ft_err *err)
         run_broken(step->run, err);
     else
         run_check_idle(step->run);
+}
+
+/* Somebody took their approval back while the write waits for its time: it is asked at once whether it may still be done. */
+void policy_revoked(struct ft_run *run)
+{
+    struct ft_list *pos, *tmp;
+    bool revoked = false;
+    json_t *gate;
+    size_t i;
+
+    json_array_foreach(run->gates, i, gate)
+        revoked = revoked || json_object_get(gate, "revoked");
+    if (!revoked || run->state != RUN_GOING)
+        return;
+    ft_list_each(pos, tmp, &run->steps) {
+        struct step_run *step = ft_container(pos, struct step_run, in_run);
+
+        if (step->state != STEP_WAITING || !past_event(step, "hold.opened") || !step->timer)
+            continue;
+        ft_timer_stop(step->timer);
+        step->timer = ft_timer_start_weak(run->engine->o.loop, 0, over, step);
+    }
 }
 
 static void hold(struct step_run *step, const struct ft_guard_answer *answer)
@@ -66,6 +88,8 @@ static void hold(struct step_run *step, const struct ft_guard_answer *answer)
     json_t *event;
 
     step->state = STEP_WAITING;
+    if (json_array_size(step->run->gates))
+        people_ask(step->run);                     /* an approval may be taken back meanwhile */
     step->timer = ft_timer_start_weak(step->run->engine->o.loop, answer->until_ms > now ? answer->until_ms - now : 1, over, step);
     if (same) {                                    /* of an earlier life; nothing has changed */
         run_check_idle(step->run);
@@ -81,7 +105,7 @@ static void hold(struct step_run *step, const struct ft_guard_answer *answer)
     if (!step->past)
         step->past = json_object();
     json_object_set(step->past, "hold.opened", event);
-    if (run_journal(step->run, event, FT_COMMIT, opened, step, &err) < 0)
+    if (run_journal(step->run, event, FT_COMMIT, held, step, &err) < 0)
         run_broken(step->run, &err);
 }
 

@@ -93,9 +93,11 @@ people: {ann: {email: ann@example.org, roles: [lead]}}
 windows: {past: {from: "2020-01-01 02:00", to: "2020-01-01 04:00"}}
 policies:
   - {name: two, approval: {role: lead, count: 2}, windows: past}
+  - {name: glass, approval: {role: lead, break_glass: true}}
 CONFIG
 said=$("$fettle" doctor --config "$scratch/doubts.yaml" --store "$scratch/store.db" 2>&1) && { echo "FAIL: doctor finds nothing"; failures=$((failures + 1)); }
 said=$(tr -s ' \n' ' ' <<< "$said")
 expect doctor "policy 'two' asks for the approval of 2 lead, and 1 person has that role: it can never be given" "$said"
+expect doctor "policy 'glass' lets the glass be broken, and \`approvals: notify\` is empty: nobody would be told" "$said"
 expect doctor "window 'past' never opens again" "$said"
 exit $((failures > 0))

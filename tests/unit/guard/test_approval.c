@@ -198,6 +198,53 @@ Test(approval, a_rejection_needs_a_reason_and_ends_it)
     expect_refused(answer("carol", "approve", ""), -EPERM, "all the answers");
 }
 
+Test(approval, a_no_is_heard_until_somebody_went_on_with_the_yes)
+{
+    open_gate("{\"role\": \"lead\", \"count\": 1}", NULL);
+    cr_expect_eq(answer("bob", "approve", NULL), 0, "%s", said.text);
+    expect_refused(answer("carol", "withdraw", ""), -EPERM, "no answer here that could be withdrawn");
+    cr_expect_eq(answer("bob", "withdraw", NULL), 0, "%s", said.text);
+    cr_expect_eq(answer("bob", "approve", NULL), 0, "%s", said.text);
+    cr_expect_eq(answer("carol", "reject", "not tonight"), 0, "%s", said.text);
+    expect_refused(answer("bob", "withdraw", ""), -EPERM, "all the answers");
+}
+
+Test(approval, what_is_approved_can_be_taken_back_while_the_run_waits)
+{
+    struct ft_err err = { 0 };
+    json_t *rows = NULL, *row, *gates, *events = NULL, *event;
+    struct ft_people people = { .config = config };
+
+    open_gate("{\"role\": \"lead\", \"count\": 1}", NULL);
+    cr_expect_eq(answer("bob", "approve", NULL), 0, "%s", said.text);
+    cr_assert_eq(ft_answers(store, run, NULL, false, &rows, &err), 0);
+    cr_assert_eq(ft_store_events(store, run, 0, &events, &err), 0);
+    gates = ft_gates_of(events);
+    event = ft_gate_take(&people, json_array_get(gates, 0), json_array_get(rows, 0));
+    cr_assert_eq(ft_store_append(store, run, event, FT_COMMIT, NULL, NULL, &err), 0);
+    cr_assert_eq(ft_store_append(store, run, json_pack("{s:s, s:s, s:b}", "type", "gate.answered", "path", "gate", "approved", 1), FT_COMMIT, NULL, NULL, &err), 0);
+    ft_clock_advance(clock_, 3600ull * 1000000);              /* its time to answer is long over: this is no answer */
+    cr_expect_eq(answer_with("carol", "withdraw", NULL, "9b1e44d0", "?"), -ENOENT, "%s", said.text);
+    cr_expect_eq(answer("bob", "approve", NULL), -EALREADY, "%s", said.text);
+    cr_expect_eq(answer("bob", "withdraw", "it rains"), 0, "%s", said.text);
+    json_decref(rows);
+    cr_assert_eq(ft_answers(store, run, NULL, false, &rows, &err), 0);
+    json_decref(gates);
+    json_decref(events);
+    cr_assert_eq(ft_store_events(store, run, 0, &events, &err), 0);
+    gates = ft_gates_of(events);
+    row = json_array_get(rows, json_array_size(rows) - 1);
+    event = ft_gate_take(&people, json_array_get(gates, 0), row);
+    cr_expect_str_eq(ft_json_str(event, "type"), "gate.withdrawn");
+    ft_gates_note(gates, event, NULL);
+    cr_expect_str_eq(ft_json_str(json_array_get(gates, 0), "state"), "withdrawn");
+    cr_expect_str_eq(ft_json_str(json_object_get(json_array_get(gates, 0), "revoked"), "reason"), "it rains");
+    json_decref(event);
+    json_decref(rows);
+    json_decref(gates);
+    json_decref(events);
+}
+
 Test(approval, the_requester_takes_the_request_back_and_nobody_else_does)
 {
     open_gate("{\"role\":\"lead\",\"count\":2}", NULL);
