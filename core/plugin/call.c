@@ -20,6 +20,8 @@ static void call_free(struct ft_call *call)
     json_decref(call->params);
     json_decref(call->receipt);
     json_decref(call->given);
+    json_decref(call->left);
+    json_decref(call->asked);
     json_decref(call->keeping);
     json_decref(call->result);
     free(call->text);
@@ -120,6 +122,10 @@ static int check_plan(const struct ft_call *call, struct ft_err *reterr)
         r = check_member(plan, "no_undo", json_is_string(json_object_get(plan, "no_undo")), "a sentence", reterr);
     if (r == 0)
         r = check_member(plan, "notes", json_is_array(json_object_get(plan, "notes")), "a list", reterr);
+    if (r == 0)
+        r = check_member(plan, "leaves", json_is_object(json_object_get(plan, "leaves")), "an object", reterr);
+    if (r == 0)
+        r = check_member(plan, "blurs", json_is_array(json_object_get(plan, "blurs")), "a list", reterr);
     return r == 0 && result ? ft_schema_require(call->info->result, result, "'result'", reterr) : r;
 }
 
@@ -325,6 +331,7 @@ static struct ft_call *call_new(struct ft_registry *registry, struct plugin *plu
     call->params = params;
     call->receipt = req->receipt ? json_incref((json_t *)req->receipt) : NULL;
     call->given = req->result ? json_incref((json_t *)req->result) : NULL;
+    call->left = req->left ? json_incref((json_t *)req->left) : NULL;
     call->state = ft_arena_alloc(call->mem, ft_max(req->info->action->state_size, (size_t)1));
     ft_list_init(&call->parts);
     call->timeout_ms = timeout_of(req);

@@ -759,6 +759,42 @@ static const json_t *host_result(struct ft_call *call)
     return call->given;
 }
 
+/* ---- the state that writes planned before this one leave behind */
+
+const json_t *ft_left_find(const json_t *left, const char *key)
+{
+    const json_t *found = json_object_get(left, key), *entry;
+    const char *name;
+
+    if (found)
+        return found;
+    json_object_foreach((json_t *)left, name, entry) {
+        size_t len = strlen(name);
+
+        if (!json_object_get(entry, "value") && strncmp(key, name, len) == 0 && key[len] == '/')
+            return entry;
+    }
+    return NULL;
+}
+
+static const json_t *host_left(struct ft_call *call, const char *key)
+{
+    const json_t *found;
+
+    if (!call_alive(call) || call->entry != FT_ENTRY_PLAN)
+        return NULL;
+    found = ft_left_find(call->left, key);
+    if (!call->asked)
+        call->asked = json_object();
+    json_object_set_new(call->asked, key, found ? json_incref((json_t *)found) : json_null());
+    return json_object_get(found, "value");
+}
+
+const json_t *ft_call_asked(const struct ft_call *call)
+{
+    return call->asked;
+}
+
 const struct ft_host plugin_host = {
     .abi_major = FT_ABI_MAJOR, .abi_minor = FT_ABI_MINOR, .size = sizeof(struct ft_host),
     .done = host_done, .fail = host_fail, .params = host_params, .receipt = host_receipt, .config = host_config, .state = host_state,
@@ -767,5 +803,5 @@ const struct ft_host plugin_host = {
     .http = host_http, .http_render = host_http_render, .url_escape = host_url_escape, .ssh = host_ssh, .tcp = host_tcp,
     .stream_write = host_stream_write, .stream_eof = host_stream_eof, .stream_close = host_stream_close, .exec = host_exec,
     .work = host_work, .budget = host_budget, .udp = host_udp, .websocket = host_websocket,
-    .file_write = host_file_write, .file_read = host_file_read, .pending = host_pending, .result = host_result,
+    .file_write = host_file_write, .file_read = host_file_read, .pending = host_pending, .result = host_result, .left = host_left,
 };

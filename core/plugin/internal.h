@@ -75,6 +75,7 @@ struct ft_call {
     struct ft_arena *mem;
     char *run_id;
     json_t *params, *receipt, *given;    /* params: secrets resolved; given: CONFIRM's result of run */
+    json_t *left, *asked;                /* PLAN: see registry.h */
     json_t *keeping;                     /* what keep() was given last */
     void *state;
     uint64_t timeout_ms, deadline_us;

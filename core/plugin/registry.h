@@ -56,6 +56,7 @@ struct ft_call_req {
     const json_t *params;          /* as journalled: secrets are references; resolved in here */
     const json_t *receipt;         /* may be NULL */
     const json_t *result;          /* CONFIRM: what run gave; may be NULL */
+    const json_t *left;            /* PLAN: key → {"by": path, "value"} of writes planned before; no value: it cannot be told. May be NULL */
     const char *run_id;
     uint64_t timeout_ms;           /* 0: the action's own */
     bool released;                 /* the run has been approved: secrets with `release: approved` may be read */
@@ -73,6 +74,9 @@ struct ft_call_handler {
 int ft_call_start(struct ft_registry *registry, const struct ft_call_req *req, const struct ft_call_handler *handler, void *arg,
                   struct ft_call **ret, struct ft_err *reterr);
 void ft_call_kept(struct ft_call *call, int code);
+/* PLAN, in its handler: which keys it asked for, and what it was told of each (null: nothing changes it). NULL: it does not ask. Borrowed. */
+const json_t *ft_call_asked(const struct ft_call *call);
+const json_t *ft_left_find(const json_t *left, const char *key);      /* the entry that counts for this key; NULL: none */
 void ft_call_cancel(struct ft_call *call);      /* fail(FT_CANCELLED) still comes, from the loop */
 void ft_call_drop(struct ft_call *call);        /* nothing comes any more */
 

@@ -5,7 +5,8 @@
  *                   was done is taken back
  *   run->approved   a gate whose gate.opened has the `digest` of a kept plan (plan_keep), and whose gate.answered approved it, binds the writes behind
  *                   it. A write that differs makes the approval void (gate.voided), and is asked about anew, at the write itself
- * Compared are the action, its parameters, the requests, the changes, the state it rests on and the undo, without the ids and times of the runs. */
+ * Compared are the action, its parameters, the requests, the changes, the state it rests on and the undo, without the ids and times of the runs.
+ * A planned write may rest on what an earlier one leaves behind (`rests_after`): then that one, and none of those that might have come instead, has to stand. */
 #include <errno.h>
 #include "run/internal.h"
 #include "run/plan.h"
@@ -38,7 +39,11 @@ void apply_note(struct ft_run *run, const json_t *event)
 {
     const char *type = ft_json_str(event, "type"), *path = ft_json_str(event, "path");
 
-    if (ft_streq(type, "gate.opened"))
+    if ((ft_streq(type, "step.done") && (json_is_true(json_object_get(event, "write")) || json_is_true(json_object_get(event, "nothing_to_do")))) || ft_streq(type, "step.unproven"))
+        json_object_set_new(run->wrote, path, json_integer(++run->wrote_count));
+    else if (ft_streq(type, "undo.done"))
+        json_object_del(run->wrote, path);
+    else if (ft_streq(type, "gate.opened"))
         json_object_set(run->asked, path, (json_t *)event);
     else if (ft_streq(type, "gate.answered") && json_is_true(json_object_get(event, "approved")))
         approved(run, path);
@@ -157,7 +162,39 @@ static int write_now(struct step_run *step, json_t **ret, struct ft_err *reterr)
     return r;
 }
 
-enum fit { FITS, UNPLANNED, UNDETERMINED, DIFFERS };
+/* Of the writes of this plan that leave something there, the one that stands, the last of them; NULL: none. */
+static const char *last_writer(const struct ft_run *run, const json_t *plan, const char *path, const char *key)
+{
+    const char *last = NULL;
+    json_int_t order = 0;
+    json_t *w;
+    size_t i;
+
+    json_array_foreach(json_object_get(plan, "writes"), i, w) {
+        const char *by = ft_json_str(w, "path");
+        json_int_t at = !ft_streq(by, path) && plan_leaves(w, key) ? ft_json_int(run->wrote, by, 0) : 0;
+
+        if (at > order) {
+            order = at;
+            last = by;
+        }
+    }
+    return last;
+}
+
+/* Whether the writes that stand are those behind which this alternative was planned. */
+static bool comes_after(const struct ft_run *run, const json_t *plan, const json_t *planned)
+{
+    const char *key;
+    json_t *by;
+
+    json_object_foreach(json_object_get(planned, "rests_after"), key, by)
+        if (!ft_streq(json_string_value(by), last_writer(run, plan, ft_json_str(planned, "path"), key)))
+            return false;
+    return true;
+}
+
+enum fit { FITS, UNPLANNED, UNDETERMINED, OTHER_WAY, DIFFERS };
 
 /* Any of the path's alternatives will do; *ret: the one it is compared with. */
 static enum fit find(const struct step_run *step, const json_t *plan, const json_t *now, const json_t **ret)
@@ -170,15 +207,15 @@ static enum fit find(const struct step_run *step, const json_t *plan, const json
     json_array_foreach(json_object_get(plan, "writes"), i, w) {
         if (!ft_streq(ft_json_str(w, "path"), step->path))
             continue;
-        bool open = ft_streq(ft_json_str(w, "exactness"), "undetermined");
+        bool open = ft_streq(ft_json_str(w, "exactness"), "undetermined"), after = open || comes_after(step->run, plan, w);
 
         if (open && step->run->accept_undetermined)
             return FITS;
-        if (!open && is_planned(w, now))
+        if (!open && after && is_planned(w, now))
             return FITS;
         if (fit != DIFFERS) {
             *ret = w;
-            fit = open ? UNDETERMINED : DIFFERS;
+            fit = !after ? OTHER_WAY : open ? UNDETERMINED : DIFFERS;
         }
     }
     return fit;
@@ -195,11 +232,42 @@ static bool found_nothing(const json_t *nodes, const char *path)
     return false;
 }
 
+/* Two long texts that begin alike: from the word on where they part. */
+static size_t alike(const json_t *planned, const json_t *now)
+{
+    const char *a = json_string_value(planned), *b = json_string_value(now);
+    size_t n = 0, word = 0;
+
+    if (!a || !b || strlen(a) < 40)
+        return 0;
+    for (; a[n] && a[n] == b[n]; n++)
+        if (a[n] == ' ')
+            word = n + 1;
+    return word > 20 ? word : 0;
+}
+
+static char *shown(const json_t *value, size_t from)
+{
+    const char *text = json_string_value(value);
+    json_t *rest;
+    char *brief;
+
+    if (!value || (text && from > strlen(text)))
+        return ft_strdup("not there");
+    if (!from)
+        return ft_json_brief(value, 60);
+    rest = json_sprintf("… %s", text + from);
+    brief = ft_json_brief(rest, 60);
+    json_decref(rest);
+    return brief;
+}
+
 static char *first_difference(const json_t *differs)
 {
     const json_t *first = json_array_get(differs, 0);
     json_t *planned = json_object_get(first, "planned"), *now = json_object_get(first, "now");
-    char *was = planned ? ft_json_brief(planned, 60) : ft_strdup("not there"), *is = now ? ft_json_brief(now, 60) : ft_strdup("not there");
+    size_t from = alike(planned, now);
+    char *was = shown(planned, from), *is = shown(now, from);
     char *text = ft_asprintf("%s was %s, and is %s now%s", ft_json_str(first, "path"), was, is, json_array_size(differs) > 1 ? " (and more)" : "");
 
     free(was);
@@ -219,6 +287,8 @@ static char *reason(const struct step_run *step, const json_t *plan, enum fit fi
         if (found_nothing(json_object_get(plan, "nodes"), step->path))
             return ft_asprintf("plan %.8s found nothing to do here, and now there is; nothing was sent. Plan again", digest);
         return ft_asprintf("this write is not in plan %.8s%s; nothing was sent. Plan again", digest, json_is_true(json_object_get(plan, "cut")) ? " (which was cut)" : "");
+    case OTHER_WAY:
+        return ft_asprintf("plan %.8s has this write only behind other writes than those that were done; nothing was sent. Plan again", digest);
     default:
         what = first_difference(differs);
         text = ft_asprintf("not as planned in %.8s: %s; nothing was sent. Plan again", digest, what);

@@ -11,7 +11,7 @@ void dry_soon(struct dry *dry)
 /* ---- lists */
 
 struct dry_list *dry_list_open(struct dry *dry, struct dry_list *parent, const struct ft_playbook *playbook, const struct ft_list_of_steps *list, char *prefix,
-                               json_t *env, bool certain, bool changed, size_t index, bool single)
+                               json_t *env, json_t *left, bool certain, bool changed, size_t index, bool single)
 {
     struct dry_list *l = ft_calloc(1, sizeof(*l));
 
@@ -24,10 +24,12 @@ struct dry_list *dry_list_open(struct dry *dry, struct dry_list *parent, const s
     l->in = ft_calloc(list->count + 1, sizeof(struct dry_state *));
     l->nodes = json_array();
     l->outcomes = json_object();
-    if (list->count)
-        dry_arrive(l, index, env, certain, changed);
-    else
+    if (list->count) {
+        dry_arrive(l, index, env, left, certain, changed);
+    } else {
         l->end = json_incref(env);
+        l->end_left = json_incref(left);
+    }
     dry->top = l;
     return l;
 }
@@ -47,6 +49,11 @@ void dry_list_close(struct dry_list *l)
     json_decref(l->nodes);
     json_decref(l->outcomes);
     json_decref(l->end);
+    json_decref(l->end_left);
+    json_decref(l->left_keys);
+    json_decref(l->left);
+    json_decref(l->child_keys);
+    json_decref(l->beside);
     json_decref(l->env);
     json_decref(l->node);
     json_decref(l->params);
@@ -93,6 +100,7 @@ static void climb(struct dry *dry, struct dry_list *l)
     struct step_run *owner = dry->level->owner;
     bool changed = l->wrote || dry_step_may_write(owner->step), may_fail = l->may_fail, certain = !l->may_fail;
     size_t index = (size_t)(owner->step - owner->list->list->steps);
+    json_t *left = l->end ? json_incref(l->end_left) : l->left_keys ? dry_left_blur(NULL, l->left_keys) : NULL;
     struct dry_list *up;
     struct dry_state *state;
 
@@ -101,7 +109,9 @@ static void climb(struct dry *dry, struct dry_list *l)
     take_over(dry, l);
     dry_list_close(l);
     dry->level = owner->list;
-    up = dry_list_open(dry, NULL, dry->level->playbook, dry->level->list, ft_strdup(dry->level->prefix), dry->level->env, certain, changed, index, dry->level->single);
+    up = dry_list_open(dry, NULL, dry->level->playbook, dry->level->list, ft_strdup(dry->level->prefix), dry->level->env, left, certain, changed, index,
+                       dry->level->single);
+    json_decref(left);
     state = up->in[index];
     up->in[index] = NULL;
     dry_inside(up, index, state, may_fail);
@@ -167,7 +177,7 @@ void dry_start(struct ft_run *run)
     struct dry *dry = dry_new(run);
 
     run->dry = dry;
-    dry_list_open(dry, NULL, run->playbook, run->root->list, ft_strdup(""), run->root->env, true, false, 0, false);
+    dry_list_open(dry, NULL, run->playbook, run->root->list, ft_strdup(""), run->root->env, NULL, true, false, 0, false);
     dry_soon(dry);
 }
 
@@ -179,7 +189,7 @@ struct dry *dry_ahead(struct step_run *step, void (*planned)(struct step_run *st
     dry->ahead_of = step;
     dry->planned = planned;
     dry->level = list;
-    dry_list_open(dry, NULL, list->playbook, list->list, ft_strdup(list->prefix), list->env, true, false, (size_t)(step->step - list->list->steps), list->single);
+    dry_list_open(dry, NULL, list->playbook, list->list, ft_strdup(list->prefix), list->env, NULL, true, false, (size_t)(step->step - list->list->steps), list->single);
     dry_soon(dry);
     return dry;
 }

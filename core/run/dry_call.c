@@ -4,7 +4,7 @@
 void dry_answer_later(void *arg)
 {
     struct dry *dry = arg;
-    json_t *answer = json_incref(json_object_get(dry->cache, dry->call_key));
+    json_t *answer = json_incref(dry_left_same(json_object_get(dry->cache, dry->call_key), dry->top->left));
 
     free(dry->call_key);
     dry->call_key = NULL;
@@ -12,12 +12,25 @@ void dry_answer_later(void *arg)
     json_decref(answer);
 }
 
+static void keep_answer(struct dry *dry, json_t *answer)
+{
+    json_t *answers = json_object_get(dry->cache, dry->call_key);
+
+    if (dry->call && ft_call_asked(dry->call))
+        json_object_set(answer, "asked", (json_t *)ft_call_asked(dry->call));
+    dry->call = NULL;
+    if (!answers) {
+        answers = json_array();
+        json_object_set_new(dry->cache, dry->call_key, answers);
+    }
+    json_array_append_new(answers, answer);
+}
+
 static void called(void *arg, json_t *result)
 {
     struct dry *dry = arg;
 
-    dry->call = NULL;
-    json_object_set_new(dry->cache, dry->call_key, json_pack("{s:O}", "result", result));
+    keep_answer(dry, json_pack("{s:O}", "result", result));
     dry_answer_later(dry);
 }
 
@@ -25,8 +38,7 @@ static void call_failed(void *arg, enum ft_class class, const char *text)
 {
     struct dry *dry = arg;
 
-    dry->call = NULL;
-    json_object_set_new(dry->cache, dry->call_key, json_pack("{s:s, s:s}", "class", ft_class_name(class), "error", text));
+    keep_answer(dry, json_pack("{s:s, s:s}", "class", ft_class_name(class), "error", text));
     dry_answer_later(dry);
 }
 
@@ -39,7 +51,7 @@ static void call(struct dry_list *l, enum ft_entry_kind entry, void (*then)(stru
     const struct ft_call_spec *spec = &l->step->call;
     struct ft_call_req req = {
         .info = spec->action, .entry = entry, .params = l->params, .run_id = dry->run->id, .timeout_ms = l->step->timeout_ms,
-        .read = (spec->effects & FT_EFFECT_MASK) == FT_EFFECT_READ,
+        .read = (spec->effects & FT_EFFECT_MASK) == FT_EFFECT_READ, .left = l->left,
     };
     char digest[65];
     struct ft_err err = { 0 };
@@ -48,12 +60,13 @@ static void call(struct dry_list *l, enum ft_entry_kind entry, void (*then)(stru
     free(dry->call_key);
     dry->call_key = ft_asprintf("%d %s %s", (int)entry, spec->name, digest);
     dry->then = then;
-    if (json_object_get(dry->cache, dry->call_key)) {
+    if (dry_left_same(json_object_get(dry->cache, dry->call_key), l->left)) {
         ft_loop_defer(dry->run->engine->o.loop, dry_answer_later, dry);
         return;
     }
     if (ft_call_start(dry->run->engine->o.registry, &req, &handler, dry, &dry->call, &err) < 0) {
-        json_object_set_new(dry->cache, dry->call_key, json_pack("{s:s, s:s}", "class", ft_class_name(err.class ? err.class : FT_INVALID), "error", err.text));
+        dry->call = NULL;
+        keep_answer(dry, json_pack("{s:s, s:s}", "class", ft_class_name(err.class ? err.class : FT_INVALID), "error", err.text));
         ft_loop_defer(dry->run->engine->o.loop, dry_answer_later, dry);
     }
 }
@@ -98,28 +111,53 @@ static json_t *undo_of(struct dry_list *l)
     }
 }
 
-/* Whether a write before it, on whatever way, touches what this one is aimed at; from now on this one does. */
-static bool touched(struct dry *dry, const json_t *targets)
+/* The plugin, where this write says what it leaves and asks what others left: then it is known where the two meet. NULL: it is not. */
+static const char *teller(const struct dry_list *l, const json_t *answer)
 {
-    bool any = dry->touched_any || (json_object_size(dry->touched) && !json_array_size(targets));
-    json_t *target;
+    const json_t *plan = json_object_get(answer, "result");
+    bool tells = json_object_get(answer, "asked") && (json_object_get(plan, "leaves") || json_object_get(plan, "blurs"));
+
+    return tells ? l->step->call.action->plugin : NULL;
+}
+
+/* All writes so far, on whatever way, are this plugin's, and tell. */
+static bool all_told(const struct dry *dry, const char *by)
+{
+    return !json_array_size(dry->writes) || (dry->told_by && ft_streq(dry->told_by, by));
+}
+
+static void note_touched(struct dry *dry, const char *key, const char *by)
+{
+    const json_t *was = json_object_get(dry->touched, key);
+    bool told = by && (!was || ft_streq(json_string_value(was), by));
+
+    json_object_set_new(dry->touched, key, told ? json_string(by) : json_true());
+}
+
+/* Whether a write before it, on whatever way, may touch what this one is aimed at; from now on this one does. by: teller() */
+static bool touched(struct dry *dry, const json_t *targets, const char *by)
+{
+    bool told = all_told(dry, by), any = !told && (dry->touched_any || (json_object_size(dry->touched) && !json_array_size(targets)));
+    json_t *target, *who;
     size_t i;
 
     json_array_foreach((json_t *)targets, i, target)
-        any |= json_object_get(dry->touched, json_string_value(target)) != NULL;
+        if ((who = json_object_get(dry->touched, json_string_value(target))) != NULL)
+            any |= !by || !ft_streq(json_string_value(who), by);
     dry->touched_any |= !json_array_size(targets);
     json_array_foreach((json_t *)targets, i, target) {
         dry->touched_any |= strncmp(json_string_value(target), "site/", 5) == 0;
-        json_object_set_new(dry->touched, json_string_value(target), json_true());
+        note_touched(dry, json_string_value(target), by);
     }
+    dry->told_by = told ? by : NULL;
     return any;
 }
 
-static json_t *write_entry(struct dry_list *l, const char *exactness, const char *why)
+static json_t *write_entry(struct dry_list *l, const char *exactness, const char *why, const char *by)
 {
     const char *effect = ft_json_str(l->node, "effect"), *site = ft_target_site(l->params);
     json_t *targets = ft_targets(l->params);
-    bool moved = touched(l->dry, targets);
+    bool moved = touched(l->dry, targets, by);
     json_t *w = json_pack("{s:i, s:O, s:s, s:s, s:s, s:s, s:s, s:b, s:s*, s:s*, s:o, s:o}", "n", (int)json_array_size(l->dry->writes) + 1,
                           "path", json_object_get(l->node, "path"), "id", l->step->id, "title", l->step->title, "action", l->step->call.name, "effect", effect,
                           "exactness", !exactness ? moved ? "predicted" : "exact" : exactness, "certain", l->certain, "why", why, "site", site,
@@ -153,7 +191,7 @@ static json_t *same_write(const struct dry *dry, json_t *entry)
     return same;
 }
 
-static void write_noted(struct dry_list *l, json_t *entry)
+static void write_noted(struct dry_list *l, json_t *entry, const json_t *plan)
 {
     json_t *probe = json_copy(entry), *same = same_write(l->dry, probe);
 
@@ -165,12 +203,62 @@ static void write_noted(struct dry_list *l, json_t *entry)
     for (struct dry_list *up = l; up; up = up->parent)
         up->wrote = up->changed = true;
     dry_may_fail(l);
+    if (json_object_size(json_object_get(plan, "leaves")) || json_array_size(json_object_get(plan, "blurs"))) {
+        dry_left_write(l, plan);
+        dry_may_fail_behind(l);
+    }
     dry_known(l, ft_unknown(l->step->title));
 }
 
 static void write_undetermined(struct dry_list *l, const char *why)
 {
-    write_noted(l, write_entry(l, "undetermined", why));
+    write_noted(l, write_entry(l, "undetermined", why, NULL), NULL);
+}
+
+static const json_t *write_at(const struct dry *dry, const char *path)
+{
+    json_t *w;
+    size_t i;
+
+    json_array_foreach(dry->writes, i, w)
+        if (ft_streq(ft_json_str(w, "path"), path))
+            return w;
+    return NULL;
+}
+
+/* What it leaves where it did not know what there is, it does not know either. */
+static json_t *blur_more(const json_t *plan, const json_t *rests)
+{
+    json_t *own = json_pack("{s:[]}", "blurs"), *leaves = json_object(), *value;
+    const char *key;
+    size_t i;
+
+    json_object_foreach(json_object_get(plan, "leaves"), key, value) {
+        if (json_is_string(json_object_get(rests, key)))
+            json_array_append_new(json_object_get(own, "blurs"), json_string(key));
+        else
+            json_object_set(leaves, key, value);
+    }
+    json_array_foreach(json_object_get(plan, "blurs"), i, value)
+        json_array_append(json_object_get(own, "blurs"), value);
+    json_object_set_new(own, "leaves", leaves);
+    return own;
+}
+
+/* What a write before it leaves behind cannot be told, so neither can what this one rests on. */
+static void write_blurred(struct dry_list *l, json_t *answer, json_t *rests, const char *by)
+{
+    const json_t *before = write_at(l->dry, by), *plan = json_object_get(answer, "result");
+    char *why = ft_asprintf("what step '%s' leaves behind cannot be predicted, and it rests on that", ft_json_str(before, "title") ? ft_json_str(before, "title") : by);
+    json_t *entry = write_entry(l, "undetermined", why, teller(l, answer)), *left;
+
+    if (json_object_get(plan, "summary"))
+        json_object_set(entry, "summary", json_object_get(plan, "summary"));
+    json_object_set_new(entry, "rests_after", rests);
+    left = blur_more(plan, rests);
+    write_noted(l, entry, left);
+    json_decref(left);
+    free(why);
 }
 
 /* The state wanted is the state there is, and no write stands before it that could change that: nothing will be sent. */
@@ -185,8 +273,10 @@ static void write_nothing(struct dry_list *l, json_t *plan)
 
 static void plan_answered(struct dry_list *l, json_t *answer)
 {
-    static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in", "moves", "reverts", "no_undo", "notes" };
-    json_t *plan = json_object_get(answer, "result"), *entry, *value;
+    static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in", "moves", "reverts", "no_undo", "notes", "leaves", "blurs" };
+    json_t *plan = json_object_get(answer, "result"), *entry, *value, *rests;
+    const char *blur, *by = teller(l, answer);
+    bool behind;
     struct ft_err err = { 0 };
 
     if (!plan) {
@@ -197,16 +287,24 @@ static void plan_answered(struct dry_list *l, json_t *answer)
         dry_failed(l, "invalid", err.text);
         return;
     }
-    if (write_is_nothing(plan) && !l->changed) {
-        write_nothing(l, plan);
+    rests = dry_left_rests(json_object_get(answer, "asked"), &blur, &behind);
+    if (blur) {
+        write_blurred(l, answer, rests, blur);
         return;
     }
-    entry = write_entry(l, NULL, NULL);
+    if (write_is_nothing(plan) && (!l->changed || (json_object_get(answer, "asked") && all_told(l->dry, l->step->call.action->plugin)))) {
+        write_nothing(l, plan);
+        json_decref(rests);
+        return;
+    }
+    entry = write_entry(l, behind ? "predicted" : NULL, NULL, by);
+    if (rests)
+        json_object_set_new(entry, "rests_after", rests);
     for (size_t i = 0; i < ARRAY_LEN(shown); i++)
         if ((value = json_object_get(plan, shown[i])) != NULL)
             json_object_set(entry, shown[i], value);
     json_object_set_new(entry, "need_ms", json_integer((json_int_t)write_step_ms(l->step, plan)));
-    write_noted(l, entry);
+    write_noted(l, entry, plan);
 }
 
 /* ---- the verb */

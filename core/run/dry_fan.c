@@ -21,6 +21,11 @@ bool dry_step_may_write(const struct ft_step *step)
     }
 }
 
+static bool side_by_side(const struct dry_list *l)
+{
+    return l->step->verb == FT_VERB_PARALLEL || (l->step->verb == FT_VERB_FOR_EACH && l->step->at_once > 1 && json_array_size(l->items) > 1);
+}
+
 /* What runs beside a write sees the network change under it. */
 static bool changed_beside(const struct dry_list *l)
 {
@@ -29,7 +34,7 @@ static bool changed_beside(const struct dry_list *l)
     if (l->changed)
         return true;
     if (step->verb == FT_VERB_FOR_EACH)
-        return step->at_once > 1 && json_array_size(l->items) > 1 && list_may_write(&step->inner);
+        return side_by_side(l) && list_may_write(&step->inner);
     for (size_t i = 0; step->verb == FT_VERB_PARALLEL && i < step->inner.count; i++)
         if (i != l->next_child && dry_step_may_write(&step->inner.steps[i]))
             return true;
@@ -107,20 +112,33 @@ static void note_result(struct dry_list *l, const struct dry_list *child)
 static void all_over(struct dry_list *l, struct dry_list *last)
 {
     json_t *result = children_result(l, last);
-    bool fails = l->child_fails > fan_failures_allowed(l->step, json_array_size(l->items));
+    bool fails = l->child_fails > fan_failures_allowed(l->step, json_array_size(l->items)), counted = !ft_is_unknown(l->items);
+    json_t *good;
 
     dry_list_close(last);
+    dry_left_children(l);
+    good = l->left;
+    l->left = l->child_keys ? dry_left_blur(good, l->child_keys) : json_incref(good);       /* how far it came when it fails is not known */
+    json_decref(l->child_keys);
+    l->child_keys = NULL;
     json_decref(l->child_results);
     l->child_results = NULL;
     json_decref(l->items);
     l->items = NULL;
     if (fails) {
+        json_decref(good);
         json_decref(result);
         dry_fails_unknown(l, "a step inside fails");
         return;
     }
     if (l->child_may_fail || l->step->check)
         dry_may_fail(l);
+    if (counted) {
+        json_decref(l->left);
+        l->left = good;
+    } else {
+        json_decref(good);
+    }
     dry_known(l, result);
 }
 
@@ -128,6 +146,7 @@ static void child_over(struct dry_list *l, struct dry_list *child)
 {
     note_child(l, child);
     note_result(l, child);
+    dry_left_child(l, child, side_by_side(l), fan_failures_allowed(l->step, json_array_size(l->items)) > 0);
     l->next_child++;
     if (l->next_child < child_count(l)) {
         dry_list_close(child);
@@ -148,7 +167,8 @@ static struct dry_list *open_item(struct dry_list *l, size_t n, bool changed)
     struct dry_list *child;
 
     json_object_set_new(env, step->as, unknown ? ft_unknown(step->as) : json_incref(json_array_get(l->items, n)));
-    child = dry_list_open(l->dry, l, l->playbook, &step->inner, ft_asprintf("%s%s[%zu]/", l->prefix, step->id, n), env, l->certain && !unknown, changed, 0, false);
+    child = dry_list_open(l->dry, l, l->playbook, &step->inner, ft_asprintf("%s%s[%zu]/", l->prefix, step->id, n), env, l->left, l->certain && !unknown, changed, 0,
+                          false);
     json_decref(env);
     return child;
 }
@@ -164,7 +184,7 @@ static struct dry_list *open_called(struct dry_list *l, bool changed)
     json_object_set_new(env, "error", json_null());
     if (json_object_get(l->env, "event"))
         json_object_set(env, "event", json_object_get(l->env, "event"));
-    child = dry_list_open(l->dry, l, step->callee, ft_playbook_steps(step->callee), ft_asprintf("%s%s/", l->prefix, step->id), env, l->certain, changed, 0, false);
+    child = dry_list_open(l->dry, l, step->callee, ft_playbook_steps(step->callee), ft_asprintf("%s%s/", l->prefix, step->id), env, l->left, l->certain, changed, 0, false);
     json_decref(env);
     return child;
 }
@@ -183,7 +203,8 @@ static void open_child(struct dry_list *l)
         child = open_called(l, changed);
         break;
     default:
-        child = dry_list_open(l->dry, l, l->playbook, &l->step->inner, ft_asprintf("%s%s/", l->prefix, l->step->id), l->env, l->certain, changed, n, true);
+        child = dry_list_open(l->dry, l, l->playbook, &l->step->inner, ft_asprintf("%s%s/", l->prefix, l->step->id), l->env, l->left, l->certain, changed, n,
+                              true);
         break;
     }
     child->number = n;

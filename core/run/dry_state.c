@@ -23,6 +23,7 @@ json_t *dry_join(const json_t *a, const json_t *b)
 void dry_state_free(struct dry_state *s)
 {
     json_decref(s->env);
+    json_decref(s->left);
     free(s);
 }
 
@@ -32,10 +33,12 @@ static void join_all(struct dry_list *l, size_t index)
 
     while (s) {
         struct dry_state *next = s->next;
-        json_t *joined = dry_join(first->env, s->env);
+        json_t *joined = dry_join(first->env, s->env), *left = dry_left_join(first->left, s->left);
 
         json_decref(first->env);
+        json_decref(first->left);
         first->env = joined;
+        first->left = left;
         first->certain = first->certain || s->certain;
         first->changed = first->changed || s->changed;
         dry_state_free(s);
@@ -46,7 +49,12 @@ static void join_all(struct dry_list *l, size_t index)
     l->dry->cut = true;
 }
 
-void dry_arrive(struct dry_list *l, size_t index, json_t *env, bool certain, bool changed)
+static bool same_left(const json_t *a, const json_t *b)
+{
+    return !json_object_size(a) || !json_object_size(b) ? json_object_size(a) == json_object_size(b) : json_equal((json_t *)a, (json_t *)b);
+}
+
+void dry_arrive(struct dry_list *l, size_t index, json_t *env, json_t *left, bool certain, bool changed)
 {
     struct dry_state *s, **end = &l->in[index];
     char digest[65];
@@ -54,13 +62,14 @@ void dry_arrive(struct dry_list *l, size_t index, json_t *env, bool certain, boo
 
     ft_json_digest(env, digest);
     for (; *end; end = &(*end)->next, count++) {
-        if (ft_streq((*end)->digest, digest) && (*end)->changed == changed) {
+        if (ft_streq((*end)->digest, digest) && (*end)->changed == changed && same_left((*end)->left, left)) {
             (*end)->certain |= certain;
             return;
         }
     }
     s = ft_calloc(1, sizeof(*s));
     s->env = json_incref(env);
+    s->left = json_incref(left);
     s->certain = certain;
     s->changed = changed;
     memcpy(s->digest, digest, sizeof(digest));

@@ -10,8 +10,13 @@ void dry_note(struct dry_list *l, const char *text)
 
 static void way(struct dry_list *l, const char *cond, const char *to, bool certain, json_t *why)
 {
-    json_t *w = json_pack("{s:s?, s:s, s:b}", "if", cond, "to", to, "certain", certain);
+    json_t *w;
 
+    if (l->quiet) {
+        json_decref(why);
+        return;
+    }
+    w = json_pack("{s:s?, s:s, s:b}", "if", cond, "to", to, "certain", certain);
     if (why)
         json_object_set_new(w, "because", why);
     json_array_append_new(json_object_get(l->node, "ways"), w);
@@ -20,12 +25,15 @@ static void way(struct dry_list *l, const char *cond, const char *to, bool certa
 static void end_here(struct dry_list *l)
 {
     if (l->end) {
-        json_t *joined = dry_join(l->end, l->env);
+        json_t *joined = dry_join(l->end, l->env), *left = dry_left_join(l->end_left, l->left);
 
         json_decref(l->end);
+        json_decref(l->end_left);
         l->end = joined;
+        l->end_left = left;
     } else {
         l->end = json_incref(l->env);
+        l->end_left = json_incref(l->left);
     }
 }
 
@@ -44,7 +52,7 @@ static void follow(struct dry_list *l, const struct ft_target *to, bool certain,
     } else {
         next = to->kind == FT_TO_STEP ? to->index : index + 1;
         way(l, cond, l->list->steps[next].id, certain, why);
-        dry_arrive(l, next, l->env, certain, l->changed);
+        dry_arrive(l, next, l->env, l->left, certain, l->changed);
     }
 }
 
@@ -53,9 +61,10 @@ static void leave(struct dry_list *l)
     json_array_append(l->nodes, l->node);
     json_decref(l->node);
     json_decref(l->env);
+    json_decref(l->left);
     json_decref(l->params);
     json_decref(l->result);
-    l->node = l->env = l->params = l->result = NULL;
+    l->node = l->env = l->left = l->params = l->result = NULL;
     l->step = NULL;
     dry_soon(l->dry);
 }
@@ -115,6 +124,17 @@ void dry_may_fail(struct dry_list *l)
     fail_way(l, false, "it fails", ft_unknown("whether and how it fails"));
     json_decref(l->env);
     l->env = env;
+}
+
+/* It may fail before its write is sent, and behind it: what a way out of either finds differs. */
+void dry_may_fail_behind(struct dry_list *l)
+{
+    if (!l->step->has_on_error)
+        return;
+    l->quiet = true;
+    l->failing = false;
+    dry_may_fail(l);
+    l->quiet = false;
 }
 
 /* ---- the good end */
@@ -352,6 +372,7 @@ static void begin(struct dry_list *l, size_t index, struct dry_state *state)
     l->step = &l->list->steps[index];
     l->env = json_copy(state->env);
     l->certain = state->certain;
+    l->left = json_incref(state->left);
     l->changed = state->changed;
     l->failing = false;
     l->node = json_pack("{s:i, s:s+, s:s, s:s, s:s, s:b, s:[]}", "n", (int)++l->dry->count, "path", l->prefix, l->step->id, "id", l->step->id, "title", l->step->title,

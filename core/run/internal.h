@@ -75,6 +75,8 @@ struct ft_run {
 
     char *sources;                     /* digest of the stored sources */
     json_t *plan;                      /* that it applies; NULL: none */
+    json_t *wrote;                     /* paths of the writes that stand, each with its place in their order; also of those that had nothing to do */
+    unsigned wrote_count;
     bool accept_undetermined, keep_plan;
     uint64_t plan_valid_ms;
     json_t *asked;                     /* path of a gate → its newest gate.opened */
@@ -380,6 +382,7 @@ struct dry *dry_ahead(struct step_run *step, void (*planned)(struct step_run *st
 struct dry *dry_free(struct dry *dry);
 
 /* plan.c */
+bool plan_leaves(const json_t *write, const char *key);      /* dry_left.c */
 json_t *plan_clean(const struct ft_run *run, const json_t *value);       /* without secrets, and without the id and the time of this run; new reference */
 void plan_seal(json_t *plan);                                            /* digests it */
 void plan_keep(struct ft_run *run, const json_t *plan);                  /* in the store, riding; a gate keeps what it asks about */

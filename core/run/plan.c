@@ -76,6 +76,7 @@ json_t *plan_clean(const struct ft_run *run, const json_t *value)
 
 static const char *const bound_of_write[] = {
     "path", "action", "effect", "params", "exactness", "certain", "requests", "changes", "before", "undo", "targets", "site", "nothing_to_do", "stand_in", "moves",
+    "rests_after",
 };
 
 static json_t *binding(const json_t *plan)
@@ -210,6 +211,12 @@ static void sum_writes(json_t *plan, json_int_t need_ms)
     json_array_foreach((json_t *)writes, i, w) {
         const char *exactness = ft_json_str(w, "exactness");
 
+        if (json_object_get(w, "before")) {
+            char digest[65];
+
+            ft_json_digest(json_object_get(w, "before"), digest);
+            json_object_set_new(w, "before_digest", json_string(digest));
+        }
         exact += ft_streq(exactness, "exact");
         predicted += ft_streq(exactness, "predicted");
         undetermined += ft_streq(exactness, "undetermined");
@@ -236,6 +243,7 @@ json_t *dry_plan(struct dry *dry)
     const struct list_run *root = run->root;
     json_int_t need_ms = 0;
 
+    dry_left_end(dry->writes);
     plugins_of(ft_playbook_steps(run->playbook), plugins);
     sum_nodes(dry->nodes, batches, &need_ms);
     raw = json_pack("{s:i, s:o, s:s*, s:O, s:O, s:O*, s:o, s:s, s:O, s:O, s:o, s:o, s:O, s:b, s:b, s:o}", "fettle_plan", 1, "playbook", playbook_of(run->playbook),

@@ -8,7 +8,7 @@
  *   nodes        [{n, path, id, title, verb, certain, action, effect, params, seen, write, error, ways: [{if, to, certain, because}], note, batches,
  *                inner: [nodes]}]; write: number in `writes`
  *   writes       [{n, path, id, title, action, effect, params, exactness: exact|predicted|undetermined, certain, summary, requests, changes, before,
- *                undo, users, site, targets, why, nothing_to_do}] in their order; several of one path are alternatives
+ *                before_digest, rests_after, undo, users, site, targets, why, nothing_to_do}] in their order; several of one path are alternatives
  *   rests_on     {states, digest}: the `before` of all writes     batches   [{path, of, sizes, at_once}]
  *   outcomes     {name: certain|possible}                         may_fail  an unhandled failure may end the run
  *   score        {exact, predicted, undetermined}                 users, need_ms (the longest that it may take), needs (of policies), valid_ms
@@ -17,8 +17,10 @@
  *   digest       SHA-256 of what binds: all but what is only shown (evidence, what was seen, users, summaries)
  *   whole        SHA-256 of everything else, so that a kept plan cannot be altered unseen
  *
- * exact: the request is rendered from what is known, and no write before it touches what it is aimed at. predicted: rendered, but a write before it
- * may change what it rests on. undetermined: what it will send is not known. Ids of the dry run itself are written as <run>. */
+ * rests_after: key → path of the write of this plan whose state it rests on there, or null: on none of those that might come before it. A write on which several
+ * ways lead is in `writes` once for each such state.
+ * exact: the request is rendered from what is known, and no write before it touches what it is aimed at. predicted: rendered on what a write before it
+ * leaves behind, or a write before it may change what it rests on. undetermined: what it will send is not known. Ids of the dry run itself are written as <run>. */
 #pragma once
 #include "run/run.h"
 

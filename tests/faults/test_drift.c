@@ -246,6 +246,140 @@ static bool one(uint64_t seed, struct tally *tally)
     return ok;
 }
 
+/* ---- three writes of one run on one object, and the world may change between any two of them, also to what it was before one of them */
+
+static const char chain_yaml[] =
+    "fettle: 1\nname: t\ntitle: T\ncategory: change\n"
+    "params: {v0: {type: string, required: true}, v1: {type: string, required: true}, v2: {type: string, required: true}}\n"
+    "steps:\n"
+    "  - {id: c0, run: sim.put, with: {key: k, value: \"${v0}\"}, undo: none, on_error: c1}\n"
+    "  - {id: c1, run: sim.put, with: {key: k, value: \"${v1}\"}, undo: none, on_error: c2}\n"
+    "  - {id: gate, approve: Go on?}\n"
+    "  - {id: c2, run: sim.put, with: {key: k, value: \"${v2}\"}, undo: none, on_error: bad, then: good}\n";
+
+static struct {
+    const char *first, *values[3];
+    int moved_behind;                  /* the world moves behind this write, to `to`; -1: it does not */
+    const char *to;
+    bool failed[3];                    /* the device refuses it */
+} chain;
+
+static void chain_event(struct rig *r, const json_t *event)
+{
+    const char *type = ft_json_str(event, "type"), *path = ft_json_str(event, "path");
+    bool over = ft_streq(type, "step.done") || ft_streq(type, "step.failed");
+
+    (void)r;
+    if (over && path && path[0] == 'c' && path[1] - '0' == chain.moved_behind && !drift.happened) {
+        drift.happened = true;
+        drift.key = "k";
+        drift.value = chain.to;
+        move_world();
+    }
+}
+
+/* What the device holds before write n of a run that nobody disturbs, and what it was told: the record of it. */
+static json_t *chain_expected(void)
+{
+    json_t *list = json_array();
+    const char *now = chain.first;
+
+    for (int i = 0; i < 3; i++) {
+        bool moved = chain.moved_behind >= 0 && i == chain.moved_behind + 1 && !ft_streq(chain.to, now);
+
+        if (moved && !ft_streq(chain.to, chain.values[i]))
+            return list;                              /* planned was another state here, so nothing goes on */
+        if (moved) {                                  /* it is as wanted already: nothing is said of what follows */
+            json_decref(list);
+            return NULL;
+        }
+        if (ft_streq(now, chain.values[i]))
+            continue;
+        if (chain.failed[i])
+            continue;
+        json_array_append_new(list, json_pack("[s, s]", now, chain.values[i]));
+        now = chain.values[i];
+    }
+    return list;
+}
+
+static bool one_chain(uint64_t seed, unsigned *stopped, unsigned *whole)
+{
+    static const char *const troubles[] = { "ok", "refused" };
+    json_t *plan, *state, *expected, *got = json_array(), *record, *trouble = json_object(), *list;
+    char *text, *params;
+    size_t i, n = 0;
+    bool ok;
+
+    chance_state = seed * 104729 + 7;
+    below(2);
+    memset(&drift, 0, sizeof(drift));
+    chain.first = values[below(3)];
+    for (int k = 0; k < 3; k++) {
+        chain.values[k] = values[below(3)];
+        chain.failed[k] = below(4) == 0;
+    }
+    chain.moved_behind = (int)below(3) - 1;
+    chain.to = values[below(3)];
+    text = ft_asprintf("{\"k\":\"%s\"}", chain.first);
+    params = ft_asprintf("{\"v0\":\"%s\",\"v1\":\"%s\",\"v2\":\"%s\"}", chain.values[0], chain.values[1], chain.values[2]);
+    rig_state(&rig, text);
+    rig.apply = NULL;
+    rig.keep_plan = true;
+    rig.on_event = NULL;
+    rig_trouble(&rig, "{}");
+    rig_run(&rig, chain_yaml, params, true);
+    plan = json_incref((json_t *)ft_run_plan(rig.events));
+    /* The device refuses in the order of what is sent: what has nothing to do is not sent. */
+    list = json_array();
+    state = json_string(chain.first);
+    for (int k = 0; k < 3; k++) {
+        if (ft_streq(json_string_value(state), chain.values[k]))
+            continue;
+        json_array_append_new(list, json_string(troubles[chain.failed[k]]));
+        if (!chain.failed[k])
+            json_string_set(state, chain.values[k]);
+    }
+    json_decref(state);
+    json_object_set_new(trouble, "put k", list);
+    free(text);
+    text = json_dumps(trouble, 0);
+    rig_trouble(&rig, text);
+    rig.apply = plan;
+    rig.on_event = chain_event;
+    rig_run(&rig, chain_yaml, NULL, false);
+    state = whole_state();
+    json_array_foreach(json_object_get(state, "$record"), i, record)
+        if (strstr(json_string_value(record), "\"put\"")) {
+            json_t *line = json_loads(json_string_value(record), 0, NULL);
+
+            json_array_append_new(got, json_pack("[O, O]", json_array_get(json_object_get(state, "$was"), n++), ft_json_path(line, "params.value")));
+            json_decref(line);
+        }
+    expected = chain_expected();
+    ok = !expected || json_equal(got, expected);
+    *whole += rig.end == FT_RUN_OK && expected && chain.moved_behind < 0;
+    *stopped += rig_event(&rig, "step.failed", NULL) && json_object_get(rig_event(&rig, "step.failed", NULL), "off_plan");
+    if (!ok) {
+        char *is = json_dumps(got, 0), *was = json_dumps(expected, 0), *planned_text = json_dumps(json_object_get(plan, "writes"), JSON_INDENT(1));
+
+        fprintf(stderr, "seed %llu: %s, %s, refused %d%d%d, moved behind %d to %s: sent %s, not %s: %s\n%s\n", (unsigned long long)seed, chain.first, params, chain.failed[0],
+                chain.failed[1], chain.failed[2], chain.moved_behind, chain.to, is, was, ft_json_str(rig_event(&rig, "step.failed", NULL), "error"), planned_text);
+        free(is);
+        free(was);
+        free(planned_text);
+    }
+    rig.apply = NULL;
+    json_decref(plan);
+    json_decref(state);
+    json_decref(got);
+    json_decref(expected);
+    json_decref(trouble);
+    free(text);
+    free(params);
+    return ok;
+}
+
 static uint64_t number(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
@@ -271,5 +405,33 @@ Test(drift, nothing_is_sent_on_a_state_that_was_not_planned)
         cr_expect_gt(tally.disturbed, 200);
         cr_expect_gt(tally.undisturbed, 200);
         cr_expect_gt(tally.refused, 150);
+    }
+}
+
+static void approve_chain(struct rig *r)
+{
+    json_t *yes = json_pack("{s:b}", "approved", 1);
+    struct ft_err err = { 0 };
+
+    if (ft_run_answer(r->run, "gate", yes, "someone", "terminal", &err) < 0)
+        ft_loop_stop(r->loop);
+    json_decref(yes);
+}
+
+Test(drift, a_second_write_on_the_same_object_goes_on_what_the_first_left_only)
+{
+    uint64_t seed = number("FETTLE_DRIFT_SEED", 1), runs = number("FETTLE_DRIFT_RUNS", 1000) / 2;
+    unsigned bad = 0, stopped = 0, whole = 0;
+
+    rig_open(&rig);
+    rig.on_parked = approve_chain;
+    for (uint64_t i = 0; i < runs && bad < 3; i++)
+        bad += !one_chain(seed + i, &stopped, &whole);
+    rig_done(&rig);
+    fprintf(stderr, "%llu chains of three writes on one object, %u stopped by a change between, %u undisturbed to their end\n", (unsigned long long)runs, stopped, whole);
+    cr_expect_eq(bad, 0, "%u seeds are wrong", bad);
+    if (runs >= 500) {
+        cr_expect_gt(stopped, 80);
+        cr_expect_gt(whole, 60);
     }
 }

@@ -84,6 +84,7 @@ struct fake_host {
     uint64_t now, wall, cancel_after;
     bool confirms;                            /* what host->pending says */
     json_t *given;                            /* what host->result gives */
+    json_t *left;                             /* what host->left gives, by key */
     bool cancels;
     unsigned timeout_ms;
     struct fake_result result;
@@ -1153,6 +1154,11 @@ static bool host_pending(struct ft_call *call, uint64_t ms)
     return call->f->confirms;
 }
 
+static const json_t *host_left(struct ft_call *call, const char *key)
+{
+    return call->entry == &call->action->plan ? json_object_get(call->f->left, key) : NULL;
+}
+
 static const json_t *host_result(struct ft_call *call)
 {
     return call->f->given;
@@ -1166,7 +1172,7 @@ static const struct ft_host table = {
     .http = host_http, .http_render = host_http_render, .url_escape = host_url_escape, .ssh = host_ssh, .tcp = host_tcp,
     .stream_write = host_stream_write, .stream_eof = host_stream_eof, .stream_close = host_stream_close, .exec = host_exec,
     .work = host_work, .budget = host_budget, .udp = host_udp, .websocket = host_websocket, .file_write = host_file_write, .file_read = host_file_read,
-    .pending = host_pending, .result = host_result,
+    .pending = host_pending, .result = host_result, .left = host_left,
 };
 
 /* ---- the plugin */
@@ -1226,6 +1232,7 @@ struct fake_host *fake_host_free(struct fake_host *f)
     result_done(f);
     json_decref(f->config);
     json_decref(f->given);
+    json_decref(f->left);
     ft_secrets_free(f->secrets);
     ft_arena_free(f->script);
     free(f->name);
@@ -1254,6 +1261,12 @@ void fake_cancel_after(struct fake_host *f, uint64_t ms)
 {
     f->cancels = true;
     f->cancel_after = ms;
+}
+
+void fake_left(struct fake_host *f, const json_t *left)
+{
+    json_decref(f->left);
+    f->left = json_incref((json_t *)left);
 }
 
 void fake_confirms(struct fake_host *f, bool confirms, const char *result)

@@ -118,6 +118,8 @@ struct fake_result {
 };
 /* Later runs leave what the device takes back by itself for `confirm` (host->pending says true); result: what host->result gives there, JSON or NULL. */
 void fake_confirms(struct fake_host *f, bool confirms, const char *result);
+/* What host->left gives in a plan: an object by key, as the plans of earlier writes left it. */
+void fake_left(struct fake_host *f, const json_t *left);
 /* entry: "run", "plan", "undo", "probe" or "confirm". params and receipt are JSON texts; NULL: {} and no receipt. */
 const struct fake_result *fake_run(struct fake_host *f, const char *action, const char *entry, const char *params, const char *receipt);
 

@@ -23,7 +23,7 @@
 #include <fettle/err.h>
 
 #define FT_ABI_MAJOR 1
-#define FT_ABI_MINOR 2       /* 1: cert_file and key_file, TLS on tcp, udp, websocket, jump hosts, files. 2: confirm, pending, result, fresh */
+#define FT_ABI_MINOR 3       /* 1: cert_file and key_file, TLS on tcp, udp, websocket, jump hosts, files. 2: confirm, pending, result, fresh. 3: left */
 #define FT_EXPORT __attribute__((visibility("default")))
 
 struct ft_call;      /* one started call of one entry of one action; opaque */
@@ -252,6 +252,12 @@ struct ft_host {
      * it is verified, then `confirm` is called, or never, and `undo` may be. False: nobody will; confirm it in `run`. ms 0: nothing waits after all. */
     bool (*pending)(struct ft_call *call, uint64_t ms);
     const json_t *(*result)(struct ft_call *call);     /* in `confirm`: what run gave; NULL where that is not known. Borrowed */
+
+    /* ABI 1.3: not there where abi_minor is less. */
+
+    /* In `plan`: what a write that the run plans before this one will leave behind under this key (see `leaves`); NULL: none changes it, so what is there now
+     * counts. A plan that asks is rendered on that, and says of the requests, of the changes and of `before` what they will be then. Borrowed */
+    const json_t *(*left)(struct ft_call *call, const char *key);
 };
 
 /* ---- What a plugin describes ------------------------------------------------------------------------------------- */
@@ -292,6 +298,10 @@ struct ft_entry {
  *             step confirms it (optional)
  *   no_undo   string: why `undo` will not be able to take this one back (optional)
  *   notes     array of strings: what people should know before they let it go ahead (optional)
+ *   leaves    object, key → what is there under that key once this write is done, for the plans of later writes of the same run: host->left. Keys are the
+ *             plugin's own words for its objects, "sw-3/ge-0/0/7" (optional)
+ *   blurs     array of keys under which the plan cannot tell what will be there: what asks for one of them, or for one that begins with one and "/", is
+ *             undetermined (optional)
  * It may look, and must not touch: the host refuses it a request with FT_HTTP_WRITE and a file. `undo` restores by params and receipt. `probe` ends with done({"happened": true|false,
  * "seen": …, "result": …}) or fails when it cannot tell; with `result` (optional: what run would have given) the steps behind it
  * find what they need. "pending": true says that it is in force and still waits for its confirmation.

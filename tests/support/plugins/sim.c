@@ -230,9 +230,29 @@ static char *put_command(struct ft_call *call)
     return command;
 }
 
+/* What is there, or will be there behind the writes that are planned before. New reference; NULL: nothing. */
+static json_t *put_was(struct ft_call *call)
+{
+    const json_t *left = host->left(call, key_of(call));
+    json_t *state = load("state.json"), *was = left ? (json_t *)left : json_object_get(state, key_of(call));
+
+    was = json_is_null(was) ? NULL : json_incref(was);
+    json_decref(state);
+    return was;
+}
+
+/* A value of {"riddle": …}: what is there afterwards, nobody can tell. */
+static void put_leaves(struct ft_call *call, json_t *plan, json_t *value)
+{
+    if (json_object_get(value, "riddle"))
+        json_object_set_new(plan, "blurs", json_pack("[s]", key_of(call)));
+    else
+        json_object_set_new(plan, "leaves", json_pack("{s:O}", key_of(call), value));
+}
+
 static int put_plan(struct ft_call *call, struct ft_err *reterr)
 {
-    json_t *state = load("state.json"), *was = json_object_get(state, key_of(call)), *value = json_object_get(host->params(call), "value"), *plan;
+    json_t *was = put_was(call), *value = json_object_get(host->params(call), "value"), *plan;
 
     (void)reterr;
     if (was && json_equal(was, value))
@@ -241,7 +261,8 @@ static int put_plan(struct ft_call *call, struct ft_err *reterr)
     else
         plan = json_pack("{s:o, s:[{s:s, s:[s]}], s:{s:O?}, s:[{s:s, s:O?, s:O}], s:i, s:{s:O?}}", "summary", json_sprintf("put %s", key_of(call)), "requests", "target", "sim",
                          "commands", put_command(call), "before", "value", was, "changes", "path", key_of(call), "from", was, "to", value, "users", 1, "receipt", "value", was);
-    json_decref(state);
+    put_leaves(call, plan, value);
+    json_decref(was);
     host->done(call, plan);
     return 0;
 }
