@@ -98,12 +98,21 @@ static void port_mac(const struct show *v, int port, char ret[18])
     lab_colons(mac, ':', false, ret);
 }
 
+/* Operational output shows it without the quotes of the configuration. */
 static const char *description(const struct show *v, int port)
 {
+    static char text[256];
+    const char *value;
     char prefix[64];
+    size_t len;
 
     snprintf(prefix, sizeof(prefix), "interfaces %s description", v->s->ports[port].name);
-    return lab_config_value(v->s->config, prefix);
+    value = lab_config_value(v->s->config, prefix);
+    len = value ? strlen(value) : 0;
+    if (len < 2 || value[0] != '"' || value[len - 1] != '"')
+        return value;
+    snprintf(text, sizeof(text), "%.*s", (int)len - 2, value + 1);
+    return text;
 }
 
 /* ---- interfaces ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "cli.h"
 #include "dialect.h"
+#include "left.h"
 #include "op.h"
 
 /* ---- what several actions share ---- */
@@ -258,6 +259,8 @@ static void plan_done(struct ft_call *call)
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "result", config_result(call, false));
         json_object_set_new(plan, "requests", json_array());
+    } else {
+        left_by_configuration(call, plan);
     }
     change_plan_net(call, plan);
     sw_done(call, plan);

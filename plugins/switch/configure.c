@@ -5,10 +5,12 @@
 #include "configure.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include "cli.h"
 #include "config.h"
 #include "dialect.h"
+#include "left.h"
 #include "op.h"
 
 #define MAX_PARTS (MAX_COMMANDS - 1)             /* and one command for the commits */
@@ -199,6 +201,32 @@ static void kept(struct ft_call *call)
     change_apply(call, applied);
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(json_string_value(*(json_t *const *)a), json_string_value(*(json_t *const *)b));
+}
+
+/* The order of set lines means nothing, and a line that was set anew may stand elsewhere. */
+static json_t *sorted(struct ft_call *call, const json_t *parts)
+{
+    json_t *list = sw_hold(call, json_array()), *part, *lines;
+    size_t i, n;
+
+    json_array_foreach(parts, i, part) {
+        n = json_array_size(json_object_get(part, "lines"));
+        json_t **all = host->alloc(call, (n + 1) * sizeof(*all));
+
+        for (size_t k = 0; k < n; k++)
+            all[k] = json_array_get(json_object_get(part, "lines"), k);
+        qsort(all, n, sizeof(*all), by_text);
+        lines = json_array();
+        for (size_t k = 0; k < n; k++)
+            json_array_append(lines, all[k]);
+        json_array_append_new(list, json_pack("{s:O, s:o}", "part", json_object_get(part, "part"), "lines", lines));
+    }
+    return list;
+}
+
 static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *changes)
 {
     struct ft_err err = { 0 };
@@ -219,21 +247,43 @@ static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *c
         return;
     }
     st->change.left = change_can_leave(call);
-    plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O?, s:o}", "summary", json_sprintf("configure %s: %zu lines", st->name, json_array_size(st->change.first)),
-                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts, "receipt", receipt_of(call, st, parts));
+    plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O?, s:o}", "summary", json_sprintf("configure %s: %zu line%s", st->name, json_array_size(st->change.first), json_array_size(st->change.first) == 1 ? "" : "s"),
+                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts ? sorted(call, parts) : NULL, "receipt", receipt_of(call, st, parts));
     if (nothing) {
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "result", config_result(call, false));
         json_object_set_new(plan, "requests", json_array());
     }
+    if (nothing)
+        json_object_set_new(plan, "leaves", json_object());
+    else
+        left_by_lines(call, plan, st->change.first);
     change_plan_net(call, plan);
     sw_done(call, plan);
+}
+
+/* As the writes that are planned before this one will have made it. False: that cannot be told. */
+static bool left_in_parts(struct ft_call *call, struct sw *st)
+{
+    json_t *part;
+    size_t i;
+
+    json_array_foreach(st->facts, i, part) {
+        st->answers[i] = left_config(call, json_string_value(part), st->answers[i]);
+        if (!st->answers[i])
+            return false;
+    }
+    return true;
 }
 
 static void parts_known(struct ft_call *call)
 {
     struct sw *st = host->state(call);
-    json_t *parts = sw_hold(call, parts_read(call, st->facts));
+    json_t *parts;
+
+    if (st->phase == PHASE_PLAN && !left_in_parts(call, st))
+        return;
+    parts = sw_hold(call, parts_read(call, st->facts));
 
     sw_note_commits(call, st->answers[json_array_size(st->facts)]);
     decide(call, st, parts, sw_hold(call, changes_of(st, st->change.first, parts)));

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "configure.h"
 #include "dialect.h"
+#include "left.h"
 #include "op.h"
 
 #define DEVICE_PARAM \
@@ -234,6 +235,7 @@ static void plan_done(struct ft_call *call, struct sw *st)
         json_object_set_new(plan, "changes", json_array());
         json_object_set_new(plan, "result", change_result(st, false, c->from));
     }
+    left_by_port(call, plan);
     change_plan_net(call, plan);
     sw_done(call, plan);
 }
@@ -340,12 +342,35 @@ static void probe_ready(struct ft_call *call, struct sw *st)
         sw_commands(call, commits, 1, commits_seen);
 }
 
+/* Junos: where in ASK_PORT the configurations stand that a change of the port is made from. */
+enum { AT_INTERFACE = 1, AT_VLANS = 2, AT_POE = 5 };
+
+/* What writes that are planned before this one will have done is worked into the answers. False: that cannot be told. */
+static bool left_in_answers(struct ft_call *call, struct sw *st)
+{
+    const struct { size_t at; const char *part; } parts[] = {
+        { AT_INTERFACE, host->printf(call, "interfaces %s", st->port) }, { AT_VLANS, "vlans" }, { AT_POE, "poe" },
+    };
+
+    for (size_t i = 0; st->vendor->commits && i < sizeof(parts) / sizeof(parts[0]); i++) {
+        st->answers[parts[i].at] = left_config(call, parts[i].part, st->answers[parts[i].at]);
+        if (!st->answers[parts[i].at])
+            return false;
+    }
+    return true;
+}
+
 static void port_known(struct ft_call *call)
 {
     struct sw *st = host->state(call);
+    const char *config = st->answers[AT_INTERFACE];
     struct ft_err err = { 0 };
 
+    if (st->phase == PHASE_PLAN && !left_in_answers(call, st))
+        return;
     st->facts = sw_read(call);
+    if (st->facts && st->phase == PHASE_PLAN)
+        left_facts(call, st->facts, config, st->answers[AT_INTERFACE]);
     if (!st->facts || (st->phase != PHASE_PROBE && refuses(call, st)))
         return;
     if (st->phase != PHASE_PROBE && sw_refuses_foreign(call))
