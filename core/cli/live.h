@@ -26,7 +26,10 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept);
 void plan_head(FILE *to, const json_t *plan);
 /* What differs between a planned write and the one that is there now: [{path, planned, now}]. */
 void plan_print_differs(FILE *to, bool colour, const json_t *differs, int indent);
-const char *plan_undo_words(const json_t *undo);
+char *plan_undo_words(const json_t *write);                                /* malloced */
+char *plan_rests_words(const json_t *plan, const json_t *write);           /* the writes whose state it rests on; malloced; NULL: none */
+bool plan_is_line(const json_t *write, const json_t *change);              /* a line of a configuration, to be shown as it stands there */
+const json_t *plan_side(const json_t *change, const char *side);           /* "from" or "to"; NULL: nothing stood or stands there */
 /* As Markdown, for the ticket; malloced. */
 char *plan_markdown(const json_t *plan);
 /* What a write would change, indented: the request or commands, and the values before and after. */

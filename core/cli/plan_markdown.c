@@ -81,11 +81,12 @@ static void changes(struct ft_buf *buf, const json_t *write)
 
     json_array_foreach(json_object_get(write, "changes"), i, one) {
         for (size_t k = 0; k < ARRAY_LEN(sides); k++) {
-            json_t *value = json_object_get(one, sides[k].side);
-            char *shown = value ? ft_json_text(value) : NULL;
+            const json_t *value = plan_side(one, sides[k].side);
+            bool line = plan_is_line(write, one) && json_is_string(value);
+            char *shown = !value ? NULL : line ? ft_strdup(json_string_value(value)) : ft_json_text(value);
 
             if (shown)
-                ft_buf_addf(&text, "%s%s %s: %s", text.len ? "\n" : "", sides[k].sign, ft_json_str(one, "path"), shown);
+                ft_buf_addf(&text, "%s%s %s%s%s", text.len ? "\n" : "", sides[k].sign, line ? "" : ft_json_str(one, "path"), line ? "" : ": ", shown);
             free(shown);
         }
     }
@@ -94,8 +95,33 @@ static void changes(struct ft_buf *buf, const json_t *write)
     ft_buf_done(&text);
 }
 
-static void one_write(struct ft_buf *buf, const json_t *write)
+static void state(struct ft_buf *buf, const json_t *plan, const json_t *write)
 {
+    const json_t *before = json_object_get(write, "before");
+    char *after = plan_rests_words(plan, write);
+
+    if ((before || after) && !ft_streq(ft_json_str(write, "exactness"), "undetermined")) {
+        ft_buf_adds(buf, "Rests on ");
+        if (after) {
+            ft_buf_adds(buf, "the state after ");
+            put(buf, after);
+            ft_buf_adds(buf, before ? ": " : "");
+        }
+        if (before) {
+            char *text = ft_json_brief(before, 600);
+
+            put(buf, text);
+            ft_buf_addf(buf, " (digest `%.8s`)", ft_json_str(write, "before_digest"));
+            free(text);
+        }
+        ft_buf_adds(buf, ".\n\n");
+    }
+    free(after);
+}
+
+static void one_write(struct ft_buf *buf, const json_t *plan, const json_t *write)
+{
+    char *undo = plan_undo_words(write);
     const char *why = ft_json_str(write, "why");
 
     ft_buf_addf(buf, "### %d. ", (int)ft_json_int(write, "n", 0));
@@ -111,9 +137,13 @@ static void one_write(struct ft_buf *buf, const json_t *write)
     ft_buf_adds(buf, "\n\n");
     requests(buf, write);
     changes(buf, write);
+    state(buf, plan, write);
     if (json_is_integer(json_object_get(write, "users")))
         ft_buf_addf(buf, "Users who notice: %d. ", (int)ft_json_int(write, "users", 0));
-    ft_buf_addf(buf, "Undo: %s.\n\n", plan_undo_words(json_object_get(write, "undo")));
+    ft_buf_adds(buf, "Undo: ");
+    put(buf, undo);
+    ft_buf_adds(buf, ".\n\n");
+    free(undo);
 }
 
 static void ways(struct ft_buf *buf, const json_t *nodes)
@@ -194,7 +224,7 @@ char *plan_markdown(const json_t *plan)
     table(&buf, plan);
     ft_buf_adds(&buf, json_array_size(json_object_get(plan, "writes")) ? "## What is sent\n\n" : "Nothing would be sent.\n\n");
     json_array_foreach(json_object_get(plan, "writes"), i, one)
-        one_write(&buf, one);
+        one_write(&buf, plan, one);
     ft_buf_adds(&buf, "## Which way, and why\n\n");
     ways(&buf, json_object_get(plan, "nodes"));
     ft_buf_adds(&buf, "\n## How it ends\n\n");

@@ -23,8 +23,14 @@ static void print_side(FILE *to, bool colour, enum ft_tone tone, const char *sig
 
     if (!value)
         return;
+    if (!path && json_is_string(value)) {
+        text = ft_asprintf("%*s%s %s\n", indent, "", sign, json_string_value(value));
+        term_put(to, colour, tone, text);
+        free(text);
+        return;
+    }
     brief = ft_json_text(value);
-    text = ft_asprintf("%*s%s %s: %s\n", indent, "", sign, path, brief);
+    text = ft_asprintf("%*s%s %s: %s\n", indent, "", sign, path ? path : "", brief);
     term_put(to, colour, tone, text);
     free(text);
     free(brief);
@@ -78,6 +84,24 @@ static void print_net(FILE *to, const json_t *plan, int indent)
     }
 }
 
+bool plan_is_line(const json_t *plan, const json_t *change)
+{
+    json_t *request, *path = json_object_get(change, "path");
+    size_t i;
+
+    json_array_foreach(json_object_get(plan, "requests"), i, request)
+        if (path && json_object_get(request, "commands") && json_equal(json_object_get(request, "target"), path))
+            return true;
+    return false;
+}
+
+const json_t *plan_side(const json_t *change, const char *side)
+{
+    const json_t *value = json_object_get(change, side), *other = json_object_get(change, ft_streq(side, "from") ? "to" : "from");
+
+    return json_is_null(value) && other && !json_is_null(other) ? NULL : value;
+}
+
 void plan_print_write(FILE *to, bool colour, const json_t *plan, int indent)
 {
     json_t *one;
@@ -86,8 +110,10 @@ void plan_print_write(FILE *to, bool colour, const json_t *plan, int indent)
     json_array_foreach(json_object_get(plan, "requests"), i, one)
         print_request(to, one, indent);
     json_array_foreach(json_object_get(plan, "changes"), i, one) {
-        print_side(to, colour, TONE_BAD, "-", ft_json_str(one, "path"), json_object_get(one, "from"), indent);
-        print_side(to, colour, TONE_GOOD, "+", ft_json_str(one, "path"), json_object_get(one, "to"), indent);
+        const char *path = plan_is_line(plan, one) ? NULL : ft_json_str(one, "path");
+
+        print_side(to, colour, TONE_BAD, "-", path, plan_side(one, "from"), indent);
+        print_side(to, colour, TONE_GOOD, "+", path, plan_side(one, "to"), indent);
     }
     if (json_is_integer(json_object_get(plan, "users")))
         fprintf(to, "%*susers who notice: %d\n", indent, "", (int)ft_json_int(plan, "users", 0));
@@ -112,28 +138,99 @@ void plan_print_differs(FILE *to, bool colour, const json_t *differs, int indent
     }
 }
 
-const char *plan_undo_words(const json_t *undo)
+/* "switch.set_vlan: device sw-3, port ge-0/0/7, vlan 110" */
+char *plan_undo_words(const json_t *write)
 {
+    const json_t *undo = json_object_get(write, "undo"), *params = json_object_get(undo, "params");
     const char *kind = ft_json_str(undo, "kind");
+    char *brief, *text;
 
     if (ft_streq(kind, "auto"))
-        return "the action's own";
-    return ft_streq(kind, "call") ? ft_json_str(undo, "action") : "none";
+        return ft_asprintf("the action's own%s", ft_json_str(write, "no_undo") ? ", which cannot take this one back"
+                                                 : json_object_get(write, "before") ? ", back to the state that it rests on" : "");
+    if (!ft_streq(kind, "call"))
+        return ft_strdup("none");
+    if (!json_object_size(params))
+        return ft_strdup(ft_json_str(undo, "action"));
+    brief = ft_json_brief(params, LINE_MAX_CHARS);
+    text = ft_asprintf("%s %s", ft_json_str(undo, "action"), brief);
+    free(brief);
+    return text;
 }
 
-static void print_write(FILE *to, bool colour, const json_t *write)
+/* "1 'Put the port on its VLAN' and 2 'Describe it'"; NULL: it rests on no other write. */
+char *plan_rests_words(const json_t *plan, const json_t *write)
+{
+    const json_t *writes = json_object_get(plan, "writes"), *one;
+    json_t *done = json_object(), *by;
+    const char *key;
+    char *text = NULL, *more;
+    size_t i;
+
+    json_object_foreach(json_object_get(write, "rests_after"), key, by) {
+        if (!json_is_string(by) || json_object_get(done, json_string_value(by)))
+            continue;
+        json_object_set_new(done, json_string_value(by), json_true());
+        one = NULL;
+        for (i = 0; i < json_array_size(writes) && !one; i++)
+            if (json_equal(json_object_get(json_array_get(writes, i), "path"), by))
+                one = json_array_get(writes, i);
+        more = one ? ft_asprintf("%s%s%d '%s'", text ? text : "", text ? " and " : "", (int)ft_json_int(one, "n", 0), ft_json_str(one, "title"))
+                   : ft_asprintf("%s%s'%s'", text ? text : "", text ? " and " : "", json_string_value(by));
+        free(text);
+        text = more;
+    }
+    json_decref(done);
+    return text;
+}
+
+static void print_state(FILE *to, const json_t *plan, const json_t *write)
+{
+    const json_t *before = json_object_get(write, "before");
+    char *after = plan_rests_words(plan, write), *brief = before ? ft_json_brief(before, 300) : NULL, *text = NULL;
+
+    if (ft_streq(ft_json_str(write, "exactness"), "undetermined"))
+        ;
+    else if (after)
+        text = ft_asprintf("rests on the state after %s, as predicted%s%s%s%.8s%s", after, brief ? ": " : "", brief ? brief : "", brief ? " (digest " : "",
+                           brief ? ft_json_str(write, "before_digest") : "", brief ? ")" : "");
+    else if (brief)
+        text = ft_asprintf("rests on %s (digest %.8s)", brief, ft_json_str(write, "before_digest") ? ft_json_str(write, "before_digest") : "");
+    if (text) {
+        fprintf(to, "%*s", INDENT, "");
+        term_wrap(to, text, INDENT, INDENT, ft_min(term_width(to), 100));
+        fputc('\n', to);
+    }
+    free(text);
+    free(after);
+    free(brief);
+}
+
+static void print_write(FILE *to, bool colour, const json_t *plan, const json_t *write)
 {
     const char *exactness = ft_json_str(write, "exactness"), *why = ft_json_str(write, "why");
+    char *undo = plan_undo_words(write), *after = plan_rests_words(plan, write), *text;
 
     if (ft_json_str(write, "summary"))
         fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(write, "summary"));
     plan_print_write(to, colour, write, INDENT);
-    if (ft_streq(exactness, "predicted"))
+    print_state(to, plan, write);
+    if (ft_streq(exactness, "predicted") && !after)
         fprintf(to, "%*spredicted: a write before it may change what it rests on\n", INDENT, "");
-    else if (!ft_streq(exactness, "exact"))
-        fprintf(to, "%*s%s%s%s\n", INDENT, "", exactness, why ? ": " : "", why ? why : "");
-    fprintf(to, "%*sundo: %s%s\n", INDENT, "", plan_undo_words(json_object_get(write, "undo")),
-            ft_json_str(write, "no_undo") && ft_streq(ft_json_str(json_object_get(write, "undo"), "kind"), "auto") ? ", which cannot take this one back" : "");
+    else if (ft_streq(exactness, "undetermined")) {
+        text = ft_asprintf("%s%s%s", exactness, why ? ": " : "", why ? why : "");
+        fprintf(to, "%*s", INDENT, "");
+        term_wrap(to, text, INDENT, INDENT, ft_min(term_width(to), 100));
+        fputc('\n', to);
+        free(text);
+    }
+    text = ft_asprintf("undo: %s", undo);
+    fprintf(to, "%*s", INDENT, "");
+    term_wrap(to, text, INDENT, INDENT, ft_min(term_width(to), 100));
+    fputc('\n', to);
+    free(text);
+    free(undo);
+    free(after);
 }
 
 /* ---- the ways */
@@ -199,8 +296,9 @@ static bool worth_showing(const json_t *node)
     return (!ft_streq(verb, "set") && !ft_streq(verb, "lua")) || ft_json_str(node, "error") || json_array_size(json_object_get(node, "ways")) > 1;
 }
 
-static void print_one(FILE *to, bool colour, const json_t *node, const json_t *writes)
+static void print_one(FILE *to, bool colour, const json_t *node, const json_t *plan)
 {
+    const json_t *writes = json_object_get(plan, "writes");
     const json_t *write = json_array_get(writes, (size_t)ft_json_int(node, "write", 0) - 1);
     const char *effect = ft_json_str(node, "effect"), *seen = ft_json_str(node, "seen"), *verb = ft_json_str(node, "verb");
     const char *word = write ? effect : json_is_true(json_object_get(node, "nothing_to_do")) ? "nothing" : effect ? "read" : verb;
@@ -216,7 +314,7 @@ static void print_one(FILE *to, bool colour, const json_t *node, const json_t *w
         fprintf(to, ": %s", seen);
     fputc('\n', to);
     if (write)
-        print_write(to, colour, write);
+        print_write(to, colour, plan, write);
     print_batches(to, json_object_get(node, "batches"));
     if (ft_json_str(node, "note"))
         fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(node, "note"));
@@ -226,7 +324,7 @@ static void print_one(FILE *to, bool colour, const json_t *node, const json_t *w
 }
 
 /* A step that several ways lead to is there once for each state it may be reached in; where they read alike, people see it once. */
-static void print_node(FILE *to, bool colour, const json_t *node, const json_t *writes, json_t *said)
+static void print_node(FILE *to, bool colour, const json_t *node, const json_t *plan, json_t *said)
 {
     json_t *inner;
     size_t i, len;
@@ -234,7 +332,7 @@ static void print_node(FILE *to, bool colour, const json_t *node, const json_t *
     FILE *memory;
 
     if (worth_showing(node) && (memory = open_memstream(&text, &len)) != NULL) {
-        print_one(memory, colour, node, writes);
+        print_one(memory, colour, node, plan);
         fclose(memory);
         key = ft_asprintf("%s\n%s", ft_json_str(node, "path"), text);
         if (!json_object_get(said, key))
@@ -244,7 +342,7 @@ static void print_node(FILE *to, bool colour, const json_t *node, const json_t *
         free(text);
     }
     json_array_foreach(json_object_get(node, "inner"), i, inner)
-        print_node(to, colour, inner, writes, said);
+        print_node(to, colour, inner, plan, said);
 }
 
 /* ---- the whole */
@@ -273,11 +371,15 @@ static void print_ends(FILE *to, const json_t *plan)
     const char *name;
     json_t *certainty;
 
+    const json_t *outcomes = json_object_get(plan, "outcomes");
+    bool writes = json_array_size(json_object_get(plan, "writes"));
+    size_t n = 0;
+
     fputs("\n    ends in:", to);
-    json_object_foreach(json_object_get(plan, "outcomes"), name, certainty)
-        fprintf(to, " %s (%s)", name, json_string_value(certainty));
+    json_object_foreach((json_t *)outcomes, name, certainty)
+        fprintf(to, "%s %s (%s)", n++ ? "," : "", name, json_string_value(certainty));
     if (json_is_true(json_object_get(plan, "may_fail")))
-        fputs(" or a failure, then what was done is taken back", to);
+        fprintf(to, "%s a failure%s", json_object_size(outcomes) ? " or" : "", writes ? ", then what was done is taken back" : "");
     fputc('\n', to);
 }
 
@@ -304,10 +406,13 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
     plan_head(to, plan);
     fputc('\n', to);
     json_array_foreach(json_object_get(plan, "nodes"), i, node)
-        print_node(to, colour, node, json_object_get(plan, "writes"), said);
+        print_node(to, colour, node, plan, said);
     json_decref(said);
     print_ends(to, plan);
-    fprintf(to, "    rests on %d state%s (digest %.8s) · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_json_int(rests, "states", 0),
+    if (!json_array_size(json_object_get(plan, "writes")))
+        fputs("    nothing would be sent · \"?\" marks what may happen\n", to);
+    else
+        fprintf(to, "    rests on %d state%s (digest %.8s) · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_json_int(rests, "states", 0),
             ft_json_int(rests, "states", 0) == 1 ? "" : "s", ft_json_str(rests, "digest"), (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0),
             (int)ft_json_int(score, "undetermined", 0));
     if (json_is_true(json_object_get(plan, "cut")))
@@ -315,6 +420,6 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
     print_needs(to, plan);
     if (kept && ft_json_int(plan, "valid_ms", 0))
         fprintf(to, "    may be applied within %s\n", ft_duration_format((uint64_t)ft_json_int(plan, "valid_ms", 0), valid, sizeof(valid)));
-    if (kept && !*ft_json_str(plan, "from"))
+    if (kept && !*ft_json_str(plan, "from") && json_array_size(json_object_get(plan, "writes")))
         fprintf(to, "    apply with: fettle apply %.8s\n", ft_plan_digest(plan));
 }

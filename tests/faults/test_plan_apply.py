@@ -33,6 +33,19 @@ steps:
 outcomes:
   changed: {title: Changed}
 """
+PORT = """fettle: 1
+name: move-port
+title: Move a port and describe it
+category: change
+params: {port: {type: string, default: ge-0/0/7}}
+steps:
+  - {id: vlan, title: Put it on its VLAN, run: switch.set_vlan, with: {device: sw-3, port: "${port}", vlan: 120}, undo: auto}
+  - {id: describe, title: Describe it, run: switch.configure, with: {device: sw-3, lines: ['set interfaces ${port} description "desk 12"']}, undo: auto}
+  - {id: back, title: And back, run: switch.set_vlan, with: {device: sw-3, port: "${port}", vlan: 210}, undo: auto}
+  - {id: bounce, title: Bounce it, run: switch.port_bounce, with: {device: sw-3, port: "${port}"}, undo: none, then: moved}
+outcomes:
+  moved: {title: The port is moved}
+"""
 bad = []
 
 
@@ -205,6 +218,26 @@ def drift(lab, playbook, seed, rounds):
     print(tally)
 
 
+def one_object(lab, playbook):
+    """Four writes on one port: each is planned on what the one before it leaves behind, and applied on that."""
+    p = plan(lab, playbook)
+    check("it is planned behind the one before it", [w.get("rests_after") for w in p["writes"]] == [None] + [{"sw-3/interfaces ge-0/0/7": by} for by in ("vlan", "describe", "back")],
+          [w.get("rests_after") for w in p["writes"]])
+    check("on the state that there will be", [w["before"].get("vlan") for w in (p["writes"][0], p["writes"][2], p["writes"][3])] == [210, 120, 210] and
+          p["writes"][3]["before"]["description"] == "desk 12", [w["before"] for w in p["writes"]])
+    shown, markdown = text(lab, "plan", "--show", p["digest"])[1], text(lab, "plan", "--show", p["digest"], "-m")[1]
+    check("and says so", "rests on the state after 1 'Put it on its VLAN', as" in shown and "Rests on the state after 2 'Describe it'" in markdown, shown)
+    check("a line of a configuration is shown as it stands there", '         + set interfaces ge-0/0/7 description "desk 12"\n' in shown and "null" not in
+          [line.split()[-1] for line in shown.splitlines() if line.strip()[:2] in ("+ ", "- ")], shown)
+    check("each state has its digest", shown.count("(digest ") == 5, shown)
+    status, events, err = lab.fettle("apply", p["digest"])
+    check("all four are applied", status == 0 and len([e for e in events if e["type"] == "step.intended"]) == 4, status, err, last(events, "step.failed"))
+    again = plan(lab, playbook)
+    check("what was there already would be sent no more", [w["path"] for w in again["writes"]] == ["vlan", "back", "bounce"], [w["path"] for w in again["writes"]])
+    nowhere = text(lab, "plan", f"{lab.dir}/free-leases.yaml", "vlan=999")[1]
+    check("a plan that ends at once says just that", "ends in: a failure\n    nothing would be sent" in nowhere and "apply with" not in nowhere, nowhere)
+
+
 def rails(lab, playbook):
     """What policies will ask is in the plan before anything is started; lead times count from when the plan was made."""
     kept = open(lab.config).read()
@@ -251,7 +284,7 @@ def rails(lab, playbook):
 
 def main():
     with Lab(text=STILL) as lab:
-        for name, body in (("free-leases", LEASES), ("settings", SETTINGS)):
+        for name, body in (("free-leases", LEASES), ("settings", SETTINGS), ("move-port", PORT)):
             open(f"{lab.dir}/{name}.yaml", "w").write(body)
         token = open(f"{lab.dir}/lab/mist.token").read().strip()
         sites = http(lab, "GET", "/api/v1/orgs/5b1c0f3e-7d11-4c55-9a0e-3f6d2b8c9a01/sites", None, {"Authorization": f"Token {token}"})
@@ -261,6 +294,7 @@ def main():
         moved(lab, f"{lab.dir}/free-leases.yaml")
         apply_and_again(lab, f"{lab.dir}/free-leases.yaml")
         drift(lab, f"{lab.dir}/settings.yaml", int(os.environ.get("FETTLE_DRIFT_SEED", "1")), int(os.environ.get("FETTLE_DRIFT_ROUNDS", "12")))
+        one_object(lab, f"{lab.dir}/move-port.yaml")
         rails(lab, f"{lab.dir}/settings.yaml")
     for one in bad:
         print("FAILED", one)
