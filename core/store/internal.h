@@ -84,7 +84,7 @@ enum stmt {
     ST_PERSONAL, ST_SEAL_LAST, ST_SEAL_RUN, ST_SEAL_PLAN, ST_SEAL_ALL_PLANS, ST_SEAL_ALL, ST_SEAL_RUNNING, ST_SEAL_PUT, STATEMENTS,
 };
 
-/* A reading that comes again and again, on the loop thread's own connection. */
+/* What comes again and again: readings on the loop thread's own connection, the writer's own statements of other files. Known by where its text lies. */
 struct kept_query { const char *sql; sqlite3_stmt *stmt; bool busy; };
 enum { KEPT_QUERIES = 12 };
 
@@ -123,6 +123,7 @@ struct ft_store {
 
     /* the writer's */
     sqlite3_stmt *statements[STATEMENTS];
+    struct kept_query own[KEPT_QUERIES];      /* of write_own */
     int synchronous;                  /* as the connection has it now */
     enum log_name log;
     bool note_name;                   /* the next transaction notes that the log is named */
@@ -176,7 +177,7 @@ void writer_init(struct ft_store *store);
 void write_batch(struct ft_store *store, struct op *first);
 void writer_done(struct ft_store *store);
 #define SCRUB_DUE "what was deleted is in the log"      /* in `kept` */
-/* For `own`: runs one statement with the texts and numbers bound in this order; 0 or the error. */
+/* For `own`: runs one statement (sql: a literal) with the texts and numbers bound in this order; 0 or the error. */
 int write_own(struct ft_store *store, const char *sql, const char *const *texts, const int64_t *numbers, struct ft_err *reterr);
 
 /* ---- sqlite_read.c: on the loop thread */

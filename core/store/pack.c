@@ -51,6 +51,14 @@ static bool head_fits(const unsigned char *bytes, size_t len)
     return bytes[1] == (sum & 0xff) && bytes[2] == (sum >> 8 & 0xff) && bytes[3] == (sum >> 16 & 0xff) && bytes[4] == sum >> 24;
 }
 
+/* Most texts are short, and need no more memory than that: it is taken anew for each. */
+static int begin(z_stream *z, size_t len)
+{
+    bool is_short = len + sizeof(common) < 8192 - 512;
+
+    return deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, is_short ? -13 : -MAX_WBITS, is_short ? 5 : MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY);
+}
+
 /* NULL where it would not be shorter. */
 static unsigned char *pack(const char *text, size_t len, size_t *ret_len)
 {
@@ -58,7 +66,7 @@ static unsigned char *pack(const char *text, size_t len, size_t *ret_len)
     unsigned char *to;
     int r;
 
-    if (len <= HEAD + 1 || len > PLAIN_MAX || deflateInit2(&z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -MAX_WBITS, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+    if (len <= HEAD + 1 || len > PLAIN_MAX || begin(&z, len) != Z_OK)
         return NULL;
     to = ft_calloc(1, len);
     z.next_in = (unsigned char *)text;

@@ -81,6 +81,8 @@ void writer_done(struct ft_store *store)
 {
     for (size_t i = 0; i < STATEMENTS; i++)
         sqlite3_finalize(store->statements[i]);
+    for (size_t i = 0; i < KEPT_QUERIES; i++)
+        sqlite3_finalize(store->own[i].stmt);
     free(store->due.items);
     free(store->dirty.items);
     json_decref(store->due_plans);
@@ -320,10 +322,30 @@ static int write_something(struct ft_store *store, struct ft_err *reterr)
     return sqlite3_exec(store->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(store, reterr);
 }
 
+/* Prepared once; while all places are taken, *ret_kept is false and it is the caller's. */
+static int own_statement(struct ft_store *store, const char *text, sqlite3_stmt **ret, bool *ret_kept, struct ft_err *reterr)
+{
+    size_t i = 0;
+    int r;
+
+    while (i < KEPT_QUERIES && store->own[i].sql && store->own[i].sql != text)
+        i++;
+    *ret_kept = i < KEPT_QUERIES;
+    if (*ret_kept && store->own[i].sql) {
+        *ret = store->own[i].stmt;
+        return 0;
+    }
+    r = db_prepare(store->db, store->path, text, ret, reterr);
+    if (r == 0 && *ret_kept)
+        store->own[i] = (struct kept_query){ .sql = text, .stmt = *ret };
+    return r;
+}
+
 int write_own(struct ft_store *store, const char *text, const char *const *texts, const int64_t *numbers, struct ft_err *reterr)
 {
     sqlite3_stmt *stmt = NULL;
-    int r = db_prepare(store->db, store->path, text, &stmt, reterr), at = 1;
+    bool kept;
+    int r = own_statement(store, text, &stmt, &kept, reterr), at = 1;
 
     if (r < 0)
         return r;
@@ -332,7 +354,10 @@ int write_own(struct ft_store *store, const char *text, const char *const *texts
     for (int last = sqlite3_bind_parameter_count(stmt); at <= last; at++)
         sqlite3_bind_int64(stmt, at, *numbers++);
     r = finish(store, stmt, reterr);
-    sqlite3_finalize(stmt);
+    if (kept)
+        sqlite3_clear_bindings(stmt);
+    else
+        sqlite3_finalize(stmt);
     return r;
 }
 

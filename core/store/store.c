@@ -181,11 +181,24 @@ static void stage_and_wait(struct ft_store *store, struct op *op)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* Nothing is on its way to the file: a run that is resumed reads several times, and each time would wait for the writer's thread. */
+static bool is_flushed(struct ft_store *store)
+{
+    bool flushed = !store->staged.first;
+
+    if (!flushed || !store->started)
+        return flushed;
+    pthread_mutex_lock(&store->lock);
+    flushed = !store->queue.first && !store->writing;
+    pthread_mutex_unlock(&store->lock);
+    return flushed;
+}
+
 void store_flush(struct ft_store *store)
 {
     struct op *barrier;
 
-    if (!store->started && !store->staged.first)
+    if (is_flushed(store))
         return;
     barrier = op_new(OP_BARRIER, 0);
     stage_and_wait(store, barrier);

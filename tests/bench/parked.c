@@ -1,7 +1,9 @@
 /* parked.c: what runs that wait cost, and how long it takes to have them all back after kill -9.
  *   parked STORE PLUGINS park N       N runs park on an approval, as stubs: memory and disk of each, sockets, then how long a step takes beside them
- *   parked STORE PLUGINS leave N      N runs are under way (a write is done, another under way) when the process kills itself
- *   parked STORE PLUGINS recover      a new process: until it knows all that are not over, and until each has gone on and parked
+ *   parked STORE PLUGINS leave N [M]  N runs wait for their time, M are in the middle of a write, when the process kills itself. With M the N wait for an
+ *                                     approval, and have nothing to do afterwards
+ *   parked STORE PLUGINS recover      a new process, as fettle resume --watch: until it knows all that are not over, and until each that was left behind has
+ *                                     gone on and parked (what was in the middle of a write: in doubt, with a question to people)
  * Prints one line of JSON. */
 #include <dirent.h>
 #include <malloc.h>
@@ -17,7 +19,7 @@
 #include "run/parking.h"
 #include "store/internal.h"
 
-enum { AT_ONCE = 1000, LATENCY_RUNS = 40, LATENCY_STEPS = 20 };
+enum { AT_ONCE = 1000, AS_BY_DEFAULT = 0, LATENCY_RUNS = 40, LATENCY_STEPS = 20 };
 
 static struct ft_loop *loop;
 static struct ft_store *store;
@@ -25,7 +27,8 @@ static struct ft_engine *engine;
 static struct ft_playbook_world world;
 static struct ft_parking *parking;
 static struct ft_playbook *playbook;
-static size_t parked, ended, trouble, wanted, to_start;
+static size_t parked, ended, trouble, wanted, to_start, started, under_way;
+static double t_start;
 
 static int action(void *arg, const char *full, const struct ft_action_info **ret, struct ft_err *reterr) { return ft_registry_action(arg, full, ret, reterr); }
 static const json_t *params_of(const struct ft_action_info *info) { return info->params_json; }
@@ -95,7 +98,7 @@ static void start_more(void *arg)
 
     (void)arg;
     while (to_start && r == 0) {
-        json_t *params = json_pack("{s:i}", "n", (int)to_start);
+        json_t *params = json_pack("{s:i}", "n", (int)++started);      /* each its own: equal plans are kept once */
         char id[9];
 
         r = ft_parking_start(parking, playbook, params, &opts, id, &err);
@@ -131,9 +134,11 @@ static void open_all(const char *path, const char *plugins, bool later)
     engine = ft_engine_new(&eopts);
 }
 
-static void keep(void)
+static void on_event(void *arg, struct ft_run *run, const json_t *event);
+
+static void keep(unsigned at_once)
 {
-    struct ft_parking_opts opts = { .loop = loop, .store = store, .engine = engine, .who = "bench", .at_once = AT_ONCE, .news = news };
+    struct ft_parking_opts opts = { .loop = loop, .store = store, .engine = engine, .who = "bench", .at_once = at_once, .news = news, .event = on_event };
     struct ft_err err = { 0 };
 
     if (ft_parking_new(&opts, &parking, &err) < 0)
@@ -183,6 +188,10 @@ static const char gated[] = HEAD
 static const char waiting[] = HEAD
     "steps:\n  - {id: w, run: nop.write, with: {n: \"${n}\"}, undo: none}\n  - {id: pause, wait: 5m}\n"
     "  - {id: gate, approve: \"Free 38 stale leases of VLAN 110?\", within: 24h, then: good}\noutcomes:\n  good: {title: Good}\n";
+
+static const char hanging[] = HEAD
+    "steps:\n  - {id: w, run: nop.write, with: {n: \"${n}\"}, undo: none}\n  - {id: sent, run: nop.hang, with: {n: \"${n}\"}, undo: none, then: good}\n"
+    "outcomes:\n  good: {title: Good}\n";
 
 static char *writes(void)
 {
@@ -260,7 +269,7 @@ static void park(const char *path, size_t n)
     size_t before_sockets;
     double before_disk, size, step, step_cpu;
 
-    keep();
+    keep(AT_ONCE);
     load(gated);
     start(AT_ONCE);                              /* what is made once: threads, pages of SQLite, the store's tables */
     run_until(AT_ONCE);
@@ -281,24 +290,27 @@ static void park(const char *path, size_t n)
     ft_store_close(store);
 }
 
-static size_t under_way;
-static void written(void *arg, struct ft_run *run, const json_t *event)
+/* Which event says that a run is where it shall be when the process dies. */
+static const char *awaited = "";
+
+static void on_event(void *arg, struct ft_run *run, const json_t *event)
 {
     (void)arg;
     (void)run;
-    under_way += strcmp(json_string_value(json_object_get(event, "type")), "wait.opened") == 0;
-    if (under_way == wanted)
+    if (strcmp(json_string_value(json_object_get(event, "type")), awaited) != 0 || (strcmp(awaited, "step.intended") == 0 && strcmp(json_string_value(json_object_get(event, "path")), "sent") != 0))
+        return;
+    if (++under_way == wanted)
         ft_loop_stop(loop);
 }
 
-static void leave(size_t n)
+static void leave_waiting(size_t n)
 {
-    static const struct ft_run_observer observer = { .event = written };
+    static const struct ft_run_observer observer = { .event = on_event };
     struct ft_run_opts opts = { .requester = "bench" };
     struct ft_err err = { 0 };
-    json_t *list = NULL;
 
     load(waiting);
+    awaited = "wait.opened";
     wanted = n;
     for (size_t i = 0; i < n; i++) {
         json_t *params = json_pack("{s:i}", "n", (int)i);
@@ -309,24 +321,70 @@ static void leave(size_t n)
         json_decref(params);
     }
     ft_loop_run(loop);
-    ft_store_locks(store, &list, &err);          /* everything is in the file when this returns */
+}
+
+static void leave_parked(size_t n, size_t in_a_write)
+{
+    keep(AT_ONCE);
+    load(gated);
+    start(n);
+    run_until(n);
+    load(hanging);
+    awaited = "step.intended";
+    wanted = in_a_write;
+    start(in_a_write);
+    ft_loop_run(loop);
+}
+
+static void leave(size_t n, size_t in_a_write)
+{
+    json_t *list = NULL;
+
+    if (in_a_write)
+        leave_parked(n, in_a_write);
+    else
+        leave_waiting(n);
+    ft_store_locks(store, &list, NULL);          /* everything is in the file when this returns */
     kill(getpid(), SIGKILL);
 }
 
-static void recover(void)
+/* Runs that ask people whether their write happened. */
+static int64_t in_doubt(const char *path)
+{
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    int64_t count = -1;
+
+    if (sqlite3_open(path, &db) == SQLITE_OK &&
+        sqlite3_prepare_v2(db, "SELECT count(DISTINCT run) FROM events WHERE text LIKE '{\"type\":\"doubt.opened\"%'", -1, &stmt, NULL) == SQLITE_OK) {
+        if (sqlite3_step(stmt) == SQLITE_ROW)
+            count = sqlite3_column_int64(stmt, 0);
+        sqlite3_finalize(stmt);
+    }
+    sqlite3_close(db);
+    return count;
+}
+
+/* From the start of the process on. */
+static void recover(const char *path)
 {
     struct ft_parking_counts counts;
-    double t0 = now(), c0 = cpu(), known, all;
+    json_t *list = NULL;
+    double known, all, spent;
     size_t open;
 
-    keep();
-    known = now() - t0;
+    keep(AS_BY_DEFAULT);
+    known = now() - t_start;
     ft_parking_count(parking, &counts);
     open = counts.parked + counts.waiting;
     if (counts.waiting)
         run_until(counts.waiting);
-    all = now() - t0;
-    printf("{\"open\": %zu, \"left_behind\": %zu, \"known_s\": %.4f, \"all_s\": %.4f, \"all_cpu_s\": %.4f, \"trouble\": %zu}\n", open, counts.waiting, known, all, cpu() - c0, trouble);
+    ft_store_locks(store, &list, NULL);          /* everything is in the file when this returns */
+    json_decref(list);
+    all = now() - t_start;
+    spent = cpu();
+    printf("{\"open\": %zu, \"left_behind\": %zu, \"in_doubt\": %lld, \"known_s\": %.4f, \"all_s\": %.4f, \"all_cpu_s\": %.4f, \"trouble\": %zu}\n", open, counts.waiting,
+           (long long)in_doubt(path), known, all, spent, trouble);
     ft_parking_free(parking);
     ft_store_close(store);
 }
@@ -335,13 +393,14 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
+    t_start = now();
     open_all(argv[1], argv[2], strcmp(argv[3], "recover") == 0);
     if (strcmp(argv[3], "park") == 0)
         park(argv[1], (size_t)atol(argv[4]));
     else if (strcmp(argv[3], "leave") == 0)
-        leave((size_t)atol(argv[4]));
+        leave((size_t)atol(argv[4]), argc > 5 ? (size_t)atol(argv[5]) : 0);
     else
-        recover();
+        recover(argv[1]);
     fflush(stdout);
     _exit(0);
 }
