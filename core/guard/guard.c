@@ -3,6 +3,21 @@
 #include "guard/internal.h"
 
 #define AGAIN_MS 1000                 /* a clock that was set back shall not ask in a circle */
+#define UNREADABLE_MS 60000           /* until the configuration is looked at again */
+
+static void say_all(struct ft_guard *guard)
+{
+    guard->says = ft_calloc(guard->rails->rail_count + 1, sizeof(*guard->says));
+    for (size_t i = 0; i < guard->rails->rail_count; i++)
+        guard->says[i] = rail_says(&guard->rails->rails[i]);
+}
+
+static void unsay(struct ft_guard *guard)
+{
+    for (size_t i = 0; guard->says[i]; i++)
+        free(guard->says[i]);
+    free(guard->says);
+}
 
 struct ft_guard *ft_guard_new(const struct ft_guard_opts *opts, struct ft_err *reterr)
 {
@@ -11,9 +26,7 @@ struct ft_guard *ft_guard_new(const struct ft_guard_opts *opts, struct ft_err *r
     guard->o = *opts;
     guard->rails = ft_config_rails(opts->config);
     guard->clock = opts->clock ? opts->clock : ft_clock_system();
-    guard->says = ft_calloc(guard->rails->rail_count + 1, sizeof(*guard->says));
-    for (size_t i = 0; i < guard->rails->rail_count; i++)
-        guard->says[i] = rail_says(&guard->rails->rails[i]);
+    say_all(guard);
     if (!guard->rails->zone && ft_zone_open(NULL, &guard->zone, NULL) < 0 && ft_zone_open("UTC", &guard->zone, reterr) < 0)
         return ft_guard_free(guard);
     return guard;
@@ -23,13 +36,24 @@ struct ft_guard *ft_guard_free(struct ft_guard *guard)
 {
     if (!guard)
         return NULL;
-    for (size_t i = 0; guard->says[i]; i++)
-        free(guard->says[i]);
-    free(guard->says);
+    unsay(guard);
     ledger_free(guard->ledger);
     ft_zone_free(guard->zone);
     free(guard);
     return NULL;
+}
+
+void ft_guard_use(struct ft_guard *guard, const struct ft_config *config)
+{
+    guard->unreadable = !config;
+    if (!config)
+        return;
+    unsay(guard);
+    guard->o.config = config;
+    guard->rails = ft_config_rails(config);
+    say_all(guard);
+    if (!guard->rails->zone && !guard->zone && ft_zone_open(NULL, &guard->zone, NULL) < 0)
+        ft_zone_open("UTC", &guard->zone, NULL);
 }
 
 const struct ft_zone *ft_guard_zone(const struct ft_guard *guard)
@@ -488,12 +512,22 @@ static int decide(struct question *q, struct ft_err *reterr)
     return r == -EDQUOT ? 0 : r;
 }
 
+/* What was there before is no answer: a freeze may have been written into it. */
+static int wait_for_mending(struct question *q)
+{
+    q->ret->until_ms = q->now + UNREADABLE_MS;
+    say(q, FT_GUARD_WAIT, "the configuration '%s' has mistakes now, and nothing is changed until they are mended: see `fettle check`", ft_config_path(q->guard->o.config));
+    return 0;
+}
+
 static int ask(struct ft_guard *guard, const struct ft_write_facts *facts, uint64_t now, bool take, struct ft_guard_answer *ret, struct ft_err *reterr)
 {
     struct question q = { .guard = guard, .facts = facts, .now = now, .take = take, .ret = ret };
     int r;
 
     memset(ret, 0, sizeof(*ret));
+    if (guard->unreadable && !facts->taking_back)
+        return wait_for_mending(&q);
     r = decide(&q, reterr);
     if (ret->verdict != FT_GUARD_WAIT)
         ret->until_ms = 0;

@@ -18,6 +18,9 @@ struct ft_guard_opts {
 /* NULL with a sentence: a rail that cannot be read must stop everything, never be ignored. */
 struct ft_guard *ft_guard_new(const struct ft_guard_opts *opts, struct ft_err *reterr);
 struct ft_guard *ft_guard_free(struct ft_guard *guard);
+/* The configuration was changed under a process that lives on: these are its rails from now on. NULL: it cannot be read any more, and until it can nothing
+ * new starts. Kept alive by the caller. */
+void ft_guard_use(struct ft_guard *guard, const struct ft_config *config);
 
 /* A write that is about to start. All is borrowed for the call; texts may be NULL where it is not known. */
 struct ft_write_facts {

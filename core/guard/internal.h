@@ -16,6 +16,7 @@ struct ft_guard {
     struct ft_guard_opts o;
     const struct ft_rails *rails;
     const struct ft_clock *clock;
+    bool unreadable;                           /* the configuration is, now */
     char **says;                               /* what each rule asks for, in words; ends with NULL */
     struct ft_zone *zone;                      /* to show times in, where the configuration has none */
     struct ledger *ledger;                     /* where there is no store */

@@ -232,6 +232,7 @@ static struct ft_calendar *read_ics(struct rails_reader *r, const struct ft_node
     if (!name)
         return NULL;
     path = *name == '/' || !slash ? ft_strdup(name) : ft_asprintf("%.*s%s", (int)(slash + 1 - r->rd->source), r->rd->source, name);
+    r->rails->files[r->rails->file_count++] = ft_arena_printf(r->mem, "%s", path);
     text = read_file(path, &len, &err);
     if (!text)
         rd_error(r->rd, at->mark, NULL, "%s", err.text);
@@ -507,9 +508,11 @@ struct rails *rails_read(const struct reader *rd, const struct ft_node *root)
     struct rails *all = ft_calloc(1, sizeof(*all));
     struct rails_reader r = { .rd = rd, .root = root, .mem = all->mem = ft_arena_new(), .rails = &all->rails, .all = all };
     const struct ft_node *categories = ft_node_get(root, "categories"), *policies = ft_node_get(root, "policies");
-    bool times = ft_node_get(root, "timezone") || ft_node_get(root, "windows") || ft_node_get(root, "freezes");
+    const struct ft_node *windows = ft_node_get(root, "windows"), *freezes = ft_node_get(root, "freezes");
+    bool times = ft_node_get(root, "timezone") || windows || freezes;
 
     all->rails.rails = zeroed(r.mem, (categories ? categories->count : 0) + (policies ? policies->count : 0), sizeof(*all->rails.rails));
+    all->rails.files = zeroed(r.mem, (windows ? windows->count : 0) + (freezes ? freezes->count : 0), sizeof(*all->rails.files));
     if (times)
         all->rails.zone = rails_zone(&r, ft_node_get(root, "timezone"));
     read_windows(&r);

@@ -59,6 +59,7 @@ struct ft_rails {
     struct ft_freeze *freezes; size_t freeze_count;
     struct ft_change *changes; size_t change_count;
     struct ft_rail *rails; size_t rail_count;
+    const char **files; size_t file_count;                         /* calendars that were read, too */
 };
 
 /* Whether there is a window of that name; *ret_near: the nearest one, or NULL. */

@@ -236,6 +236,7 @@ void verb_parallel(struct step_run *step);
 void verb_for_each(struct step_run *step);
 void verb_call(struct step_run *step);
 void fan_child_over(struct step_run *owner, struct list_run *child);
+void step_parks(void *arg, int code, const struct ft_err *err);        /* what it waits for is in the journal */
 void verb_started(struct step_run *step);                             /* step.started of a verb without a call */
 void for_each_next(struct step_run *step);              /* the batch is over, soaked and checked */
 /* batch.c: what stands between two batches of a for_each */
@@ -350,6 +351,7 @@ void notices_drop(struct ft_run *run);
 struct ft_people people_now(struct ft_engine *engine);               /* borrowed from the engine until the next call */
 void people_ask(struct ft_run *run);                                 /* its answers are fetched from now on */
 void people_look(struct ft_run *run);                                /* now */
+void people_read(struct ft_engine *engine);                          /* the configuration, when its files have changed: people, roles, rails */
 void people_fetch(struct ft_run *run);                               /* now, and nothing is decided yet */
 void policy_revoked(struct ft_run *run);                             /* policy.c: who approved took it back: what waits for its time ends */
 void people_leave(struct ft_run *run);

@@ -1,14 +1,14 @@
 /* people.c: who there is, as the configuration and the store say it now, and their answers: fetched about once a second while something waits for them.
  * The configuration is read again when its file changed: whoever was taken out of it since the run began does not count. */
 #include <sys/stat.h>
+#include <unistd.h>
 #include "run/internal.h"
 
 enum { POLL_MS = 1000 };
 
 struct people {
     struct ft_config *config;          /* read anew; NULL: the engine's own still holds */
-    struct timespec read_at;
-    off_t size;
+    uint64_t print;                    /* of the files that were read */
     bool unreadable;                   /* the file has mistakes now: nobody counts till they are gone */
     json_t *delegations;
     int64_t seen;                      /* of ft_store_changed */
@@ -39,26 +39,63 @@ void people_free(struct ft_engine *engine)
     engine->people = NULL;
 }
 
-static void read_config(struct ft_engine *engine, struct people *p)
+static void add_file(const char *path, uint64_t *print)
 {
-    const char *path = engine->o.config ? ft_config_path(engine->o.config) : "";
+    struct stat st;
+    uint64_t parts[4] = { 1 };
+
+    if (stat(path, &st) == 0)
+        memcpy(parts, (uint64_t[]){ (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_size, st.st_ino }, sizeof(parts));
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        *print = (*print ^ parts[i]) * 0x100000001b3;
+}
+
+/* Of the file and of the calendars that it names. */
+static uint64_t print_of(const struct ft_config *config)
+{
+    const struct ft_rails *rails = ft_config_rails(config);
+    uint64_t print = 0xcbf29ce484222325;
+
+    add_file(ft_config_path(config), &print);
+    for (size_t i = 0; i < rails->file_count; i++)
+        add_file(rails->files[i], &print);
+    return print;
+}
+
+static const struct ft_config *config_of(const struct ft_engine *engine, const struct people *p)
+{
+    return p->config ? p->config : engine->o.config;
+}
+
+/* People, and the rails: a freeze that was written down on Thursday holds the run that waits for Sunday. */
+void people_read(struct ft_engine *engine)
+{
+    struct people *p = people_of(engine);
+    const struct ft_config *now = config_of(engine, p);
+    const char *path = now ? ft_config_path(now) : "";
     struct ft_config *config;
     struct ft_diags *diags;
-    struct stat st;
+    uint64_t print;
     bool found;
 
-    if (!*path || stat(path, &st) < 0 || (st.st_mtim.tv_sec == p->read_at.tv_sec && st.st_mtim.tv_nsec == p->read_at.tv_nsec && st.st_size == p->size))
+    print = *path ? print_of(now) : 0;
+    if (!*path || print == p->print)
         return;
-    p->read_at = st.st_mtim;
-    p->size = st.st_size;
+    p->print = print;
     diags = ft_diags_new();
     config = ft_config_load(path, &found, diags);
+    if (config && (!found || access(path, R_OK) < 0))      /* gone: that is no configuration without rules */
+        config = ft_config_free(config);
     p->unreadable = !config;
+    if (engine->o.guard)
+        ft_guard_use(engine->o.guard, config);
     if (config) {
         ft_config_free(p->config);
         p->config = config;
+        p->print = print_of(config);
     } else {
-        ft_log(FT_LOG_ERROR, "'%s' has mistakes now (%s): no approval counts until they are mended", path, ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "");
+        ft_log(FT_LOG_ERROR, "'%s' has mistakes now (%s): no approval counts, and nothing is changed, until they are mended", path,
+               ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "it is gone");
     }
     ft_diags_free(diags);
 }
@@ -69,7 +106,7 @@ struct ft_people people_now(struct ft_engine *engine)
     struct ft_err err = { 0 };
     json_t *delegations = NULL;
 
-    read_config(engine, p);
+    people_read(engine);
     if (ft_answers(engine->o.store, "", FT_DELEGATIONS, true, &delegations, &err) == 0) {
         json_decref(p->delegations);
         p->delegations = delegations;

@@ -47,16 +47,6 @@ static void over(void *arg)
         write_look_again(step);
 }
 
-static void held(void *arg, int code, const struct ft_err *err)
-{
-    struct step_run *step = arg;
-
-    if (code < 0)
-        run_broken(step->run, err);
-    else
-        run_check_idle(step->run);
-}
-
 /* Somebody took their approval back while the write waits for its time: it is asked at once whether it may still be done. */
 void policy_revoked(struct ft_run *run)
 {
@@ -105,7 +95,7 @@ static void hold(struct step_run *step, const struct ft_guard_answer *answer)
     if (!step->past)
         step->past = json_object();
     json_object_set(step->past, "hold.opened", event);
-    if (run_journal(step->run, event, FT_COMMIT, held, step, &err) < 0)
+    if (run_journal(step->run, event, FT_COMMIT, step_parks, step, &err) < 0)
         run_broken(step->run, &err);
 }
 
@@ -145,6 +135,7 @@ enum check policy_check(struct step_run *step)
     }
     if (!guard)
         return CHECK_GO;
+    people_read(step->run->engine);
     fill(step, &facts);
     targets = ft_targets(step->params);
     approvals = gate_approvals(step);

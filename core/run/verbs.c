@@ -57,7 +57,7 @@ static void expired(void *arg)
     step_fail(step, FT_TIMEOUT, "nobody answered in time");
 }
 
-static void opened(void *arg, int code, const struct ft_err *err)
+void step_parks(void *arg, int code, const struct ft_err *err)
 {
     struct step_run *step = arg;
 
@@ -105,7 +105,7 @@ static void open_question(struct step_run *step, const char *type, json_t *more)
         json_decref(event);
         return;
     }
-    if (run_journal(step->run, event, FT_COMMIT, opened, step, &err) < 0)
+    if (run_journal(step->run, event, FT_COMMIT, step_parks, step, &err) < 0)
         run_broken(step->run, &err);
 }
 
@@ -250,7 +250,7 @@ static void window_wait(struct step_run *step, uint64_t opens, uint64_t now)
     if (!step->past)
         step->past = json_object();
     json_object_set(step->past, "wait.opened", event);
-    if (run_journal(step->run, event, FT_COMMIT, opened, step, &err) < 0)
+    if (run_journal(step->run, event, FT_COMMIT, step_parks, step, &err) < 0)
         run_broken(step->run, &err);
 }
 

@@ -283,6 +283,25 @@ def taken_back_before_it_was_done(place):
         fail(f"it was done all the same:\n{waits.seen}")
 
 
+def rules_written_while_it_waits(place):
+    """A process that lives for days holds what the configuration and its calendars say now, not what they said when it began."""
+    config = open(f"{place.dir}/fettle.yaml").read()
+    event = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//t//t//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:%s\r\nDTEND;VALUE=DATE:%s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    for change, says in ((lambda: place.write("fettle.yaml", config + "policies:\n  - {name: audit, never: the auditors are here}\n"), "the auditors are here"),
+                         (lambda: place.write("f.ics", event % ("20200101", "20400101")), "freeze 'f'")):
+        place.write("f.ics", event % ("20200101", "20200102"))
+        place.write("fettle.yaml", config + "freezes: {f: {ics: f.ics}}\n")
+        alice = Terminal(place, "alice", "run", place.playbook)
+        alice.expect("waiting for them")
+        run = re.search(r"run ([0-9a-f]{8})", alice.seen).group(1)
+        change()
+        if place.approve("bob", run).returncode or place.approve("carol", run).returncode:
+            fail("they could not approve")
+        alice.expect(says)
+        if alice.end() not in (1, 3) or place.writes():
+            fail(f"written in spite of what was written down: {says}\n{alice.seen}")
+
+
 def only_claimed(place):
     """Anybody can set SUDO_USER; only sudo, or root, is believed."""
     run = place.start()
@@ -399,7 +418,7 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: without root nobody else can be played (SUDO_USER is believed of root only)")
         sys.exit(77)
-    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (a_resume_says_again_who_is_asked, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER), (taken_back_before_it_was_done, NIGHT),
+    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (a_resume_says_again_who_is_asked, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER), (taken_back_before_it_was_done, NIGHT), (rules_written_while_it_waits, ""),
                         (broken_glass, NOTIFY), (notices, NOTIFY)):
         place = Place(more)
         try:

@@ -274,6 +274,31 @@ Test(guard, windows_by_name)
     world_close(&w);
 }
 
+/* A process that lives for days: the rules of now hold; and where they cannot be read, nothing starts. */
+Test(guard, the_rules_of_now)
+{
+    struct guard_world w = world_open("fettle: 1\npolicies:\n  - {name: a, approval: {role: lead}}\n", NULL, "2026-11-26 10:00");
+    struct ft_config *later = load_config("fettle: 1\npolicies:\n  - {name: b, never: the auditors are here}\n  - {name: c, approval: {role: lead}}\n");
+    static const struct { int use; enum ft_verdict verdict; const char *says; } turns[] = {
+        { 0, FT_GUARD_APPROVE, "policy 'a'" }, { 1, FT_GUARD_STOP, "the auditors are here" }, { 2, FT_GUARD_WAIT, "has mistakes now, and nothing is changed until they are mended" }, { 1, FT_GUARD_STOP, "policy 'b'" },
+    };
+    struct ft_write_facts facts = { .run_id = "1", .path = "w", .action = "a.b", .effect = "write", .attempt = 1 };
+
+    for (size_t i = 0; i < ARRAY_LEN(turns); i++) {
+        struct ft_guard_answer answer;
+
+        if (turns[i].use)
+            ft_guard_use(w.guard, turns[i].use == 1 ? later : NULL);
+        cr_assert_eq(ft_guard_write(w.guard, &facts, &answer, NULL), 0);
+        cr_expect_eq(answer.verdict, turns[i].verdict, "%zu: %s", i, answer.text);
+        cr_expect(strstr(answer.text, turns[i].says), "%zu: %s", i, answer.text);
+        cr_expect(answer.verdict != FT_GUARD_WAIT || answer.until_ms > ms_at("2026-11-26 10:00"));
+        ft_guard_answer_done(&answer);
+    }
+    world_close(&w);
+    ft_config_free(later);
+}
+
 /* ---- no rule loosens */
 
 static const char *pick(unsigned *seed, const char *const *from, size_t n)
