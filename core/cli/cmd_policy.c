@@ -131,6 +131,7 @@ struct asking {
     const json_t *env;
     const char *prefix;
     unsigned writes, stopped;
+    uint64_t together_ms, opens, closes;    /* how long all may take with their undo; the time that they share */
 };
 
 /* With what the playbook's parameters and variables say; what is not known is left out. */
@@ -179,6 +180,20 @@ static void say_budgets(const struct app *app, const json_t *state)
     }
 }
 
+/* Whether any rule or freeze speaks of sites. */
+static bool sites_matter(const struct app *app)
+{
+    const struct ft_rails *rails = ft_config_rails(app->config);
+
+    for (size_t i = 0; i < rails->rail_count; i++)
+        if (rails->rails[i].match.sites.count)
+            return true;
+    for (size_t i = 0; i < rails->freeze_count; i++)
+        if (rails->freezes[i].sites.count)
+            return true;
+    return false;
+}
+
 static void say_answer(const struct asking *a, const struct ft_step *step, const char *path, const char *site, const struct ft_guard_answer *answer)
 {
     static const char *const verdicts[] = { "may start", "needs approval", "waits", "is refused" }, *const marks[] = { "✓", "!", "⏸", "✗" };
@@ -186,8 +201,13 @@ static void say_answer(const struct asking *a, const struct ft_step *step, const
     json_t *one;
     size_t i;
 
-    printf("  %s %s: %s %s%s%s%s\n", marks[answer->verdict], path, step->call.name, strcmp(effect_of(step), "disruptive") == 0 ? "(disruptive) " : "", site ? "at " : "", site ? site : "", site ? " " : "");
-    printf("      %-14s %s\n", verdicts[answer->verdict], answer->text);
+    printf("  %s %s: %s%s%s%s\n", marks[answer->verdict], path, step->call.name, strcmp(effect_of(step), "disruptive") == 0 ? " (disruptive)" : "", site ? " at " : "", site ? site : "");
+    if (*answer->text)
+        printf("      %-14s %s\n", verdicts[answer->verdict], answer->text);
+    else
+        printf("      %s\n", verdicts[answer->verdict]);
+    if (!site && sites_matter(a->app))
+        printf("      site           not known from the parameters: rules for a site may hold it, too; say --site\n");
     if (json_object_get(answer->state, "opens"))
         printf("      time for it    from %s%s%s\n", when(a->app, answer->state, "opens", at), json_object_get(answer->state, "closes") ? ", until " : "",
                json_object_get(answer->state, "closes") ? when(a->app, answer->state, "closes", until) : "");
@@ -197,6 +217,32 @@ static void say_answer(const struct asking *a, const struct ft_step *step, const
     say_budgets(a->app, answer->state);
     json_array_foreach(answer->rules, i, one)
         printf("      %-14s %s: %s\n", i ? "" : "rules", ft_json_str(one, "policy"), ft_json_str(one, "says"));
+}
+
+static void add_up(struct asking *a, const struct ft_write_facts *facts, const json_t *state)
+{
+    uint64_t opens = (uint64_t)ft_json_int(state, "opens", 0), closes = (uint64_t)ft_json_int(state, "closes", 0);
+
+    a->together_ms += facts->need_ms;
+    a->opens = ft_max(a->opens, ft_max(opens, a->at));
+    if (closes)
+        a->closes = a->closes ? ft_min(a->closes, closes) : closes;
+}
+
+/* Each is checked when its turn comes; that all of them may not fit is better known before. */
+static void say_together(const struct asking *a)
+{
+    char need[32], open[32], at[48];
+
+    if (a->writes < 2 || !a->closes || a->opens + a->together_ms <= a->closes)
+        return;
+    if (globals.json) {
+        put_line(json_pack("{s:i, s:I, s:I}", "writes", (int)a->writes, "together_ms", (json_int_t)a->together_ms, "closes", (json_int_t)a->closes));
+        return;
+    }
+    printf("  ! all %u writes may take up to %s with their verification and undo, and there %s %s until %s:\n    what does not fit any more when its turn comes is not begun, and what was"
+           " done is taken back\n", a->writes, ft_duration_format(a->together_ms, need, sizeof(need)), a->closes > a->opens ? "are" : "is no time, not",
+           ft_duration_format(a->closes > a->opens ? a->closes - a->opens : 0, open, sizeof(open)), ft_guard_time(a->app->guard, a->closes, at, sizeof(at)));
 }
 
 static int ask_write(struct asking *a, const struct ft_step *step, const struct ft_playbook *playbook, const char *path)
@@ -224,6 +270,7 @@ static int ask_write(struct asking *a, const struct ft_step *step, const struct 
     }
     if (!status) {
         a->stopped += answer.verdict == FT_GUARD_STOP;
+        add_up(a, &facts, answer.state);
         ft_guard_answer_done(&answer);
     }
     json_decref(targets);
@@ -332,6 +379,8 @@ static int test(struct app *app, uint64_t at, uint64_t requested)
         printf("%s · as of %s%s%s\n", ft_playbook_name(playbook), ft_guard_time(app->guard, at, text, sizeof(text)), a.change ? " · change: " : "", a.change ? a.change : "");
     if (!status)
         status = ask_list(&a, ft_playbook_steps(playbook), playbook, "");
+    if (!status)
+        say_together(&a);
     if (!status && !a.writes && !globals.json)
         printf("  it writes nothing\n");
     json_decref(env);

@@ -7,6 +7,8 @@ struct asking {
     json_t *needs, *budgets;          /* budgets: {"policy\ngroup": {budget, paths: {path: true}}} */
     uint64_t now_ms, at_ms;           /* as of when they are asked */
     unsigned before;                  /* writes that are surely done then */
+    uint64_t together_ms, closes_ms;  /* how long those may take, with all their undo; when the time closes that they are done in; 0: it does not */
+    json_t *late;                     /* paths of those that may not fit behind the others */
 };
 
 /* "change-board (2) and network-lead (1), not you (policy 'normal')" */
@@ -107,6 +109,38 @@ static void say_budgets(const struct asking *a)
     }
 }
 
+/* ---- all of them in one window */
+
+/* Each fits by itself; behind the others, when each takes as long as it may, it does not. */
+static void reckon(struct asking *a, const json_t *w, const json_t *state, uint64_t opens)
+{
+    uint64_t closes = (uint64_t)ft_json_int(state, "closes", 0);
+
+    if (opens)
+        a->at_ms = opens;
+    a->together_ms += (uint64_t)ft_json_int(w, "need_ms", 0);
+    if (closes)
+        a->closes_ms = a->closes_ms ? ft_min(a->closes_ms, closes) : closes;
+    if (a->closes_ms && a->before && a->at_ms + a->together_ms > a->closes_ms)
+        json_array_append(a->late, json_object_get(w, "path"));
+}
+
+static void say_late(const struct asking *a)
+{
+    char need[32], open[32], at[48], *text;
+    json_t *path;
+    size_t i;
+
+    if (!json_array_size(a->late))
+        return;
+    text = ft_asprintf("these writes may take up to %s with their verification and undo, and there are %s until %s: what does not fit any more when its turn comes is not begun, and what"
+                       " was done is taken back", ft_duration_format(a->together_ms, need, sizeof(need)), ft_duration_format(a->closes_ms - a->at_ms, open, sizeof(open)),
+                       ft_guard_time(a->run->engine->o.guard, a->closes_ms, at, sizeof(at)));
+    json_array_foreach(a->late, i, path)
+        add(a->needs, "outlasts", text, json_string_value(path));
+    free(text);
+}
+
 /* ---- one write */
 
 /* What waits for its time first is asked as of then, and so is everything behind it. */
@@ -140,15 +174,15 @@ static void ask(struct asking *a, const json_t *w)
         opens = ask_time(a, &answer, facts.path);
         note_budgets(a, &answer, facts.path);
     }
+    if (certain)
+        reckon(a, w, answer.state, opens);
     ft_guard_answer_done(&answer);
-    if (certain && opens)
-        a->at_ms = opens;
     a->before += certain;
 }
 
 json_t *plan_needs(const struct ft_run *run, const json_t *writes)
 {
-    struct asking a = { .run = run, .needs = json_array(), .budgets = json_object(), .now_ms = run_now_ms(run) };
+    struct asking a = { .run = run, .needs = json_array(), .budgets = json_object(), .late = json_array(), .now_ms = run_now_ms(run) };
     json_t *w;
     size_t i;
 
@@ -156,7 +190,9 @@ json_t *plan_needs(const struct ft_run *run, const json_t *writes)
     json_array_foreach((json_t *)writes, i, w)
         if (run->engine->o.guard && !json_is_true(json_object_get(w, "nothing_to_do")))
             ask(&a, w);
+    say_late(&a);
     say_budgets(&a);
+    json_decref(a.late);
     json_decref(a.budgets);
     return a.needs;
 }

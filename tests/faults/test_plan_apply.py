@@ -262,6 +262,12 @@ def rails(lab, playbook):
     _, said = needs("policies:\n  - {name: open, windows: now}\n  - {name: not ours, match: {site: Lake Street}, never: others run it}\n"
                     'sites: {Lake Street: {id: "%s"}}\n' % json.load(open(f"{lab.dir}/lab/org.json"))["Lake Street"])
     check("what is refused, and how long there is time", sorted(s[0] for s in said) == ["refused", "time"] and any("others run it" in s[1] and s[2] == 1 for s in said), said)
+    each = [w["need_ms"] / 1000 for w in p["writes"]]
+    short = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + (max(each) + sum(each)) / 2))
+    windows = f'windows: {{short: {{from: "{day(-1)}", to: "{short}"}}}}\n'
+    _, said = needs("policies:\n  - {name: open, windows: short}\n")
+    check("each fits, all together may not", sorted(s[0] for s in said) == ["outlasts", "time"] and any("what does not fit any more when its turn comes is not begun" in s[1] for s in said), each, said)
+    windows = ""
     changes = "categories:\n  normal: {default: true, lead_time: 3d}\n  emergency: {overrides: true, approval: {role: board}}\n"
     p, said = needs(changes, "--change", "emergency")
     check("an emergency is planned as one", p["change"] == "emergency" and ("approval", "board (1), not you (policy 'category emergency')", 3) in said, said)

@@ -72,6 +72,26 @@ expect mistake "'tset' is neither" "$said"
 sed -i 's/run: http.request/run: mist.ap_restart/; s/with: .*/with: {device: AP-1}/' "$scratch/routine.yaml"
 said=$(playbook=routine ask --at "2026-11-26 10:00") && { echo "FAIL: what users notice is routine"; failures=$((failures + 1)); }
 expect routine "no routine change" "$said"
+# ---- several writes that each fit
+cat > "$scratch/three.yaml" <<'PLAYBOOK'
+fettle: 1
+name: three
+title: Three writes
+category: change
+change: normal
+steps:
+  - {id: a, run: http.request, with: {url: "https://example.org/a", method: POST}, undo: none, timeout: 30m}
+  - {id: b, run: http.request, with: {url: "https://example.org/b", method: POST}, undo: none, timeout: 30m}
+  - {id: c, run: http.request, with: {url: "https://example.org/c", method: POST}, undo: none, timeout: 30m, then: done}
+outcomes:
+  done: {title: Done}
+PLAYBOOK
+said=$(playbook=three ask --at "2026-11-29 02:45" --requested 2026-11-01)
+expect together "all 3 writes may take up to 1 h 30 min with their verification and undo, and there are 1 h 15 min until Sun 2026-11-29 04:00 CET" "$said"
+expect "no site" "site           not known from the parameters" "$said"
+said=$(playbook=three ask --at "2026-11-29 02:25" --requested 2026-11-01)
+refuse together "all 3 writes" "$said"
+
 # ---- the main playbook under the example
 said=$("$fettle" policy test "$source/playbooks/incident/client-connectivity.yaml" --config "$example" --store "$scratch/store.db" --at "2026-11-26 10:00" site=HQ 2>&1) || { echo "FAIL: $said"; failures=$((failures + 1)); }
 expect "main playbook" "! restart: mist.ap_restart (disruptive)" "$said"
