@@ -53,7 +53,8 @@ static char *state_of(const json_t *lock, const struct told *told)
     if (json_is_true(json_object_get(lock, "stale")))
         return ft_asprintf("%s: holds nothing any more", *status ? status : "never began");
     if (ft_streq(status, "parked") && told->incident)
-        return ft_asprintf("incident: its rollback is stuck and needs a person (%s)", told->waits ? told->waits : ft_json_str(lock, "summary"));
+        return ft_asprintf("incident: its rollback is stuck and needs a person (%s): `fettle answer %s` shows what can be said to it", told->waits ? told->waits : ft_json_str(lock, "summary"),
+                           ft_json_str(lock, "run"));
     if (ft_streq(status, "parked"))
         return ft_asprintf("parked, %s", told->waits ? told->waits : ft_json_str(lock, "summary"));
     if (!*status)
@@ -73,7 +74,7 @@ static void show(const json_t *lock, const struct told *told)
     term_put(stdout, term_colour(stdout), TONE_BOLD, ft_json_str(lock, "key"));
     printf("%s%s\n", *within ? "  in " : "", within);
     printf("    run %s  %s  by %s\n", ft_json_str(lock, "run"), *ft_json_str(lock, "playbook") ? ft_json_str(lock, "playbook") : "?", told->by ? told->by : "?");
-    printf("    since %s (%s)\n    ", when, ft_duration_format(now > since ? (now - since) / 1000 * 1000 : 0, held, sizeof(held)));
+    printf("    since %s (%s)\n    ", when, now < since + 1000 ? "just now" : ft_duration_format((now - since) / 1000 * 1000, held, sizeof(held)));
     term_wrap(stdout, state, 4, 4, term_width(stdout));
     fputs("\n    for: ", stdout);
     term_wrap(stdout, ft_json_str(lock, "reason"), 9, 9, term_width(stdout));

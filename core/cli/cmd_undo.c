@@ -13,7 +13,7 @@ static struct {
 
 static const struct ft_opt opts[] = {
     { FT_OPT_ARG, 0, NULL, &o.run, "RUN", "the run, or the first digits of its id", "run" },
-    { FT_OPT_FLAG, 'n', "dry-run", &o.dry_run, NULL, "only show what would be taken back, and how", NULL },
+    { FT_OPT_FLAG, 'n', "dry-run", &o.dry_run, NULL, "only show what would be taken back, and how; also of a run that is not over", NULL },
     { FT_OPT_STR, 0, "step", &o.step, "PATH", "take back only this write", NULL },
     { FT_OPT_FLAG, 0, "and-later", &o.and_later, NULL, "with --step: and every write after it", NULL },
     { FT_OPT_STR, 0, "reason", &o.reason, "TEXT", "why, for the journal", NULL },
@@ -45,25 +45,43 @@ static const char *state_words(const json_t *write)
     return ft_streq(state, "changed") ? "was changed since: you will be asked" : "cannot be compared with what fettle wrote";
 }
 
+static void print_undo(const json_t *write, bool colour)
+{
+    const char *unplanned = ft_json_str(write, "unplanned"), *no_undo = ft_json_str(write, "no_undo"), *action = ft_json_str(write, "action");
+    bool own = ft_streq(ft_json_str(write, "kind"), "auto");
+
+    printf("      undo: %s%s%s%s%s\n", action, own ? "'s own" : "", no_undo ? ", which cannot take this one back" : "", unplanned ? ", and its request is not known before: " : "",
+           unplanned ? unplanned : "");
+    plan_print_write(stdout, colour, json_object_get(write, "plan") ? json_object_get(write, "plan") : write, 6);
+}
+
 static void print_write(const json_t *write, size_t number, bool colour)
 {
     const char *state = ft_json_str(write, "state"), *unseen = ft_json_str(write, "unseen"), *title = ft_json_str(write, "title");
+    char *params = ft_json_brief(json_object_get(write, "params"), 60);
 
     printf("  %2zu  ", number);
     term_put(stdout, colour, TONE_BOLD, title ? title : ft_json_str(write, "path"));
-    printf("  (%s, %s)\n      %s%s%s\n", ft_json_str(write, "path"), ft_json_str(write, "write"), state_words(write), unseen ? ": " : "", unseen ? unseen : "");
+    printf("  (%s, %s)  ", ft_json_str(write, "path"), ft_json_str(write, "write"));
+    term_put(stdout, colour, TONE_DIM, params);
+    printf("\n      %s%s%s\n", state_words(write), unseen ? ": " : "", unseen ? unseen : "");
+    free(params);
     if (ft_streq(state, "back"))
         return;
     undo_print_differences(stdout, colour, json_object_get(write, "differences"), 6);
-    if (ft_streq(ft_json_str(write, "kind"), "auto"))
-        printf("      undo: %s's own\n", ft_json_str(write, "action"));
-    else
-        printf("      undo: %s%s%s\n", ft_json_str(write, "action"), ft_json_str(write, "unplanned") ? ", and its request is not known before: " : "",
-               ft_json_str(write, "unplanned") ? ft_json_str(write, "unplanned") : "");
-    if (json_object_get(write, "plan"))
-        plan_print_write(stdout, colour, json_object_get(write, "plan"), 6);
-    else
-        plan_print_write(stdout, colour, write, 6);
+    print_undo(write, colour);
+}
+
+static void print_others(const json_t *list, const char *words)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach((json_t *)list, i, one) {
+        const char *title = ft_json_str(one, "title");
+
+        printf("   !  %s  (%s, %s)\n      %s\n", title ? title : ft_json_str(one, "path"), ft_json_str(one, "path"), ft_json_str(one, "action"), words);
+    }
 }
 
 static void print_plan(const json_t *plan)
@@ -83,6 +101,10 @@ static void print_plan(const json_t *plan)
     printf("%s · run %s · %zu write%s to take back, last first\n\n", ft_json_str(plan, "playbook"), ft_json_str(plan, "run"), n, n == 1 ? "" : "s");
     json_array_foreach(writes, i, write)
         print_write(write, i + 1, colour);
+    print_others(json_object_get(plan, "without"), "is not taken back: it has no undo");
+    print_others(json_object_get(plan, "in_doubt"), "is under way, or in doubt: it is found out first, and taken back too if it happened");
+    if (!json_is_true(json_object_get(plan, "over")))
+        printf("\n  the run is not over: `fettle cancel %s --rollback` ends it and takes this back\n", ft_json_str(plan, "run"));
     putchar('\n');
     fflush(stdout);
 }
@@ -146,7 +168,7 @@ static int take_back(struct app *app, const char *id, const struct ft_undo_opts 
 
 static int undo_run(struct app *app, const char *id)
 {
-    struct ft_undo_opts undo = { .who = app_user(), .reason = o.reason, .step = o.step, .and_later = o.and_later };
+    struct ft_undo_opts undo = { .who = app_user(), .reason = o.reason, .step = o.step, .and_later = o.and_later, .as_it_is = o.dry_run };
     bool asks = !o.yes && !o.dry_run;
     int status;
 

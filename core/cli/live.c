@@ -1,4 +1,5 @@
 #include "cli/live.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -396,10 +397,41 @@ static void on_closing(struct live *live, const json_t *event)
     line(live, "!", TONE_WARN, "The window closes", ft_json_str(event, "why"), -1, 0);
 }
 
+/* "Set a, Set b (2 of 7 …)": of a list with titles; malloced. */
+static char *titles_of(const json_t *list, int which)
+{
+    struct ft_buf text = FT_BUF_INIT(0);
+    size_t i, n = 0;
+    json_t *one;
+
+    json_array_foreach((json_t *)list, i, one) {
+        const char *title = ft_json_str(one, "title");
+
+        if (which < 0 || json_is_true(json_object_get(one, "undo")) == (which > 0))
+            ft_buf_addf(&text, "%s%s", n++ ? ", " : "", title ? title : ft_json_str(one, "path"));
+    }
+    return ft_buf_take(&text);
+}
+
+static void listed(struct live *live, const char *words, const char *titles, const char *behind)
+{
+    if (*titles) {
+        int at = 4 + (int)strlen(words);
+
+        fprintf(live->to, "    %s", words);
+        term_wrap(live->to, titles, at, 6, term_width(live->to));
+        fprintf(live->to, "%s\n", behind);
+    }
+}
+
 static void on_rollback(struct live *live, const json_t *event)
 {
+    char *without = titles_of(json_object_get(event, "without"), -1);
+
     live_clear(live);
     fprintf(live->to, "    taking back %d write%s: %s\n", (int)ft_json_int(event, "count", 0), ft_json_int(event, "count", 0) == 1 ? "" : "s", ft_json_str(event, "why"));
+    listed(live, "not taken back, having no undo: ", without, "");
+    free(without);
 }
 
 /* What somebody said of a stuck undo. */
@@ -492,6 +524,18 @@ static enum ft_tone end_tone(const json_t *event)
     return ft_streq(status, "failed") || ft_streq(kind, "failed") ? TONE_BAD : TONE_WARN;
 }
 
+static void print_standing(struct live *live, const json_t *event)
+{
+    char *undo = titles_of(json_object_get(event, "stands"), 1), *plain = titles_of(json_object_get(event, "stands"), 0);
+    char *how = ft_asprintf("\n      `fettle undo %s` takes that back", live->run);
+
+    listed(live, "still there: ", undo, how);
+    listed(live, "still there, having no undo: ", plain, "");
+    free(how);
+    free(undo);
+    free(plain);
+}
+
 static void on_finished(struct live *live, const json_t *event)
 {
     const char *outcome = ft_json_str(event, "outcome"), *status = ft_json_str(event, "status"), *diagnosis = ft_json_str(event, "diagnosis");
@@ -513,6 +557,7 @@ static void on_finished(struct live *live, const json_t *event)
     if (json_array_size(json_object_get(event, "kept")))
         fprintf(live->to, ", %zu left as it is", json_array_size(json_object_get(event, "kept")));
     fputc('\n', live->to);
+    print_standing(live, event);
     json_array_foreach(json_object_get(event, "evidence"), i, one) {
         char *text = ft_json_brief(one, 400);
 

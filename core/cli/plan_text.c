@@ -30,7 +30,7 @@ static void print_side(FILE *to, bool colour, enum ft_tone tone, const char *sig
         return;
     }
     brief = ft_json_text(value);
-    text = ft_asprintf("%*s%s %s: %s\n", indent, "", sign, path ? path : "", brief);
+    text = ft_asprintf("%*s%s %s%s%s\n", indent, "", sign, path ? path : "", path && *path ? ": " : "", brief);
     term_put(to, colour, tone, text);
     free(text);
     free(brief);

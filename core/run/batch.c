@@ -85,7 +85,7 @@ static void soak_start(struct step_run *step)
     json_t *event = batch_event(step, "each.soak"), *past = step->past ? json_copy(step->past) : json_object();
     struct ft_err err = { 0 };
 
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "text", json_sprintf("batch %zu of %zu is done, soaking before the next", step->batch, step->batches));
     json_object_set_new(event, "until", json_integer((json_int_t)(run_now_ms(step->run) + step->step->soak_ms)));
     json_object_set_new(event, "ms", json_integer((json_int_t)step->step->soak_ms));
@@ -144,7 +144,7 @@ static void checked(struct step_run *step, enum ft_class class, const char *erro
     size_t left = json_array_size(step->items) - step->next_item;
     char *text;
 
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "ok", json_boolean(!class));
     json_object_set_new(event, "expr", json_string(ft_chunk_text(step->step->check->until)));
     if (class) {

@@ -19,7 +19,7 @@ void write_doubt_person(struct step_run *step)
     struct ft_err err = { 0 };
 
     step->state = STEP_DOUBT;
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "action", json_string(step->step->call.name));
     json_object_set(event, "params", step->params);
     if (step->plan)
@@ -40,7 +40,7 @@ static void happened(struct step_run *step, const char *by, const json_t *answer
     const json_t *seen = json_object_get(answer, "seen"), *result = json_object_get(answer, "result");
     json_t *event = ev("doubt.answered", step->path);
 
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "happened", json_true());
     json_object_set_new(event, "by", json_string(by));
     if (seen)
@@ -77,7 +77,7 @@ static void did_not_happen(struct step_run *step, const char *by, const char *wh
 {
     json_t *event = ev("doubt.answered", step->path);
 
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "happened", json_false());
     json_object_set_new(event, "by", json_string(by));
     if (where)
@@ -151,7 +151,7 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
     if (it_happened) {
         json_t *event = ev("doubt.answered", step->path);
 
-        json_object_set_new(event, "title", json_string(step->step->title));
+        json_object_set_new(event, "title", json_string(step->title));
         json_object_set_new(event, "happened", json_true());
         json_object_set_new(event, "by", json_string(who));
         question_sign(step->run, event, where);

@@ -63,6 +63,19 @@ static enum ft_run_end end_of(const json_t *final)
     return ft_streq(ft_json_str(final, "outcome_status"), "failed") ? FT_RUN_FAILED : FT_RUN_OK;
 }
 
+/* What it wrote and nobody took back, first done first: what has an undo, and what has none. */
+static json_t *standing(const struct ft_run *run)
+{
+    json_t *all = json_array(), *item;
+    size_t i;
+
+    json_array_foreach(run->undo, i, item)
+        json_array_append_new(all, json_pack("{s:O, s:O*, s:b}", "path", json_object_get(item, "path"), "title", json_object_get(item, "title"), "undo", 1));
+    json_array_foreach(run->plain, i, item)
+        json_array_append_new(all, json_pack("{s:O, s:O*, s:b}", "path", json_object_get(item, "path"), "title", json_object_get(item, "title"), "undo", 0));
+    return all;
+}
+
 void run_finish(struct ft_run *run)
 {
     json_t *event = ev("run.finished", NULL);
@@ -81,6 +94,8 @@ void run_finish(struct ft_run *run)
         if (!json_array_size(run->undone) && ft_streq(ft_json_str(event, "status"), "rolled_back"))
             json_object_set_new(event, "status", json_string("finished"));     /* a person had all of it left as it is */
     }
+    if (!ft_streq(ft_json_str(event, "status"), "finished") && json_array_size(run->undo) + json_array_size(run->plain))
+        json_object_set_new(event, "stands", standing(run));
     json_object_set_new(event, "ms", json_integer(now > since ? (json_int_t)(now - since) : 0));     /* the clock may go back */
     json_object_set_new(event, "steps", json_integer(run->steps_done));
     if (run->since_ms)

@@ -46,6 +46,7 @@ struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook *playb
     run->intents = json_object();
     run->undone = json_array();
     run->wrote = json_object();
+    run->plain = json_array();
     run->kept = json_array();
     run->answered = json_array();
     run->asked = json_object();
@@ -295,6 +296,7 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->intents);
     json_decref(run->undone);
     json_decref(run->wrote);
+    json_decref(run->plain);
     json_decref(run->kept);
     json_decref(run->answered);
     json_decref(run->undo_only);

@@ -11,7 +11,7 @@ static void note_started(struct step_run *step, json_t *more)
     }
     event = ev("step.started", step->path);
     json_object_set_new(event, "id", json_string(step->step->id));
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "verb", json_string(ft_verb_name(step->step->verb)));
     json_object_update(event, more);
     json_decref(more);
@@ -87,9 +87,21 @@ static unsigned failures_allowed(const struct step_run *step, size_t of)
     return step->run->off_plan ? 0 : fan_failures_allowed(step->step, of);
 }
 
+/* ": Restart · AP-3F-12: it did not answer" of the first that failed; malloced. */
+static char *first_failure(const struct step_run *step)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(step->item_results, i, one)
+        if (ft_json_str(one, "error"))
+            return ft_asprintf(": %s", ft_json_str(one, "error"));
+    return ft_strdup("");
+}
+
 /* Why no further item starts; malloced, NULL: they may. A share is of each batch as well as of all; in the first of several batches, the canary,
  * nothing may fail. */
-static char *too_many_failed(const struct step_run *step)
+static char *too_many(const struct step_run *step)
 {
     size_t total = json_array_size(step->items), in_batch = step->batch_end - step->batch_from, left = total - step->next_item;
 
@@ -103,6 +115,15 @@ static char *too_many_failed(const struct step_run *step)
         return ft_asprintf("%zu of %zu in batch %zu of %zu failed, %u (%g%%) allowed; %zu were not started", step->batch_failures, in_batch, step->batch, step->batches,
                            failures_allowed(step, in_batch), step->step->max_failures.value, left);
     return NULL;
+}
+
+static char *too_many_failed(const struct step_run *step)
+{
+    char *many = too_many(step), *first = many ? first_failure(step) : NULL, *text = many ? ft_asprintf("%s%s", many, first) : NULL;
+
+    free(many);
+    free(first);
+    return text;
 }
 
 static void next_batch(struct step_run *step)

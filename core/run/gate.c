@@ -34,7 +34,7 @@ json_t *gate_question(const struct step_run *step)
     json_object_del(q, "nonce");
     json_object_set_new(q, "kind", json_string("approve"));
     json_object_set_new(q, "wake", json_integer((json_int_t)ft_gate_next(gate_of(step))));      /* a reminder, the next level, the end */
-    json_object_set_new(q, "title", json_string(step->step->title));
+    json_object_set_new(q, "title", json_string(step->title));
     return q;
 }
 

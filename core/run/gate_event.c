@@ -73,7 +73,7 @@ json_t *gate_opened_event(struct step_run *step, const json_t *plan)
     char nonce[NONCE_HEX + 1];
 
     ft_random_hex(NONCE_HEX, nonce);
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set(event, "text", json_object_get(step->asking, "text"));
     json_object_set(event, "by", json_object_get(step->asking, "by"));
     json_object_set(event, "requirement", requirement);              /* what a gate in its place asks for, should it be void */

@@ -98,7 +98,7 @@ enum check gate_for_write(struct step_run *step, json_t *approval)
         json_decref(approval);
         return CHECK_FAILED;
     }
-    text = ft_asprintf("%s%s%s", summary ? summary : step->step->title, said ? ": " : "", said ? said : ": what was approved is not what would be done now");
+    text = ft_asprintf("%s%s%s", summary ? summary : step->title, said ? ": " : "", said ? said : ": what was approved is not what would be done now");
     gate_open(step, approval ? approval : json_object(), text);
     free(text);
     return CHECK_WAITS;

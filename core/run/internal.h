@@ -59,6 +59,7 @@ struct ft_run {
     struct ft_timer *limit;
 
     json_t *undo;                      /* stack, last done last: [{path, title, kind, action, params, write, write_params, receipt, before, after, sent}] */
+    json_t *plain;                     /* writes that stand and have no undo: [{path, title, action}] */
     json_t *intents;                   /* path → the step.intended event, until its end */
     json_t *undone, *kept;             /* paths: taken back; left as they are, because a person said so */
     json_t *answered;                  /* numbers of the rows of the store that it has taken */
@@ -127,7 +128,7 @@ struct step_run {
     struct ft_run *run;
     struct list_run *list;
     const struct ft_step *step;
-    char *path;
+    char *path, *title;                /* title: with the item, in a for_each: "Restart · AP-3F-12" */
     enum step_state state;
     struct ft_list in_run;
     uint64_t start_us;
@@ -365,6 +366,7 @@ bool verify_cut(struct step_run *step);                  /* verify.c: whether it
 
 /* reopen.c */
 const json_t *run_over_event(const json_t *events);                  /* the run.finished of a run that is over; NULL: it is not */
+int undo_check_dry(const json_t *events, const char *id, struct ft_err *reterr);       /* a dry run changed nothing */
 int undo_check_over(const json_t *events, const char *id, struct ft_err *reterr);
 int undo_choose(struct ft_run *run, const struct ft_undo_opts *opts, struct ft_err *reterr);
 void reopen_forget(struct ft_run *run);

@@ -26,8 +26,10 @@ static void undo_push(struct ft_run *run, const char *path, const json_t *intent
     const json_t *undo = json_object_get(intent, "undo");
     const json_t *kept, *before = plan_state(json_object_get(intent, "plan"));
 
-    if (!undo)
+    if (!undo) {
+        json_array_append_new(run->plain, json_pack("{s:s, s:O*, s:O*}", "path", path, "title", json_object_get(intent, "title"), "action", json_object_get(intent, "action")));
         return;
+    }
     json_t *item = json_object();
 
     json_object_set_new(item, "path", json_string(path));
@@ -37,6 +39,8 @@ static void undo_push(struct ft_run *run, const char *path, const json_t *intent
     json_object_set(item, "title", json_object_get(intent, "title"));
     kept = json_object_get(intent, "kept");
     json_object_set(item, "receipt", kept ? (json_t *)kept : json_object_get(json_object_get(intent, "plan"), "receipt"));
+    if (json_object_get(json_object_get(intent, "plan"), "no_undo"))
+        json_object_set(item, "no_undo", json_object_get(json_object_get(intent, "plan"), "no_undo"));
     if (before)
         json_object_set(item, "before", (json_t *)before);
     if (after)

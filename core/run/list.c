@@ -115,7 +115,7 @@ void list_step_failed(struct list_run *list, struct step_run *step, enum ft_clas
 {
     list->failed = true;
     list->class = class;
-    list->error = ft_asprintf("%s: %s", step->step->title, text);
+    list->error = ft_asprintf("%s: %s", step->title, text);
     step_free(step);
     list->current = NULL;
     list_over(list);

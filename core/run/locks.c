@@ -68,7 +68,7 @@ static json_t *wanted(const struct step_run *step, char **ret_within)
 static int take(struct step_run *step, const json_t *keys, const char *within, char **ret_holder, struct ft_err *reterr)
 {
     const struct ft_run *run = step->run;
-    char *reason = ft_asprintf("%s, started by %s: %s", ft_playbook_name(run->playbook), run->requester, step->step->title);
+    char *reason = ft_asprintf("%s, started by %s: %s", ft_playbook_name(run->playbook), run->requester, step->title);
     int r = ft_store_lock_within(run->engine->o.store, run->id, keys, within, reason, ret_holder, reterr);
 
     free(reason);
@@ -170,7 +170,7 @@ static bool note_waiting(struct step_run *step, const json_t *keys, const char *
         json_object_set_new(event, "within", json_string(within));
     json_object_set_new(event, "holder", json_string(id));
     json_object_set_new(event, "by", json_string(holder));
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "text", json_string(text));
     json_object_set_new(event, "until", json_integer((json_int_t)step->lock_until_ms));
     json_object_set_new(event, "wake", json_integer((json_int_t)ft_min(step->lock_until_ms, run_now_ms(run) + WAKE_MS)));

@@ -87,7 +87,7 @@ static void hold(struct step_run *step, const struct ft_guard_answer *answer)
     }
     json_object_del(step->past, "lock.waiting");   /* that is over */
     event = ev("hold.opened", step->path);
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "until", json_integer((json_int_t)answer->until_ms));
     json_object_set_new(event, "why", json_string(answer->text));
     if (answer->rules)

@@ -20,16 +20,25 @@ const json_t *run_over_event(const json_t *events)
     return ft_streq(ft_json_str(end, "type"), "run.finished") ? end : NULL;
 }
 
-int undo_check_over(const json_t *events, const char *id, struct ft_err *reterr)
+int undo_check_dry(const json_t *events, const char *id, struct ft_err *reterr)
 {
     if (ft_streq(ft_json_str(json_array_get(events, 0), "mode"), "dry_run"))
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "run %s was a dry run: it changed nothing", id);
+    return 0;
+}
+
+int undo_check_over(const json_t *events, const char *id, struct ft_err *reterr)
+{
+    int r = undo_check_dry(events, id, reterr);
+
+    if (r < 0)
+        return r;
     if (ft_streq(ft_json_str(last_end(events), "type"), "run.reopened"))
-        return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "run %s is being taken back already, asked for by %s; where it is parked, or its process died, `fettle resume %s` goes on with it",
-                            id, ft_json_str(last_end(events), "by"), id);
+        return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "run %s is being taken back already, asked for by %s; where it is parked, or its process died, `fettle resume %s` goes on with it, and "
+                            "`fettle undo %s --dry-run` shows what is left", id, ft_json_str(last_end(events), "by"), id, id);
     if (!run_over_event(events))
-        return ft_err_class(reterr, FT_INVALID, -EINVAL, "run %s is not over: `fettle cancel %s --rollback` ends it and takes back what it did, `fettle resume %s` goes on with it",
-                            id, id, id);
+        return ft_err_class(reterr, FT_INVALID, -EINVAL, "run %s is not over: `fettle cancel %s --rollback` ends it and takes back what it did, `fettle resume %s` goes on with it, "
+                            "`fettle undo %s --dry-run` shows what would be taken back", id, id, id, id);
     return 0;
 }
 
@@ -40,6 +49,9 @@ static int nothing_left(const struct ft_run *run, struct ft_err *reterr)
     if (json_array_size(run->undone))
         return ft_err_class(reterr, FT_NOT_FOUND, -ENODATA, "there is nothing left to take back of run %s: %zu write%s taken back already%s", run->id, json_array_size(run->undone),
                             json_array_size(run->undone) == 1 ? " was" : "s were", json_array_size(run->kept) ? ", the others were left as they are" : "");
+    if (json_array_size(run->kept))
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENODATA, "there is nothing left to take back of run %s: what it wrote was left as it is, by a person's word (`fettle show %s`)", run->id,
+                            run->id);
     if (run->writes)
         return ft_err_class(reterr, FT_NOT_FOUND, -ENODATA, "there is nothing to take back of run %s: none of its writes has an undo (undo: none), or it did not happen", run->id);
     return ft_err_class(reterr, FT_NOT_FOUND, -ENODATA, "there is nothing to take back: run %s wrote nothing", run->id);
@@ -55,15 +67,32 @@ static size_t find_write(const struct ft_run *run, const char *path)
     return json_array_size(run->undo);
 }
 
+static bool has_path(const json_t *list, const char *path)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach((json_t *)list, i, one)
+        if (ft_streq(json_is_string(one) ? json_string_value(one) : ft_json_str(one, "path"), path))
+            return true;
+    return false;
+}
+
 static int no_such_write(const struct ft_run *run, const char *path, struct ft_err *reterr)
 {
     struct ft_buf names = FT_BUF_INIT(400);
     json_t *item;
     size_t i;
 
+    if (has_path(run->undone, path))
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENODATA, "'%s' of run %s was taken back already", path, run->id);
+    if (has_path(run->kept, path))
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENODATA, "'%s' of run %s was left as it is, by a person's word (`fettle show %s`)", path, run->id, run->id);
+    if (has_path(run->plain, path))
+        return ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "'%s' of run %s has no undo: it can only be taken back by hand", path, run->id);
     json_array_foreach(run->undo, i, item)
         ft_buf_addf(&names, "%s%s", i ? ", " : "", ft_json_str(item, "path"));
-    ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "run %s has no write at '%s' that could be taken back; there are: %s", run->id, path, ft_buf_str(&names));
+    ft_err_class(reterr, FT_NOT_FOUND, -ENOENT, "run %s has no write at '%s' that could be taken back; there %s%s", run->id, path, i ? "are: " : "is none", ft_buf_str(&names));
     ft_buf_done(&names);
     return -ENOENT;
 }
@@ -155,7 +184,7 @@ int undo_choose(struct ft_run *run, const struct ft_undo_opts *opts, struct ft_e
     size_t at;
     int r;
 
-    if (!json_array_size(run->undo))
+    if (!json_array_size(run->undo) && !opts->step)
         return nothing_left(run, reterr);
     if (!opts->step)
         return may_be_touched(run, reterr);

@@ -36,7 +36,7 @@
  *   each.batch    batch, batches, from, to, of                   a for_each begins its batch number `batch`
  *   each.soak     batch, batches, until, ms                      each.checked batch, batches, ok, expr, class, error (its looks: verify.look)
  *   doubt.opened  action, params, plan, why   doubt.answered  happened, by, seen, result
- *   rollback.started why, count, final
+ *   rollback.started why, count, final, without [{path, title, action}]: what stands and has no undo
  *   undo.intended undo, checked (it was seen to be what fettle wrote), plan, overwrite_by         durable before the undo is sent
  *   undo.attempt  attempt, class, error, again_in_ms
  *   undo.done     already (nothing was sent), by (a person did it)        undo.kept by (a person wants it left as it is)
@@ -50,7 +50,7 @@
  *   hold.opened   until, why, rules   a write may not start yet: the run is asked to wait         hold.over
  *   run.closing   why, closes         that time is up: nothing new is started, what was done is taken back
  *   run.cancelling by, now, rollback
- *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, steps
+ *   run.finished  status, outcome, title, diagnosis, evidence, writes, undone, kept, stands [{path, title, undo}] (of one that did not end well), steps
  */
 #pragma once
 #include "guard/guard.h"
@@ -124,10 +124,11 @@ struct ft_undo_opts {
     const char *who, *reason;     /* reason may be NULL */
     const char *step;             /* path: only this write; NULL: all */
     bool and_later;               /* with step: and every write after it */
+    bool as_it_is;                /* of a plan: also where the run is not over: what would be taken back now */
 };
 int ft_run_undo(struct ft_engine *engine, const char *id, const struct ft_undo_opts *opts, const struct ft_run_observer *observer, void *arg, struct ft_run **ret,
                 struct ft_err *reterr);
-/* What that would do; nothing is touched. done is called from the loop, once, and takes plan over: {"run","playbook","writes": [{"path","title","kind",
+/* What that would do; nothing is touched. done is called from the loop, once, and takes plan over: {"run","playbook","over","writes": [{"path","title","kind",
  * "action","write","state": "as_written|back|changed|unknown","differences","changes","plan" (what the undo's call would send),"unplanned","unseen"}]}. */
 struct ft_undo_plan;
 int ft_run_undo_plan(struct ft_engine *engine, const char *id, const struct ft_undo_opts *opts, void (*done)(void *arg, json_t *plan), void *arg, struct ft_undo_plan **ret,

@@ -10,6 +10,37 @@ static void (*const verbs[])(struct step_run *step) = {
     [FT_VERB_WAIT] = verb_wait, [FT_VERB_PARALLEL] = verb_parallel, [FT_VERB_FOR_EACH] = verb_for_each, [FT_VERB_CALL] = verb_call,
 };
 
+/* What people call an item of a for_each; malloced. */
+static char *item_name(const json_t *item)
+{
+    static const char *const names[] = { "name", "hostname", "device", "id", "mac", "ip", "title" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *name = ft_json_str(item, names[i]);
+
+        if (name && *name)
+            return ft_json_brief(json_object_get(item, names[i]), 40);
+    }
+    return ft_json_brief(item, 40);
+}
+
+static char *title_in(const struct list_run *list, const struct ft_step *step)
+{
+    struct ft_buf text = FT_BUF_INIT(400);
+    char *items[8];
+    size_t n = 0;
+
+    for (; list->owner && n < ARRAY_LEN(items); list = list->owner->list)
+        if (list->owner->step->verb == FT_VERB_FOR_EACH)
+            items[n++] = item_name(json_array_get(list->owner->items, list->number));
+    ft_buf_adds(&text, step->title);
+    while (n-- > 0) {
+        ft_buf_addf(&text, " · %s", items[n]);
+        free(items[n]);
+    }
+    return ft_buf_take(&text);
+}
+
 void step_start(struct list_run *list, const struct ft_step *step)
 {
     struct ft_run *run = list->run;
@@ -19,6 +50,7 @@ void step_start(struct list_run *list, const struct ft_step *step)
     s->list = list;
     s->step = step;
     s->path = ft_asprintf("%s%s", list->prefix, step->id);
+    s->title = title_in(list, step);
     s->start_us = run_now_us(run);
     s->attempt = 1;
     s->is_write = step->verb == FT_VERB_RUN && (step->call.effects & FT_EFFECT_MASK) != FT_EFFECT_READ;
@@ -83,6 +115,7 @@ void step_free(struct step_run *step)
     free(step->lock_holder);
     free(step->fail_text);
     free(step->path);
+    free(step->title);
     free(step);
 }
 
@@ -178,7 +211,7 @@ static void step_skip(struct step_run *step, json_t *why)
     if (why) {
         json_t *event = ev("step.skipped", step->path);
 
-        json_object_set_new(event, "title", json_string(step->step->title));
+        json_object_set_new(event, "title", json_string(step->title));
         json_object_set_new(event, "because", why);
         run_ride(step->run, event);
     }
@@ -461,7 +494,7 @@ void step_fail(struct step_run *step, enum ft_class class, const char *text)
     if (!lived) {
         json_t *event = ev("step.failed", step->path);
 
-        json_object_set_new(event, "title", json_string(def->title));
+        json_object_set_new(event, "title", json_string(step->title));
         json_object_set_new(event, "class", json_string(ft_class_name(class)));
         json_object_set_new(event, "error", json_string(keep));
         json_object_set_new(event, "ms", json_integer((json_int_t)((run_now_us(step->run) - step->start_us) / 1000)));

@@ -99,6 +99,8 @@ void rollback_start(struct ft_run *run, const char *why)
     json_object_set_new(event, "count", json_integer((json_int_t)count));
     if (run->final)
         json_object_set(event, "final", run->final);
+    if (json_array_size(run->plain) && !run->undo_only)
+        json_object_set_new(event, "without", json_copy(run->plain));
     run_ride(run, event);
     if (run->state != RUN_ENDED)
         rollback_go_on(run);

@@ -284,6 +284,7 @@ static void undo_intend(struct undo_run *u)
     json_object_del(undo, "sent");
     json_object_del(undo, "told");
     json_object_del(undo, "asked");
+    json_object_del(undo, "no_undo");
     json_object_set_new(event, "undo", undo);
     json_object_set_new(event, "checked", json_boolean(u->state == UNDO_AS_WRITTEN));
     if (u->plan)

@@ -6,6 +6,7 @@ struct ft_undo_plan {
     void (*done)(void *arg, json_t *plan);
     void *arg;
     json_t *writes;
+    bool over;                         /* the run is */
     size_t left;                       /* of the stack, from its top */
     const json_t *item;
     json_t *entry;
@@ -95,6 +96,17 @@ static void unseen(void *arg, enum ft_class class, const char *text)
 
 static const struct ft_call_handler look_handler = { .done = seen, .fail = unseen };
 
+/* Sent, or about to be, and their ends are not known. */
+static json_t *in_doubt(const struct ft_run *run)
+{
+    json_t *all = json_array(), *intent;
+    const char *path;
+
+    json_object_foreach(run->intents, path, intent)
+        json_array_append_new(all, json_pack("{s:s, s:O*, s:O*}", "path", path, "title", json_object_get(intent, "title"), "action", json_object_get(intent, "action")));
+    return all;
+}
+
 static void next_entry(void *arg)
 {
     struct ft_undo_plan *p = arg;
@@ -103,13 +115,17 @@ static void next_entry(void *arg)
     while (p->left > 0 && !undo_is_wanted(p->run, json_array_get(p->run->undo, p->left - 1)))
         p->left--;
     if (p->left == 0) {
-        plan = json_pack("{s:s, s:s, s:O}", "run", p->run->id, "playbook", ft_playbook_name(p->run->playbook), "writes", p->writes);
+        plan = json_pack("{s:s, s:s, s:b, s:O, s:o, s:o}", "run", p->run->id, "playbook", ft_playbook_name(p->run->playbook), "over", p->over, "writes", p->writes,
+                         "without", p->run->undo_only ? json_array() : json_copy(p->run->plain), "in_doubt", in_doubt(p->run));
         p->done(p->arg, plan);
         return;
     }
     p->item = json_array_get(p->run->undo, --p->left);
-    p->entry = json_pack("{s:O, s:O?, s:O, s:O, s:O}", "path", json_object_get(p->item, "path"), "title", json_object_get(p->item, "title"), "kind",
-                         json_object_get(p->item, "kind"), "action", json_object_get(p->item, "action"), "write", json_object_get(p->item, "write"));
+    p->entry = json_pack("{s:O, s:O?, s:O, s:O, s:O, s:O?}", "path", json_object_get(p->item, "path"), "title", json_object_get(p->item, "title"), "kind",
+                         json_object_get(p->item, "kind"), "action", json_object_get(p->item, "action"), "write", json_object_get(p->item, "write"),
+                         "params", json_object_get(p->item, "write_params"));
+    if (json_object_get(p->item, "no_undo") && ft_streq(ft_json_str(p->item, "kind"), "auto"))
+        json_object_set(p->entry, "no_undo", json_object_get(p->item, "no_undo"));
     if (json_object_get(p->item, "before"))
         ask(p, ft_json_str(p->item, "write"), json_object_get(p->item, "write_params"), &look_handler);
     else
@@ -127,7 +143,8 @@ int ft_run_undo_plan(struct ft_engine *engine, const char *id, const struct ft_u
     p->arg = arg;
     p->writes = json_array();
     if (r == 0)
-        r = undo_check_over(events, id, reterr);
+        r = opts->as_it_is ? undo_check_dry(events, id, reterr) : undo_check_over(events, id, reterr);
+    p->over = r == 0 && run_over_event(events) != NULL;
     if (r == 0)
         r = run_from_events(engine, id, events, NULL, NULL, &p->run, reterr);
     if (r == 0)

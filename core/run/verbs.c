@@ -9,7 +9,7 @@ void verb_started(struct step_run *step)
         return;
     event = ev("step.started", step->path);
     json_object_set_new(event, "id", json_string(step->step->id));
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "verb", json_string(ft_verb_name(step->step->verb)));
     run_ride(step->run, event);
 }
@@ -93,7 +93,7 @@ static void open_question(struct step_run *step, const char *type, json_t *more)
         step_fail(step, FT_INVALID, err.text);
         return;
     }
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "text", text);
     json_object_set_new(event, "until", json_integer((json_int_t)(run_now_ms(step->run) + within)));
     json_object_update(event, more);
@@ -145,7 +145,7 @@ json_t *step_question(const struct step_run *step)
 
             json_object_del(q, "type");
             json_object_set_new(q, "kind", json_string(kinds[i].kind));
-            json_object_set_new(q, "title", json_string(step->step->title));
+            json_object_set_new(q, "title", json_string(step->title));
             return q;
         }
     }
@@ -244,7 +244,7 @@ static void window_wait(struct step_run *step, uint64_t opens, uint64_t now)
         return;
     }
     event = ev("wait.opened", step->path);
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "until", json_integer((json_int_t)opens));
     json_object_set_new(event, "window", json_string(step->step->wait_window));
     if (!step->past)

@@ -25,7 +25,7 @@ static void note_started(struct step_run *step)
     const struct ft_call_spec *call = &step->step->call;
 
     json_object_set_new(event, "id", json_string(step->step->id));
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "verb", json_string("run"));
     json_object_set_new(event, "action", json_string(call->name));
     json_object_set_new(event, "effect", json_string(effect_name(call->effects)));
@@ -260,7 +260,7 @@ void write_intend(struct step_run *step)
     after_forget(step);
     confirm_forget(step);
 
-    json_object_set_new(event, "title", json_string(step->step->title));
+    json_object_set_new(event, "title", json_string(step->title));
     json_object_set_new(event, "action", json_string(step->step->call.name));
     json_object_set_new(event, "effect", json_string(effect_name(step->step->call.effects)));
     json_object_set(event, "params", step->params);

@@ -485,6 +485,84 @@ Test(undo, what_would_be_done_is_shown_and_nothing_is_touched)
     expect_state("{\"a\":9,\"x\":1,\"yy\":1,\"p\":1,\"q\":7}");
 }
 
+#define PLAIN HEAD "steps:\n  - {id: a, title: Set a, run: sim.set, with: {key: a, value: 1}, undo: auto}\n  - {id: once, title: Restart, run: sim.blind, with: {key: once, value: 1}, undo: none}\n"
+
+Test(undo, what_has_no_undo_and_stays_is_said)
+{
+    const json_t *stands;
+
+    rig_trouble(&rig, "{\"get z\":[\"refused\"]}");
+    rig_run(&rig, PLAIN "  - {id: z, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
+    cr_expect_eq(rig.end, FT_RUN_ROLLED_BACK);
+    cr_expect_str_eq(ft_json_str(json_array_get(json_object_get(rig_event(&rig, "rollback.started", NULL), "without"), 0), "title"), "Restart");
+    stands = json_object_get(rig_event(&rig, "run.finished", NULL), "stands");
+    cr_assert_eq(json_array_size(stands), 1);
+    cr_expect_str_eq(ft_json_str(json_array_get(stands, 0), "path"), "once");
+    cr_expect(json_is_false(json_object_get(json_array_get(stands, 0), "undo")));
+}
+
+static void cancel_at_z(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), "step.started") && ft_streq(ft_json_str(event, "path"), "z")) {
+        r->on_event = NULL;
+        ft_run_cancel(r->run, "somebody", false, false);
+    }
+}
+
+Test(undo, what_a_cancelled_run_leaves_is_said)
+{
+    const json_t *stands;
+
+    rig.on_event = cancel_at_z;
+    rig_run(&rig, PLAIN "  - {id: z, run: sim.get, with: {key: z}}\n  - {id: y1, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
+    cr_expect_eq(rig.end, FT_RUN_CANCELLED);
+    stands = json_object_get(rig_event(&rig, "run.finished", NULL), "stands");
+    cr_assert_eq(json_array_size(stands), 2);
+    cr_expect(json_is_true(json_object_get(json_array_get(stands, 0), "undo")));
+    rig_run(&rig, PLAIN "  - {id: z, run: sim.get, with: {key: z}}\n  - {id: y1, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
+    cr_expect_null(json_object_get(rig_event(&rig, "run.finished", NULL), "stands"), "it ended as it should");
+}
+
+Test(undo, what_a_run_that_is_not_over_would_take_back_is_shown_too)
+{
+    struct ft_undo_opts now = { .who = "alice", .as_it_is = true };
+    json_t *plan, *writes;
+
+    rig_run(&rig, PLAIN "  - {id: gate, approve: May I?, then: good}\n", NULL, false);
+    cr_assert(rig.parked);
+    plan = undo_plan(&now);
+    writes = json_object_get(plan, "writes");
+    cr_assert_eq(json_array_size(writes), 1);
+    cr_expect_str_eq(ft_json_str(json_array_get(writes, 0), "path"), "a");
+    cr_expect(json_is_false(json_object_get(plan, "over")));
+    cr_expect_str_eq(ft_json_str(json_array_get(json_object_get(plan, "without"), 0), "path"), "once");
+    json_decref(plan);
+    cr_expect_eq(rig_count(&rig, "run.reopened"), 0);
+}
+
+Test(undo, of_one_step_it_is_said_why_not)
+{
+    static const struct { const char *step, *words; } steps[] = { { "once", "has no undo" }, { "a", "was taken back already" }, { "nowhere", "has no write at 'nowhere'" } };
+    struct ft_undo_plan *plan = NULL;
+    struct ft_err err = { 0 };
+
+    rig_run(&rig, PLAIN "  - {id: z, run: sim.get, with: {key: z}, then: good}\n", NULL, false);
+    cr_assert_eq(rig_undo(&rig, &(struct ft_undo_opts){ .who = "alice", .step = "a" }), 0);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        cr_expect_lt(ft_run_undo_plan(rig.engine, rig_id(&rig), &(struct ft_undo_opts){ .who = "alice", .step = steps[i].step }, plan_there, NULL, &plan, &err), 0);
+        cr_expect(strstr(err.text, steps[i].words), "%s: %s", steps[i].step, err.text);
+    }
+}
+
+Test(undo, an_item_is_called_by_its_name)
+{
+    rig_trouble(&rig, "{\"set q\":[\"refused\"]}");
+    rig_run(&rig, HEAD "steps:\n  - id: each\n    for_each: [p, q]\n    as: key\n    steps:\n      - {id: put, title: Put it, run: sim.set, with: {key: \"${key}\", value: 1}, undo: auto}\n"
+                       "    then: good\n", NULL, false);
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "undo.done", "each[0]/put"), "title"), "Put it · p");
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "step.failed", "each"), "error"), "Put it · q: the device said refused"), "%s", ft_json_str(rig_event(&rig, "step.failed", "each"), "error"));
+}
+
 Test(undo, twice_is_once)
 {
     struct ft_err err = { 0 };
