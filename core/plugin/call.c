@@ -171,6 +171,18 @@ static void check_result(struct ft_call *call)
     call->text = redacted(call, ft_asprintf("the %s of %s is not what the plugin promises: %s; that is a fault of the plugin", names[call->entry], call->info->full, err.text));
 }
 
+/* What a server says back of our secrets goes no further: a later step would hand it to somebody else, in a mail or a ticket, and a resumed run has only what
+ * the journal has. */
+static void redact_result(struct ft_call *call)
+{
+    json_t *clean = call->result && call->registry->o.secrets ? ft_secret_redact_json(call->registry->o.secrets, call->result) : NULL;
+
+    if (!clean)
+        return;
+    json_decref(call->result);
+    call->result = clean;
+}
+
 static void tell_end(void *arg)
 {
     struct ft_call *call = arg;
@@ -200,6 +212,7 @@ void call_end(struct ft_call *call, json_t *result, enum ft_class class, char *t
     call->class = class;
     call->text = text ? redacted(call, call_utf8(text)) : NULL;
     check_result(call);
+    redact_result(call);
     ft_loop_defer(call->registry->o.loop, tell_end, call);
 }
 

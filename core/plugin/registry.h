@@ -64,7 +64,7 @@ struct ft_call_req {
 };
 /* Exactly one of done and fail comes, from the loop, never inside ft_call_start. */
 struct ft_call_handler {
-    void (*done)(void *arg, json_t *result);                              /* borrowed; checked against the result schema (RUN) */
+    void (*done)(void *arg, json_t *result);                              /* borrowed; checked against the result schema (RUN), redacted */
     void (*fail)(void *arg, enum ft_class class, const char *text);       /* redacted */
     /* Journal it durable, then ft_call_kept. NULL: kept at once. */
     void (*keep)(void *arg, struct ft_call *call, const json_t *receipt);

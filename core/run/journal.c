@@ -244,11 +244,13 @@ void run_info(struct ft_run *run, const char *status, const char *outcome, const
 {
     uint64_t now = run_now_ms(run);
     bool over = !ft_streq(status, "running") && !ft_streq(status, "parked");
+    char *clean = summary ? ft_secret_redact(run->engine->o.secrets, summary) : NULL;
     struct ft_run_info info = {
         .id = run->id, .playbook = ft_playbook_name(run->playbook), .digest = ft_playbook_digest(run->playbook),
         .mode = run->dry_run ? "dry_run" : "run", .status = status, .outcome = outcome ? outcome : "",
-        .started_ms = run->started_ms, .ended_ms = over ? now : 0, .summary = summary ? summary : "", .owner = NULL, .params = run->params,
+        .started_ms = run->started_ms, .ended_ms = over ? now : 0, .summary = clean ? clean : summary ? summary : "", .owner = NULL, .params = run->params,
     };
 
     ft_store_run_put(run->engine->o.store, &info);
+    free(clean);
 }
