@@ -135,14 +135,14 @@ struct asking {
 };
 
 /* With what the playbook's parameters and variables say; what is not known is left out. */
-static json_t *known_params(const struct asking *a, const struct ft_call_spec *call, const struct ft_playbook *playbook)
+static json_t *known_params(const struct asking *a, const struct ft_call_spec *call, const struct ft_playbook *playbook, bool there)
 {
     struct ft_eval_result r = { 0 };
     struct ft_err err;
     json_t *known = json_object(), *value;
     const char *key;
 
-    if (playbook == a->playbook && ft_tmpl_eval(call->with, a->env, &r, &err) != FT_EVAL_ERROR)
+    if (there && playbook == a->playbook && ft_tmpl_eval(call->with, a->env, &r, &err) != FT_EVAL_ERROR)
         json_object_foreach(r.value, key, value)
             if (!ft_has_unknown(value))
                 json_object_set(known, key, value);
@@ -150,9 +150,9 @@ static json_t *known_params(const struct asking *a, const struct ft_call_spec *c
     return known;
 }
 
-static const char *effect_of(const struct ft_step *step)
+static const char *effect_of(const struct ft_call_spec *call)
 {
-    return (step->call.effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
+    return (call->effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
 }
 
 static const char *group_words(const char *group)
@@ -201,7 +201,7 @@ static void say_answer(const struct asking *a, const struct ft_step *step, const
     json_t *one;
     size_t i;
 
-    printf("  %s %s: %s%s%s%s\n", marks[answer->verdict], path, step->call.name, strcmp(effect_of(step), "disruptive") == 0 ? " (disruptive)" : "", site ? " at " : "", site ? site : "");
+    printf("  %s %s: %s%s%s%s\n", marks[answer->verdict], path, step->call.name, strcmp(effect_of(&step->call), "disruptive") == 0 ? " (disruptive)" : "", site ? " at " : "", site ? site : "");
     if (*answer->text)
         printf("      %-14s %s\n", verdicts[answer->verdict], answer->text);
     else
@@ -248,17 +248,26 @@ static void say_together(const struct asking *a)
 static int ask_write(struct asking *a, const struct ft_step *step, const struct ft_playbook *playbook, const char *path)
 {
     static const char *const verdicts[] = { "go", "approve", "wait", "stop" };
-    json_t *params = known_params(a, &step->call, playbook), *targets = ft_targets(params);
+    json_t *params = known_params(a, &step->call, playbook, true), *targets = ft_targets(params);
     const char *site = ft_target_site(params) ? ft_target_site(params) : o.site;
     struct ft_write_facts facts = {
         .run_id = "", .path = path, .requester = app_user(), .playbook = ft_playbook_name(a->playbook), .category = ft_playbook_category(a->playbook),
-        .severity = ft_playbook_severity(a->playbook), .change = a->change, .action = step->call.name, .effect = effect_of(step), .site = site, .targets = targets,
+        .severity = ft_playbook_severity(a->playbook), .change = a->change, .action = step->call.name, .effect = effect_of(&step->call), .site = site, .targets = targets,
         .params = params, .need_ms = ft_run_write_ms(step), .attempt = 1, .requested_ms = a->requested,
     };
+    json_t *back = known_params(a, &step->undo_call, playbook, step->undo == FT_UNDO_CALL), *back_targets = ft_targets(back);
+    struct ft_write_facts undo = facts;
     struct ft_guard_answer answer;
     struct ft_err err = { 0 };
     int status = 0;
 
+    if (step->undo == FT_UNDO_CALL && !ft_streq(step->undo_call.name, step->call.name)) {
+        undo.action = step->undo_call.name;
+        undo.effect = effect_of(&step->undo_call);
+        undo.site = ft_target_site(back) ? ft_target_site(back) : site;
+        undo.targets = json_array_size(back_targets) ? back_targets : targets;
+        facts.undo = &undo;
+    }
     a->writes++;
     if (ft_guard_preview(a->app->guard, &facts, a->at, &answer, &err) < 0) {
         status = app_fail(2, "%s", err.text);
@@ -273,9 +282,27 @@ static int ask_write(struct asking *a, const struct ft_step *step, const struct 
         add_up(a, &facts, answer.state);
         ft_guard_answer_done(&answer);
     }
+    json_decref(back_targets);
+    json_decref(back);
     json_decref(targets);
     json_decref(params);
     return status;
+}
+
+/* What the playbook says that it only reads, and a rule never allows: the run would not start. */
+static void ask_read(struct asking *a, const struct ft_call_spec *call, const char *path)
+{
+    const struct ft_write_facts facts = { .path = path, .playbook = ft_playbook_name(a->playbook), .category = ft_playbook_category(a->playbook),
+                                          .severity = ft_playbook_severity(a->playbook), .change = a->change, .action = call->name };
+    struct ft_err err = { 0 };
+
+    if (!ft_run_declared_read(call) || ft_guard_declared_read(a->app->guard, &facts, &err) == 0)
+        return;
+    a->stopped++;
+    if (globals.json)
+        put_line(json_pack("{s:s, s:s, s:s, s:s, s:s}", "path", path, "action", call->name, "effect", "read", "verdict", "stop", "text", err.text));
+    else
+        printf("  ✗ %s: %s\n      is refused     %s\n", path, call->name, err.text);
 }
 
 static int ask_list(struct asking *a, const struct ft_list_of_steps *list, const struct ft_playbook *playbook, const char *prefix)
@@ -286,6 +313,10 @@ static int ask_list(struct asking *a, const struct ft_list_of_steps *list, const
         const struct ft_step *step = &list->steps[i];
         char *path = ft_asprintf("%s%s", prefix, step->id), *inner = ft_asprintf("%s/", path);
 
+        if (step->verb == FT_VERB_RUN)
+            ask_read(a, &step->call, path);
+        if (step->verify)
+            ask_read(a, &step->verify->call, path);
         if (step->verb == FT_VERB_RUN && (step->call.effects & FT_EFFECT_MASK) != FT_EFFECT_READ)
             status = ask_write(a, step, playbook, path);
         else if (step->verb == FT_VERB_CALL && step->callee)

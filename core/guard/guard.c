@@ -78,6 +78,8 @@ struct question {
     bool take;
     const struct ft_rail **rails;     /* those that speak of it */
     size_t count;
+    const struct ft_rail **undo_rails;     /* of its undo, where that is another action */
+    size_t undo_count;
     struct when when;
     struct ft_spend *spends;          /* of budgets, then of "did not help" */
     const struct ft_rail **spenders;
@@ -97,20 +99,37 @@ static void say(struct question *q, enum ft_verdict verdict, const char *fmt, ..
     va_end(ap);
 }
 
-static int collect(struct question *q, struct ft_err *reterr)
+static int collect_of(struct question *q, const struct ft_write_facts *facts, const struct ft_rail ***ret, size_t *ret_count, struct ft_err *reterr)
 {
     const struct ft_rails *rails = q->guard->rails;
 
-    q->rails = ft_calloc(rails->rail_count + 1, sizeof(*q->rails));
+    *ret = ft_calloc(rails->rail_count + 1, sizeof(**ret));
     for (size_t i = 0; i < rails->rail_count; i++) {
-        int r = rail_matches(q->guard, &rails->rails[i], q->facts, q->now, reterr);
+        int r = rail_matches(q->guard, &rails->rails[i], facts, q->now, reterr);
 
         if (r < 0)
             return ft_err_in(reterr, "the policy '%s'", rails->rails[i].name);
         if (r)
-            q->rails[q->count++] = &rails->rails[i];
+            (*ret)[(*ret_count)++] = &rails->rails[i];
     }
     return 0;
+}
+
+static int collect(struct question *q, struct ft_err *reterr)
+{
+    int r = collect_of(q, q->facts, &q->rails, &q->count, reterr);
+
+    if (r == 0 && q->facts->undo)
+        r = collect_of(q, q->facts->undo, &q->undo_rails, &q->undo_count, reterr);
+    return r;
+}
+
+static bool is_among(const struct ft_rail *rail, const struct ft_rail **rails, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (rails[i] == rail)
+            return true;
+    return false;
 }
 
 static void note_rule(json_t *rules, const char *name, const char *says)
@@ -126,6 +145,9 @@ static void note_rules(struct question *q)
     for (size_t i = 0; i < q->count; i++) {
         note_rule(rules, q->rails[i]->name, q->guard->says[q->rails[i] - rails->rails]);
     }
+    for (size_t i = 0; i < q->undo_count; i++)
+        if ((q->undo_rails[i]->never || q->undo_rails[i]->approval.role) && !is_among(q->undo_rails[i], q->rails, q->count))
+            note_rule(rules, q->undo_rails[i]->name, q->guard->says[q->undo_rails[i] - rails->rails]);
     for (size_t i = 0; i < rails->freeze_count; i++) {
         const struct ft_freeze *freeze = &rails->freezes[i];
         char *name;
@@ -150,6 +172,13 @@ static bool stops(struct question *q)
     for (size_t i = 0; i < q->count; i++) {
         if (q->rails[i]->never) {
             say(q, FT_GUARD_STOP, "%s is never done here: %s (policy '%s')", q->facts->action ? q->facts->action : "this write", q->rails[i]->never, q->rails[i]->name);
+            return true;
+        }
+    }
+    for (size_t i = 0; i < q->undo_count; i++) {
+        if (q->undo_rails[i]->never) {
+            say(q, FT_GUARD_STOP, "its undo, %s, is never done here: %s (policy '%s')", q->facts->undo->action ? q->facts->undo->action : "another write", q->undo_rails[i]->never,
+                q->undo_rails[i]->name);
             return true;
         }
     }
@@ -414,6 +443,9 @@ static json_t *requirements(const struct question *q)
     for (size_t i = 0; i < q->count; i++)
         if (q->rails[i]->approval.role)
             merge_requirement(all, q->rails[i]);
+    for (size_t i = 0; i < q->undo_count; i++)
+        if (q->undo_rails[i]->approval.role && !is_among(q->undo_rails[i], q->rails, q->count))
+            merge_requirement(all, q->undo_rails[i]);
     if (json_array_size(all))
         return json_pack("{s:o}", "all", all);
     json_decref(all);
@@ -540,6 +572,7 @@ static int ask(struct ft_guard *guard, const struct ft_write_facts *facts, uint6
     free(q.spends);
     free(q.spenders);
     free(q.rails);
+    free(q.undo_rails);
     if (r < 0)
         ft_guard_answer_done(ret);
     return r;
@@ -548,6 +581,27 @@ static int ask(struct ft_guard *guard, const struct ft_write_facts *facts, uint6
 int ft_guard_write(struct ft_guard *guard, const struct ft_write_facts *facts, struct ft_guard_answer *ret, struct ft_err *reterr)
 {
     return ask(guard, facts, ft_clock_wall_ms(guard->clock), true, ret, reterr);
+}
+
+/* A rule that names it, and says nothing of where: of a read it is not known where it goes until it goes there. */
+static bool forbids_read(const struct ft_rail *rail, const struct ft_write_facts *facts)
+{
+    const struct ft_match *m = &rail->match;
+    bool named = false;
+
+    for (size_t i = 0; i < m->actions.count; i++)
+        named = named || *m->actions.items[i] != '!';
+    return rail->never && named && !m->effects.count && !m->sites.count && !m->targets.count && !m->inside.count && !m->outside.count && words_mean(&m->actions, facts->action) &&
+           words_mean(&m->playbooks, facts->playbook) && words_mean(&m->kinds, facts->category) && words_mean(&m->changes, facts->change) && words_mean(&m->severities, facts->severity);
+}
+
+int ft_guard_declared_read(struct ft_guard *guard, const struct ft_write_facts *facts, struct ft_err *reterr)
+{
+    for (size_t i = 0; i < guard->rails->rail_count; i++)
+        if (forbids_read(&guard->rails->rails[i], facts))
+            return ft_err_class(reterr, FT_REFUSED, -EPERM, "the step '%s' calls %s and says that it only reads, which nobody can see; it is never done here: %s (policy '%s')", facts->path,
+                                facts->action, guard->rails->rails[i].never, guard->rails->rails[i].name);
+    return 0;
 }
 
 int ft_guard_preview(struct ft_guard *guard, const struct ft_write_facts *facts, uint64_t at_ms, struct ft_guard_answer *ret, struct ft_err *reterr)

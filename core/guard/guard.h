@@ -36,6 +36,8 @@ struct ft_write_facts {
     const json_t *approvals;                         /* given to this run: [{"role","count","by":[names],"digest"}] */
     bool taking_back;                                /* an undo that a person asked for: only what is never touched holds it */
     const json_t *break_glass;                       /* {"by","reason"}, or NULL */
+    const struct ft_write_facts *undo;               /* how it would be taken back, where that is another action: what is never done, and who approves, is asked of
+                                                      * that, too, before the write; windows and budgets do not hold the way out. NULL: none, or its own */
     uint64_t requested_ms;                           /* when the change was asked for (the plan, or the run): lead times count from it */
 };
 
@@ -62,6 +64,8 @@ struct ft_guard_answer {
 void ft_guard_answer_done(struct ft_guard_answer *answer);
 /* Negative only when it cannot be known (the store cannot be read): the write must not start. GO has taken what it uses of budgets. */
 int ft_guard_write(struct ft_guard *guard, const struct ft_write_facts *facts, struct ft_guard_answer *ret, struct ft_err *reterr);
+/* An action that cannot know what it does, of which the playbook says that it reads: -EPERM where a rule names it and says never. */
+int ft_guard_declared_read(struct ft_guard *guard, const struct ft_write_facts *facts, struct ft_err *reterr);
 /* What it would say now, or at that time (0: now). Takes nothing of any budget. */
 int ft_guard_preview(struct ft_guard *guard, const struct ft_write_facts *facts, uint64_t at_ms, struct ft_guard_answer *ret, struct ft_err *reterr);
 /* Those of `approval`'s requirements that were not met yet; new reference. Each person counts once, at whatever gates they approved; the requester does not.

@@ -246,6 +246,8 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
     r = merge_vars(run, opts->vars, reterr);
     if (r == 0)
         r = set_change(run, opts->change, reterr);
+    if (r == 0)
+        r = policy_reads(run, reterr);
     if (r < 0) {
         ft_run_free(run);
         return r;

@@ -270,6 +270,7 @@ bool apply_holds(struct step_run *step, const char *path, const char *digest);  
 enum check apply_check(struct step_run *step);           /* apply.c: is it what was planned, on the state that was planned? */
 void apply_note(struct ft_run *run, const json_t *event);/* what binds the run, from its events */
 enum check policy_check(struct step_run *step);          /* policy.c: what guard says */
+int policy_reads(const struct ft_run *run, struct ft_err *reterr);       /* -EPERM: a rule forbids what the playbook says that it only reads */
 enum check gate_for_write(struct step_run *step, json_t *approval);      /* gate.c: people must approve first; takes approval */
 enum check gate_check(struct step_run *step);            /* gate.c: do its people still decide? */
 enum check gate_for_policy(struct step_run *step, const struct ft_write_facts *facts, const struct ft_guard_answer *answer);      /* guard says APPROVE */

@@ -143,6 +143,15 @@ static void say_late(const struct asking *a)
 
 /* ---- one write */
 
+static const char *effect_of_action(const struct ft_run *run, const char *name)
+{
+    const struct ft_action_info *info = NULL;
+
+    if (!name || ft_registry_action(run->engine->o.registry, name, &info, NULL) < 0)
+        return "write";
+    return (info->action->effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
+}
+
 /* What waits for its time first is asked as of then, and so is everything behind it. */
 static void ask(struct asking *a, const json_t *w)
 {
@@ -153,14 +162,27 @@ static void ask(struct asking *a, const json_t *w)
         .effect = ft_json_str(w, "effect"), .site = ft_json_str(w, "site"), .targets = json_object_get(w, "targets"), .params = json_object_get(w, "params"), .plan = w,
         .need_ms = (uint64_t)ft_json_int(w, "need_ms", 0), .attempt = 1, .writes_done = a->before, .requested_ms = run->requested_ms,
     };
+    const json_t *way_back = json_object_get(w, "undo"), *undo_params = json_object_get(way_back, "params");
+    struct ft_write_facts undo = facts;
     bool certain = json_is_true(json_object_get(w, "certain"));
     struct ft_guard_answer answer;
     struct ft_err err = { 0 };
     uint64_t opens = 0;
     char *text;
 
+    json_t *undo_targets = ft_targets(undo_params);
+
+    if (ft_streq(ft_json_str(way_back, "kind"), "call") && !ft_streq(ft_json_str(way_back, "action"), facts.action)) {
+        undo.action = ft_json_str(way_back, "action");
+        undo.effect = effect_of_action(run, undo.action);
+        undo.site = ft_target_site(undo_params) ? ft_target_site(undo_params) : facts.site;
+        undo.targets = json_array_size(undo_targets) ? undo_targets : facts.targets;
+        undo.plan = NULL;
+        facts.undo = &undo;
+    }
     if (ft_guard_preview(run->engine->o.guard, &facts, a->at_ms, &answer, &err) < 0) {
         add(a->needs, "policy", err.text, facts.path);
+        json_decref(undo_targets);
         return;
     }
     if (answer.verdict == FT_GUARD_STOP) {
@@ -177,6 +199,7 @@ static void ask(struct asking *a, const json_t *w)
     if (certain)
         reckon(a, w, answer.state, opens);
     ft_guard_answer_done(&answer);
+    json_decref(undo_targets);
     a->before += certain;
 }
 

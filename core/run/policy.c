@@ -14,6 +14,35 @@ static void fill(const struct step_run *step, struct ft_write_facts *facts)
     };
 }
 
+/* How it would be taken back, where another action does that. *ret_undo keeps what the facts borrow. */
+static int fill_undo(struct step_run *step, const struct ft_write_facts *facts, struct ft_write_facts *undo, json_t **ret_kept, struct ft_err *reterr)
+{
+    const struct ft_call_spec *call = &step->step->undo_call;
+    json_t *entry = json_object();
+    const json_t *params;
+    int r;
+
+    *ret_kept = NULL;
+    if (step->step->undo != FT_UNDO_CALL || ft_streq(call->name, facts->action)) {
+        json_decref(entry);
+        return 0;
+    }
+    r = write_undo(step, entry, reterr);
+    *ret_kept = entry;
+    if (r < 0)
+        return r;
+    params = json_object_get(json_object_get(entry, "undo"), "params");
+    json_object_set_new(entry, "targets", ft_targets(params));
+    *undo = *facts;
+    undo->action = call->name;
+    undo->effect = (call->effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write";
+    undo->site = ft_target_site(params) ? ft_target_site(params) : facts->site;
+    undo->targets = json_array_size(json_object_get(entry, "targets")) ? json_object_get(entry, "targets") : facts->targets;
+    undo->params = params;
+    undo->plan = NULL;
+    return 1;
+}
+
 /* ---- GO */
 
 /* What the write may start under: the rules, for those who ask later, and when it must be over. */
@@ -122,11 +151,11 @@ static enum check do_as_said(struct step_run *step, const struct ft_write_facts 
 enum check policy_check(struct step_run *step)
 {
     struct ft_guard *guard = step->run->engine->o.guard;
-    struct ft_write_facts facts;
+    struct ft_write_facts facts, undo;
     struct ft_guard_answer answer;
     struct ft_err err = { 0 };
     enum check check;
-    json_t *targets, *approvals;
+    json_t *targets, *approvals, *kept;
     int r;
 
     if (step->run->closing) {
@@ -142,7 +171,12 @@ enum check policy_check(struct step_run *step)
     facts.targets = targets;
     facts.approvals = approvals;
     facts.break_glass = gate_broken(step);
-    r = ft_guard_write(guard, &facts, &answer, &err);
+    r = fill_undo(step, &facts, &undo, &kept, &err);
+    if (r > 0)
+        facts.undo = &undo;
+    if (r >= 0)
+        r = ft_guard_write(guard, &facts, &answer, &err);
+    json_decref(kept);
     json_decref(targets);
     if (r < 0) {
         json_decref(approvals);
@@ -153,4 +187,43 @@ enum check policy_check(struct step_run *step)
     json_decref(approvals);
     ft_guard_answer_done(&answer);
     return check;
+}
+
+/* ---- what the playbook says that it only reads */
+
+bool ft_run_declared_read(const struct ft_call_spec *call)
+{
+    return call->action && (call->action->action->effects & FT_EFFECT_MASK) == FT_EFFECT_UNKNOWN && (call->effects & FT_EFFECT_MASK) == FT_EFFECT_READ;
+}
+
+static int look_at_read(const struct ft_run *run, const struct ft_step *step, const struct ft_call_spec *call, struct ft_err *reterr)
+{
+    const struct ft_write_facts facts = { .path = step->id, .playbook = ft_playbook_name(run->playbook), .category = ft_playbook_category(run->playbook),
+                                          .severity = ft_playbook_severity(run->playbook), .change = run->change, .action = call->name };
+
+    if (!ft_run_declared_read(call))
+        return 0;
+    return ft_guard_declared_read(run->engine->o.guard, &facts, reterr);
+}
+
+static int look_at_steps(const struct ft_run *run, const struct ft_list_of_steps *list, struct ft_err *reterr)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < list->count && r == 0; i++) {
+        const struct ft_step *step = &list->steps[i];
+
+        if (step->verb == FT_VERB_RUN)
+            r = look_at_read(run, step, &step->call, reterr);
+        if (r == 0 && step->verify)
+            r = look_at_read(run, step, &step->verify->call, reterr);
+        if (r == 0)
+            r = look_at_steps(run, step->verb == FT_VERB_CALL && step->callee ? ft_playbook_steps(step->callee) : &step->inner, reterr);
+    }
+    return r;
+}
+
+int policy_reads(const struct ft_run *run, struct ft_err *reterr)
+{
+    return run->engine->o.guard ? look_at_steps(run, ft_playbook_steps(run->playbook), reterr) : 0;
 }

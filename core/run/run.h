@@ -139,6 +139,7 @@ void ft_run_free(struct ft_run *run);
 
 const char *ft_run_id(const struct ft_run *run);
 const struct ft_playbook *ft_run_playbook(const struct ft_run *run);
+bool ft_run_declared_read(const struct ft_call_spec *call);      /* the action cannot know what it does, and the playbook says that it reads */
 uint64_t ft_run_write_ms(const struct ft_step *step);      /* the longest that a write may take with its verification and its own undo */
 bool ft_run_rolls_back(const struct ft_run *run);      /* what was done is being taken back, or that is stuck */
 /* kind `wait`: nobody can answer, it goes on by itself; with "stays": true so soon that whoever watches should stay.

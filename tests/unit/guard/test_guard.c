@@ -1,5 +1,6 @@
 /* What guard answers for a write: which rules speak of it, and the strictest of what they say. */
 #include "guard_world.h"
+#include <errno.h>
 #include "base/buf.h"
 
 #define HEAD "fettle: 1\ntimezone: Europe/Zurich\n"
@@ -36,6 +37,12 @@ static const struct test_case cases[] = {
     { "six at once of five", HEAD "policies:\n  - {name: pace, budget: {at_most: 5, in: 1h, per: site}}\n", "2026-11-26 10:00", "site=HQ many=6", FT_GUARD_STOP, NULL, NULL, "it changes 6 at once, and at most 5" },
     { "five at once of five", HEAD "policies:\n  - {name: pace, budget: {at_most: 5, in: 1h, per: site}}\n", "2026-11-26 10:00", "site=HQ many=5", FT_GUARD_GO, NULL, NULL, "" },
     { "six at once, one for each target", HEAD "policies:\n  - {name: pace, budget: {at_most: 1, in: 1h, per: target}}\n", "2026-11-26 10:00", "site=HQ many=6", FT_GUARD_GO, NULL, NULL, "" },
+    { "what its undo does is never done", "fettle: 1\npolicies:\n  - {name: p, match: {action: sim.blind}, never: nobody may}\n", "2026-11-26 10:00", "undo=sim.blind", FT_GUARD_STOP, NULL, NULL,
+      "its undo, sim.blind, is never done here: nobody may (policy 'p')" },
+    { "what its undo does is approved", "fettle: 1\npolicies:\n  - {name: p, match: {action: sim.blind}, approval: {role: lead}}\n", "2026-11-26 10:00", "undo=sim.blind", FT_GUARD_APPROVE, NULL, NULL, "lead (1, policy 'p')" },
+    { "once, where both are", "fettle: 1\npolicies:\n  - {name: p, approval: {role: lead}}\n", "2026-11-26 10:00", "undo=sim.blind", FT_GUARD_APPROVE, NULL, NULL, "lead (1, policy 'p')" },
+    { "the way out waits for no window and no budget", HEAD WEEKLY "policies:\n  - {name: p, match: {action: sim.blind}, windows: weekly, budget: {at_most: 1, in: 1d}}\n", "2026-11-26 10:00", "undo=sim.blind", FT_GUARD_GO,
+      NULL, NULL, "" },
     { "one person for two roles is one", HEAD "policies:\n  - {name: v, approval: {role: lead}}\n  - {name: w, approval: {role: manager}}\n", "2026-11-26 10:00", "by=lead:ann also=manager:ann", FT_GUARD_APPROVE, NULL, NULL,
       "manager (1" },
     { "two people for two roles", HEAD "policies:\n  - {name: v, approval: {role: lead}}\n  - {name: w, approval: {role: manager}}\n", "2026-11-26 10:00", "by=lead:ann+bob also=manager:ann", FT_GUARD_GO, NULL, NULL, "" },
@@ -101,7 +108,7 @@ static bool word(const char *facts, const char *key, char *ret, size_t len)
     return true;
 }
 
-struct bag { char action[64], effect[32], site[32], target[64], change[32], severity[8], text[100]; json_t *targets, *approvals, *glass, *plan; };
+struct bag { struct ft_write_facts undo; char undo_action[64], action[64], effect[32], site[32], target[64], change[32], severity[8], text[100]; json_t *targets, *approvals, *glass, *plan; };
 
 /* role:name+name */
 static void add_approval(struct bag *bag, char *text)
@@ -147,6 +154,11 @@ static struct ft_write_facts facts_of(const char *text, struct bag *bag, uint64_
         add_approval(bag, bag->text);
     if (word(text, "also", bag->text, sizeof(bag->text)))
         add_approval(bag, bag->text);
+    if (word(text, "undo", bag->undo_action, sizeof(bag->undo_action))) {
+        bag->undo = f;
+        bag->undo.action = bag->undo_action;
+        f.undo = &bag->undo;
+    }
     f.approvals = bag->approvals;
     if (strstr(text, "glass=1"))
         bag->glass = json_pack("{s:s, s:s}", "by", "requester", "reason", "the building is on fire");
@@ -271,6 +283,24 @@ Test(guard, windows_by_name)
     cr_expect_eq(opens, ms_at("2026-12-06 01:00"));
     cr_assert_eq(ft_guard_window(w.guard, "weekli", ms_at("2026-11-29 03:00"), &opens, &closes, &err), -ENOENT);
     cr_expect(strstr(err.text, "did you mean 'weekly'?"), "%s", err.text);
+    world_close(&w);
+}
+
+Test(guard, what_a_playbook_says_that_it_reads)
+{
+    struct guard_world w = world_open("fettle: 1\npolicies:\n  - {name: a, match: {action: \"exec.*\"}, never: no programs}\n  - {name: b, match: {action: ssh.command, site: HQ}, never: not there}\n"
+                                      "  - {name: c, match: {action: \"!ticket.*\"}, never: nothing}\n  - {name: d, match: {action: http.request, category: check}, never: no checks}\n", NULL, "2026-11-26 10:00");
+    static const struct { const char *action, *category, *says; } reads[] = {
+        { "exec.command", "incident", "the step 'look' calls exec.command and says that it only reads" }, { "ssh.command", "incident", NULL }, { "http.request", "incident", NULL }, { "http.request", "check", "policy 'd'" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
+        struct ft_write_facts facts = { .path = "look", .playbook = "p", .category = reads[i].category, .action = reads[i].action };
+        struct ft_err err = { 0 };
+
+        cr_expect_eq(ft_guard_declared_read(w.guard, &facts, &err), reads[i].says ? -EPERM : 0, "%s: %s", reads[i].action, err.text);
+        cr_expect(!reads[i].says || strstr(err.text, reads[i].says), "%s", err.text);
+    }
     world_close(&w);
 }
 
