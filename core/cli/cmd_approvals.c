@@ -21,6 +21,17 @@ static const struct ft_opt opts[] = {
     { 0 },
 };
 
+/* A run that waits at several is answered at one of them: " --gate both/left". */
+static void print_how(const json_t *all, const json_t *view)
+{
+    const char *run = ft_json_str(view, "run"), *path = ft_json_str(view, "path");
+    size_t same = 0;
+
+    for (size_t i = 0; i < json_array_size(all); i++)
+        same += ft_streq(ft_json_str(json_array_get(all, i), "run"), run);
+    printf("    fettle approve %s%s%s   ·   fettle reject %s%s%s --reason …\n", run, same > 1 ? " --gate " : "", same > 1 ? path : "", run, same > 1 ? " --gate " : "", same > 1 ? path : "");
+}
+
 static int list(struct app *app)
 {
     struct ft_approvals approvals = app_approvals(app);
@@ -39,7 +50,7 @@ static int list(struct app *app)
             fputs(shown ? "\n" : "", stdout);
             gate_print(stdout, view);
             if (json_is_true(json_object_get(view, "may")))
-                printf("    fettle approve %s   ·   fettle reject %s --reason …\n", ft_json_str(view, "run"), ft_json_str(view, "run"));
+                print_how(all, view);
             else if (ft_json_str(view, "why_not"))
                 printf("    not by you: %s\n", ft_json_str(view, "why_not"));
         }

@@ -234,10 +234,22 @@ static void on_question(struct live *live, const json_t *event)
     line(live, "!", TONE_WARN, title_of(live, event), ft_json_str(event, "text"), -1, path_depth(ft_json_str(event, "path")));
 }
 
-static void print_asked(struct live *live, const json_t *asked)
+/* How many more must approve. */
+static size_t missing(const json_t *gate)
 {
+    const json_t *by = json_object_get(gate, "by"), *all = json_object_get(by, "all");
+    int64_t count = all ? 0 : ft_json_int(by, "count", 1), given = (int64_t)json_array_size(json_object_get(gate, "votes"));
+
+    for (size_t i = 0; i < json_array_size(all); i++)
+        count += ft_json_int(json_array_get(all, i), "count", 1);
+    return count > given ? (size_t)(count - given) : 0;
+}
+
+static void print_asked(struct live *live, const json_t *gate)
+{
+    const json_t *asked = json_object_get(gate, "asked");
+    size_t i, more = missing(gate), n = json_array_size(asked);
     json_t *name;
-    size_t i;
 
     fputs("        ", live->to);
     if (!json_array_size(asked))
@@ -245,6 +257,8 @@ static void print_asked(struct live *live, const json_t *asked)
     json_array_foreach((json_t *)asked, i, name)
         fprintf(live->to, "%s%s", i ? ", " : "asked: ", json_string_value(name));
     fputc('\n', live->to);
+    if (n && n < more)
+        fprintf(live->to, "        %zu more must approve, and only %zu may: it cannot be approved as it stands (whoever asked never counts)\n", more, n);
 }
 
 static void on_gate(struct live *live, const json_t *event)
@@ -257,7 +271,7 @@ static void on_gate(struct live *live, const json_t *event)
     if (json_is_true(json_object_get(event, "people"))) {
         ft_duration_format(until > now ? (until - now + 30000) / 60000 * 60000 : 0, left, sizeof(left));      /* to the minute */
         fprintf(live->to, "        needs approval by %s%s%s before %s, %s left\n", needs, so_far ? ", " : "", so_far ? so_far : "", term_when(until, false, when), until > now ? left : "no time is");
-        print_asked(live, json_object_get(event, "asked"));
+        print_asked(live, event);
         fprintf(live->to, "        fettle approve %s   ·   digest %.4s %.4s   ·   fettle approvals shows all that waits\n", live->run, digest ? digest : "",
                 digest && strlen(digest) > 4 ? digest + 4 : "");
     }

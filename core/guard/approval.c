@@ -1,6 +1,7 @@
 /* approval.c: answers of people, on their way to the run that asked. */
 #include <errno.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/digest.h"
 #include "base/util.h"
 #include "data/json.h"
@@ -97,8 +98,10 @@ static json_t *approved_by(const struct seen *s, const char *who)
 
 static int pick(struct seen *s, const char *run, const char *path, const char *who, struct ft_err *reterr)
 {
+    struct ft_buf paths = FT_BUF_INIT(300);
     json_t *gate;
     size_t i, open = 0;
+    int r;
 
     if (path) {
         s->gate = ft_gate_at(s->gates, path);
@@ -108,10 +111,12 @@ static int pick(struct seen *s, const char *run, const char *path, const char *w
         if (!ft_gate_is_open(gate))
             continue;
         s->gate = gate;
-        open++;
+        ft_buf_addf(&paths, "%s--gate %s", open++ ? ", or " : "", ft_json_str(gate, "path"));
     }
-    if (open > 1)
-        return ft_err_class(reterr, FT_INVALID, -EEXIST, "run %s waits at %zu gates: say which with --gate; `fettle approvals` lists them", run, open);
+    r = open > 1 ? ft_err_class(reterr, FT_INVALID, -EEXIST, "run %s waits at %zu gates: say which, %s", run, open, ft_buf_str(&paths)) : 0;
+    ft_buf_done(&paths);
+    if (r < 0)
+        return r;
     if (!open)
         s->gate = approved_by(s, who);
     if (!s->gate)

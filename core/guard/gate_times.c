@@ -6,36 +6,32 @@
  *   P3       4 h              on the next business day at 8, and each one after it
  *   P4       24 h             after a week, and every week */
 #include <string.h>
-#include <time.h>
 #include "base/text.h"
 #include "base/util.h"
+#include "base/zone.h"
 #include "data/json.h"
 #include "guard/approval.h"
 
 #define MINUTE 60000ull
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
+#define DAY_S (24 * 3600)
 #define BUSINESS_HOUR 8
 
 static const struct { const char *severity; uint64_t remind, escalate; } runbook[] = {
     { "P1", 15 * MINUTE, 30 * MINUTE }, { "P2", HOUR, 4 * HOUR }, { "P3", 4 * HOUR, 0 /* the next business day */ }, { "P4", DAY, 7 * DAY },
 };
 
-/* 8 o'clock of the next day that is neither Saturday nor Sunday, in local time. */
-static uint64_t next_business_day(uint64_t at)
+/* 8 o'clock of the next day that is neither Saturday nor Sunday, as the clock on the configuration's wall shows it. */
+static uint64_t next_business_day(const struct ft_zone *zone, uint64_t at)
 {
-    time_t t = (time_t)(at / 1000);
-    struct tm tm;
+    int64_t utc = (int64_t)(at / 1000), day = (utc + ft_zone_offset(zone, utc, NULL)) / DAY_S, first, last;
 
-    localtime_r(&t, &tm);
-    do {
-        tm.tm_mday++;
-        tm.tm_hour = BUSINESS_HOUR;
-        tm.tm_min = tm.tm_sec = 0;
-        tm.tm_isdst = -1;
-        t = mktime(&tm);
-    } while (tm.tm_wday == 0 || tm.tm_wday == 6);
-    return (uint64_t)t * 1000;
+    do
+        day++;
+    while ((day + 4) % 7 == 0 || (day + 4) % 7 == 6);          /* the first day of 1970 was a Thursday */
+    ft_zone_utc(zone, day * DAY_S + BUSINESS_HOUR * 3600, &first, &last);
+    return (uint64_t)first * 1000;
 }
 
 /* 0: the next business day. */
@@ -55,7 +51,10 @@ json_t *ft_gate_times(const json_t *config, const char *severity, uint64_t opene
     size_t row = 2, i;
     uint64_t remind, escalate, at = opened_ms;
     json_t *steps = json_array();
+    struct ft_zone *zone = NULL;
 
+    if (ft_zone_open(ft_json_str(config, "timezone"), &zone, NULL) < 0)
+        ft_zone_open("UTC", &zone, NULL);
     for (i = 0; i < ARRAY_LEN(runbook); i++)
         if (ft_streq(runbook[i].severity, severity))
             row = i;
@@ -65,9 +64,10 @@ json_t *ft_gate_times(const json_t *config, const char *severity, uint64_t opene
     /* The first level is whoever is asked anyway. */
     for (i = 1; i < json_array_size(levels); i++) {
         role = json_array_get(levels, i);
-        at = escalate ? at + escalate : next_business_day(at);
+        at = escalate ? at + escalate : next_business_day(zone, at);
         json_array_append_new(steps, json_pack("{s:I, s:O, s:I}", "at", (json_int_t)at, "role", role, "level", (json_int_t)(i + 1)));
     }
+    ft_zone_free(zone);
     return json_pack("{s:I, s:o}", "remind_ms", (json_int_t)remind, "escalate", steps);
 }
 

@@ -302,6 +302,30 @@ def rules_written_while_it_waits(place):
             fail(f"written in spite of what was written down: {says}\n{alice.seen}")
 
 
+def several_gates_at_once(place):
+    """Which one is meant is said by a path, and the path is said to whoever has to say it; where too few may answer that is said, too."""
+    place.write("both.yaml", "fettle: 1\nname: both\ntitle: Two at once\ncategory: incident\nsteps:\n  - id: both\n    parallel:\n"
+                "      left: {title: Left, run: sim.set, with: {key: a, value: 1}, undo: auto}\n      right: {title: Right, run: sim.set, with: {key: b, value: 1}, undo: auto}\n"
+                "    then: good\noutcomes:\n  good: {title: Good}\n")
+    out = place.fettle("alice", "run", f"{place.dir}/both.yaml", "--text")
+    run = re.search(r"run ([0-9a-f]{8})", out.stdout).group(1)
+    if out.stdout.count("1 more must approve") or "manager (1)" not in out.stdout:
+        fail(out.stdout)
+    said = place.fettle("mike", "approve", run, "--digest", "00000000").stderr
+    if "--gate both/left, or --gate both/right" not in said:
+        fail(f"it does not say which gates there are: {said}")
+    said = place.ok("mike", "approvals")
+    if f"fettle approve {run} --gate both/left" not in said or f"--gate both/right" not in said:
+        fail(f"the list does not say how: {said}")
+    digest = next(v["digest"] for v in place.lines("mike", "approvals") if v["path"] == "both/left")
+    if place.fettle("mike", "approve", run, "--gate", "both/left", "--digest", digest[:8]).returncode:
+        fail("he could not")
+    place.write("few.yaml", PLAYBOOK.replace("count: 2", "count: 3"))
+    out = place.fettle("alice", "run", f"{place.dir}/few.yaml", "--text")
+    if "3 more must approve, and only 2 may" not in out.stdout:
+        fail(f"it does not say that this cannot be approved:\n{out.stdout}")
+
+
 def only_claimed(place):
     """Anybody can set SUDO_USER; only sudo, or root, is believed."""
     run = place.start()
@@ -399,6 +423,10 @@ MANAGER = """policies:
   - {name: manager, match: {action: sim.set}, approval: {role: manager}}
 """
 
+MANAGER_ONLY = """policies:
+  - {name: manager, match: {action: sim.set}, approval: {role: manager}}
+"""
+
 NIGHT = """timezone: UTC
 windows:
   one_day: {from: "2034-01-01", to: "2034-01-02"}
@@ -418,7 +446,7 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: without root nobody else can be played (SUDO_USER is believed of root only)")
         sys.exit(77)
-    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (a_resume_says_again_who_is_asked, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER), (taken_back_before_it_was_done, NIGHT), (rules_written_while_it_waits, ""),
+    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (a_resume_says_again_who_is_asked, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER), (taken_back_before_it_was_done, NIGHT), (rules_written_while_it_waits, ""), (several_gates_at_once, MANAGER_ONLY),
                         (broken_glass, NOTIFY), (notices, NOTIFY)):
         place = Place(more)
         try:

@@ -462,6 +462,15 @@ Test(approval, reminds_and_tells_the_next_level_by_the_severity)
     cr_expect_eq(at_of(times, 0), monday, "P3: the next business day");
     cr_expect_eq(at_of(times, 1), monday + 24 * 60 * (uint64_t)MINUTE);
     json_decref(times);
+    json_object_set_new(config, "timezone", json_string("Europe/Zurich"));
+    times = ft_gate_times(config, "P3", friday);
+    cr_expect_eq(at_of(times, 0), monday - 60 * (uint64_t)MINUTE, "at 8 as the configuration's clock shows it");
+    json_decref(times);
+    ft_time_parse("2026-11-27T23:30:00Z", &friday);
+    times = ft_gate_times(config, "P3", friday);
+    cr_expect_eq(at_of(times, 0), monday - 60 * (uint64_t)MINUTE, "it is Saturday there already");
+    json_decref(times);
+    json_object_del(config, "timezone");
     json_object_set_new(json_object_get(config, "approvals"), "escalate", json_pack("{s:s}", "P3", "2h"));
     json_object_set_new(json_object_get(config, "approvals"), "remind", json_string("5m"));
     times = ft_gate_times(config, "P3", friday);
