@@ -3,9 +3,11 @@
 #include "base/util.h"
 #include "cli/gate_text.h"
 #include "data/json.h"
+#include "store/audit.h"
 #include "net/http.h"
 #include "net/ssh.h"
 #include "net/stream.h"
+#include "store/audit.h"
 
 static const struct ft_opt opts[] = { { 0 } };
 
@@ -77,6 +79,12 @@ static void look_at_store(struct app *app)
         say(false, "store", err.text);
     else
         say(true, "store", path);
+    if (app->store) {
+        char text[300];
+        bool sealed = ft_store_sealing(app->store, text) == 0;
+
+        say(sealed, "record", text);
+    }
     unreviewed = app->store ? gate_unreviewed(app) : NULL;
     if (unreviewed)
         say(false, "to be reviewed", unreviewed);

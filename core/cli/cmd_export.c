@@ -6,6 +6,7 @@
 #include "base/util.h"
 #include "cli/app.h"
 #include "cli/report.h"
+#include "data/json.h"
 #include "store/audit.h"
 
 static struct {
@@ -45,6 +46,16 @@ static int write_out(const char *text)
     return 0;
 }
 
+/* It is signed all the same: what was done to the record is on record, too. */
+static void warn_if_altered(struct app *app, const char *id)
+{
+    json_t *report = NULL;
+
+    if (ft_store_audit(app->store, id, NULL, &report, NULL) == 0 && !ft_json_bool(report, "ok", false))
+        fprintf(stderr, "fettle: warning: the record of run %s is not what was written, and its export will not prove; `fettle audit verify %s` says why\n", id, id);
+    json_decref(report);
+}
+
 static int export(struct app *app, const char *id, const json_t *events)
 {
     struct ft_buf page = FT_BUF_INIT((size_t)1 << 30);
@@ -52,6 +63,7 @@ static int export(struct app *app, const char *id, const json_t *events)
     char *text = NULL;
     int r, status;
 
+    warn_if_altered(app, id);
     if (!ft_streq(o.format, "json"))
         report_page(&page, app, id, events);
     r = ft_store_export_file(app->store, id, ft_streq(o.format, "json") ? NULL : ft_buf_str(&page), &text, &err);

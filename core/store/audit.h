@@ -16,6 +16,9 @@ int ft_store_noted_seal(struct ft_store *store, const char *noted, char ret_find
 /* {"key" (64 hex), "name", "pem", "file"}; -ENOENT when there is none yet. */
 int ft_store_public_key(struct ft_store *store, json_t **ret, struct ft_err *reterr);
 
+/* Whether runs are sealed, and by which key, or why not: a sentence. 0 when they are, or will be. */
+int ft_store_sealing(struct ft_store *store, char ret_text[300]);
+
 /* The seals go on under a new key: the old one's last word names it (or, where that is lost, the new one's first says so). The old file becomes FILE.old. */
 int ft_store_new_key(struct ft_store *store, const char *who, struct ft_err *reterr);
 

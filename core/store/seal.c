@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "data/json.h"
 #include "store/audit.h"
 #include "store/internal.h"
 
@@ -20,18 +21,6 @@
 #define SEAL_MAX (256u << 20)
 
 /* ---- the key, on the loop's thread */
-
-static bool any_seals(struct ft_store *store)
-{
-    sqlite3_stmt *stmt;
-    bool any = true;                   /* a key is made only where there are certainly none */
-
-    if (db_prepare(store->db, store->path, "SELECT 1 FROM seals LIMIT 1", &stmt, NULL) < 0)
-        return true;
-    any = sqlite3_step(stmt) != SQLITE_DONE;
-    sqlite3_finalize(stmt);
-    return any;
-}
 
 /* The seal is durable before the files change; a crash in between leaves FILE.new, which the next process puts in its place. */
 static int change_files(const char *file, const char *fresh, bool had, struct ft_err *reterr)
@@ -68,22 +57,87 @@ static void finish_change(struct ft_store *store, const char *path)
     free(fresh);
 }
 
+/* A seal by a key that the one before does not name would be a finding of every proof from then on. */
+static int check_key(const char *path, const struct seal_key *key, const char *text, size_t len, struct ft_err *reterr)
+{
+    char hex[2 * KEY_LEN + 1], is[20], was[20];
+    json_t *seal = NULL;
+    const char *wanted;
+    int r = 0;
+
+    if (ft_json_parse(text, len, SIZE_MAX, &seal, NULL) < 0)
+        return 0;
+    wanted = ft_json_str(json_object_get(seal, "note"), "key");
+    wanted = wanted ? wanted : ft_json_str(seal, "key");
+    hex_of(key->public, KEY_LEN, hex);
+    if (wanted && strlen(wanted) == 2 * KEY_LEN && !ft_streq(wanted, hex)) {
+        key_name(hex, is);
+        key_name(wanted, was);
+        r = ft_err_set(reterr, -EKEYREJECTED, "the key '%s' is %s, and the record is sealed by %s: put that one back, or begin a new one with `fettle audit key --new`", path, is, was);
+    }
+    json_decref(seal);
+    return r;
+}
+
+/* The key, and whether it is the one that goes on from the newest seal. *ret_any: there is a seal. */
+static int load_key(sqlite3 *db, const char *store_path, const char *path, struct seal_key *ret, bool *ret_any, struct ft_err *reterr)
+{
+    int r = key_load(path, ret, reterr);
+    sqlite3_stmt *stmt;
+
+    *ret_any = true;                   /* a key is made only where there are certainly none */
+    if (db_prepare(db, store_path, "SELECT plain(text) FROM seals ORDER BY n DESC LIMIT 1", &stmt, NULL) < 0)
+        return r;
+    *ret_any = sqlite3_step(stmt) != SQLITE_DONE;
+    if (r == 0 && *ret_any && sqlite3_column_text(stmt, 0))
+        r = check_key(path, ret, (const char *)sqlite3_column_text(stmt, 0), (size_t)sqlite3_column_bytes(stmt, 0), reterr);
+    else if (r == -ENOENT && *ret_any)
+        ft_err_set(reterr, r, "the key '%s' that sealed the record is gone: put it back, or begin a new one with `fettle audit key --new`", path);
+    sqlite3_finalize(stmt);
+    if (r < 0)
+        explicit_bzero(ret, sizeof(*ret));
+    return r;
+}
+
 /* A run at night goes on without seals rather than not at all; `fettle audit verify` says what has none. */
 void seal_prepare(struct ft_store *store)
 {
     char *path = key_path(store);
     struct ft_err err = { 0 };
+    bool any;
     int r;
 
     finish_change(store, path);
-    r = key_load(path, &store->key, &err);
-    if (r == -ENOENT && !any_seals(store))
+    r = load_key(store->db, store->path, path, &store->key, &any, &err);
+    if (r == -ENOENT && !any)
         r = key_make(path, &store->key, &err);
-    else if (r == -ENOENT)
-        ft_err_set(&err, r, "the key '%s' that sealed the record is gone: put it back, or begin a new one with `fettle audit key --new`", path);
     if (r < 0)
         ft_log(FT_LOG_WARN, "runs are not sealed: %s", err.text);
     free(path);
+}
+
+int ft_store_sealing(struct ft_store *store, char ret_text[300])
+{
+    struct ft_err err = { 0 };
+    char *path = key_path(store), hex[2 * KEY_LEN + 1], name[20];
+    struct seal_key key = { 0 };
+    sqlite3 *db = reader(store, &err);
+    bool any = true;
+    int r = db ? load_key(db, store->path, path, &key, &any, &err) : err.code;
+
+    if (r == 0) {
+        hex_of(key.public, KEY_LEN, hex);
+        key_name(hex, name);
+        snprintf(ret_text, 300, "runs are sealed by the key %s (%.200s)", name, path);
+    } else if (r == -ENOENT && !any) {
+        snprintf(ret_text, 300, "no run is sealed yet; the first one makes the key");
+        r = 0;
+    } else {
+        snprintf(ret_text, 300, "runs are not sealed: %.270s", err.text);
+    }
+    explicit_bzero(&key, sizeof(key));
+    free(path);
+    return r;
 }
 
 /* ---- what is to be sealed */

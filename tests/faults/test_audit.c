@@ -481,6 +481,34 @@ Test(audit, without_the_key_runs_go_on_and_are_told_apart)
     free(kept);
 }
 
+/* Another key in the place of ours: nothing is sealed by it, which no proof would ever hold for again, and the doctor says so. */
+Test(audit, a_foreign_key_seals_nothing)
+{
+    char *key = ft_asprintf("%s/state/fettle.key", fx.dir), *kept = ft_asprintf("%s/kept", fx.dir), id[9], text[300];
+    FILE *f;
+
+    cr_expect_eq(ft_store_sealing(fx.store, text), 0, "%s", text);
+    cr_expect(strstr(text, "are sealed by the key"), "%s", text);
+    cr_assert_eq(rename(key, kept), 0);
+    f = fopen(key, "w");
+    fputs("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n", f);
+    fclose(f);
+    fixture_reopen(&fx);
+    cr_expect_eq(ft_store_sealing(fx.store, text), -EKEYREJECTED, "%s", text);
+    cr_expect(strstr(text, "not sealed") && strstr(text, "put that one back"), "%s", text);
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, event_of("run.started"), FT_COMMIT), 0);
+    put_run(fx.store, id, "finished");
+    fixture_reopen(&fx);
+    cr_assert_eq(rename(kept, key), 0);
+    fixture_reopen(&fx);
+    put_run(fx.store, id, "finished");
+    fixture_reopen(&fx);
+    expect_whole("with the key again");
+    free(key);
+    free(kept);
+}
+
 /* ---- exports */
 
 static bool file_holds(const char *bytes, size_t len, const char *key, const char *says)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The record as people use it: verified, exported and proved elsewhere, forgotten by hand and by rule, and all of it killed in between."""
-import hashlib, json, os, shutil, signal, subprocess, sys, tempfile
+import hashlib, json, os, shutil, signal, sqlite3, subprocess, sys, tempfile
 
 BUILD = os.environ.get("FETTLE_BUILD", "build/asan")
 FETTLE = f"{BUILD}/bin/fettle"
@@ -145,6 +145,22 @@ def without_fettle(place, run):
     shutil.rmtree(away)
 
 
+def altered(place, run):
+    """A record that was altered is exported with a warning, and its export does not prove."""
+    db = sqlite3.connect(f"{place.dir}/store.db")
+    was = db.execute("SELECT outcome FROM runs WHERE id = ?", (run,)).fetchone()[0]
+    db.execute("UPDATE runs SET outcome = 'bad' WHERE id = ?", (run,))
+    db.commit()
+    out = subprocess.run([FETTLE, "export", run, "--out", f"{place.dir}/altered.html", "--config", f"{place.dir}/fettle.yaml"], env=place.env, capture_output=True, text=True)
+    if out.returncode != 0 or "will not prove" not in out.stderr:
+        fail(f"no warning: {out.returncode} {out.stderr}")
+    place.fettle("audit", "verify", "--file", f"{place.dir}/altered.html", want=1)
+    db.execute("UPDATE runs SET outcome = ? WHERE id = ?", (was, run))
+    db.commit()
+    db.close()
+    place.fettle("audit", "verify")
+
+
 def older_copy(place):
     """Yesterday's store in its place is whole in itself; the seal that was noted tells."""
     for name in os.listdir(place.dir):
@@ -227,6 +243,7 @@ place = Place()
 try:
     run = verify_and_export(place)
     without_fettle(place, run)
+    altered(place, run)
     older_copy(place)
     forget(place, run)
     kill_in_between(place)
