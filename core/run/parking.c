@@ -3,7 +3,7 @@
 #include "run/internal.h"
 #include "run/parking.h"
 
-enum { AT_ONCE = 16, LOOK_MS = 1000, LOOK_WHATEVER_MS = 30 * 1000, ASIDE_MS = 3600 * 1000, BROKEN_MS = 60 * 1000 };
+enum { AT_ONCE = 16, CLAIMED_AT_ONCE = 64, LOOK_MS = 1000, LOOK_WHATEVER_MS = 30 * 1000, ASIDE_MS = 3600 * 1000, BROKEN_MS = 60 * 1000 };
 
 struct stub {
     uint32_t id;                      /* the 8 digits */
@@ -211,7 +211,8 @@ static void put_aside(struct ft_parking *p, uint32_t id, uint32_t seen, uint64_t
     stub_put(p, (struct stub){ .id = id, .seen = seen, .wake_ms = now_ms(p) + ms });
 }
 
-static void take_up(struct ft_parking *p, struct waiting w)
+/* Not claimed: to hear why. */
+static void take_up(struct ft_parking *p, struct waiting w, bool claimed)
 {
     struct alive *a = alive_new(p, w.seen);
     struct ft_err err = { 0 };
@@ -219,7 +220,7 @@ static void take_up(struct ft_parking *p, struct waiting w)
     int r;
 
     id_of(w.id, id);
-    r = ft_run_resume(p->o.engine, id, p->o.who, &observer, a, &a->run, &err);
+    r = (claimed ? ft_run_resume_claimed : ft_run_resume)(p->o.engine, id, p->o.who, &observer, a, &a->run, &err);
     if (r == 0) {
         tell(p, w.id, FT_PARKING_GOES_ON, whys[w.why]);
         return;
@@ -231,14 +232,30 @@ static void take_up(struct ft_parking *p, struct waiting w)
         ft_store_rest(p->o.store, id);
 }
 
+/* The next n, claimed in one commit: what is claimed is taken up, whatever else happens. */
+static void take_up_some(struct ft_parking *p, size_t n)
+{
+    struct waiting some[CLAIMED_AT_ONCE];
+    char ids[CLAIMED_AT_ONCE][9];
+    bool claimed[CLAIMED_AT_ONCE];
+
+    n = ft_min(n, (size_t)CLAIMED_AT_ONCE);
+    for (size_t i = 0; i < n; i++) {
+        some[i] = p->queue[p->first++];
+        id_of(some[i].id, ids[i]);
+    }
+    p->queued -= n;
+    ft_store_claim_all(p->o.store, ids, n, claimed);
+    for (size_t i = 0; i < n; i++)
+        take_up(p, some[i], claimed[i]);
+}
+
 static void fill_up(struct ft_parking *p)
 {
     unsigned at_once = p->o.at_once ? p->o.at_once : AT_ONCE;
 
-    while (!p->stopping && p->queued && p->alive_count < at_once) {
-        p->queued--;
-        take_up(p, p->queue[p->first++]);
-    }
+    while (!p->stopping && p->queued && p->alive_count < at_once)
+        take_up_some(p, ft_min(at_once - p->alive_count, p->queued));
     if (p->stopping && !p->alive_count && p->o.idle)
         p->o.idle(p->o.arg);
 }

@@ -191,11 +191,19 @@ static int has_its_locks(struct ft_run *run, struct ft_err *reterr)
 
 int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg, struct ft_run **ret, struct ft_err *reterr)
 {
-    json_t *events = NULL, *event;
-    struct ft_run *run = NULL;
     int r = ft_store_claim(engine->o.store, id, reterr);
 
-    if (r == 0 && (r = ft_store_verify(engine->o.store, id, reterr)) < 0)      /* nothing is decided on a journal that is not what was written */
+    return r < 0 ? r : ft_run_resume_claimed(engine, id, who, observer, arg, ret, reterr);
+}
+
+int ft_run_resume_claimed(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg, struct ft_run **ret,
+                          struct ft_err *reterr)
+{
+    json_t *events = NULL, *event;
+    struct ft_run *run = NULL;
+    int r = ft_store_verify(engine->o.store, id, reterr);
+
+    if (r < 0)                                     /* nothing is decided on a journal that is not what was written */
         ft_err_in(reterr, "it does not go on, because its journal is damaged");
     if (r == 0)
         r = ft_store_events(engine->o.store, id, 0, &events, reterr);

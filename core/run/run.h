@@ -118,6 +118,9 @@ int ft_run_start(struct ft_engine *engine, const struct ft_playbook *playbook, c
 /* Goes on from the journal: what was decided is not decided again, what was done is not done again. Claims the run in the store. */
 int ft_run_resume(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg,
                   struct ft_run **ret, struct ft_err *reterr);
+/* The same of a run that ft_store_claim_all has claimed. */
+int ft_run_resume_claimed(struct ft_engine *engine, const char *id, const char *who, const struct ft_run_observer *observer, void *arg,
+                          struct ft_run **ret, struct ft_err *reterr);
 /* Takes back what a run did that is over: it is reopened (run.reopened), takes its locks again, rolls back, and ends anew. -ENODATA: nothing is left to
  * take back; -EBUSY: a lock is held, another process is at it, or `step` has a later write upon it; -ENOENT: it has no such step. */
 struct ft_undo_opts {

@@ -145,6 +145,7 @@ struct ft_store {
 /* ---- store.c */
 /* Everything appended so far is in the database file (or has failed). */
 void store_flush(struct ft_store *store);
+void store_flush_run(struct ft_store *store, const char *id);      /* of this run */
 bool store_is_over(const char *status);       /* of a run */
 
 /* What a file with a table of its own writes (answers.c): `own` is called on the writer's thread, inside the transaction; negative: the whole batch

@@ -409,7 +409,7 @@ unsigned ft_store_forgotten(struct ft_store *store, const char *run_id)
     unsigned count = 0;
     sqlite3 *db;
 
-    store_flush(store);
+    store_flush_run(store, run_id);
     if (read_query(store, "SELECT count(*) FROM personal JOIN runs ON runs.row = personal.run WHERE runs.id = ?1 AND value IS NULL", &db, &stmt, NULL) < 0)
         return 0;
     sqlite3_bind_text(stmt, 1, run_id, -1, SQLITE_STATIC);

@@ -444,7 +444,7 @@ int ft_store_events(struct ft_store *store, const char *run_id, uint64_t from_se
     int64_t row;
     int r, step;
 
-    store_flush(store);
+    store_flush_run(store, run_id);
     r = read_row(store, run_id, &row, reterr);
     filling.row = row;
     if (r == 0)
@@ -505,7 +505,10 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
     int64_t row = 0;
     int r = 0, step;
 
-    store_flush(store);
+    if (run_id)
+        store_flush_run(store, run_id);
+    else
+        store_flush(store);
     if (run_id)
         r = read_row(store, run_id, &row, reterr);
     if (r == 0 && run_id)

@@ -169,16 +169,27 @@ static void stage(struct ft_store *store, struct op *op)
     }
 }
 
-/* Written at once, with all before it; op is the caller's again after this. */
-static void stage_and_wait(struct ft_store *store, struct op *op)
+/* Somebody will wait for it: it is that one's again, not freed when it is done. */
+static void stage_waited(struct ft_store *store, struct op *op)
 {
     op->waited = true;
     list_add(&store->staged, op);
+}
+
+/* Written at once, with all that was staged before it. */
+static void wait_for(struct ft_store *store, struct op *op)
+{
     kick(store);
     pthread_mutex_lock(&store->lock);
     while (!op->finished)
         pthread_cond_wait(&store->progress, &store->lock);
     pthread_mutex_unlock(&store->lock);
+}
+
+static void stage_and_wait(struct ft_store *store, struct op *op)
+{
+    stage_waited(store, op);
+    wait_for(store, op);
 }
 
 /* Nothing is on its way to the file: a run that is resumed reads several times, and each time would wait for the writer's thread. */
@@ -272,6 +283,15 @@ static void chain_drop(struct ft_store *store, struct chain *chain)
 static bool id_ok(const char *id)
 {
     return id && strlen(id) == 8 && strspn(id, "0123456789abcdef") == 8;
+}
+
+/* What is on its way of other runs changes nothing that is read of this one. */
+void store_flush_run(struct ft_store *store, const char *id)
+{
+    const struct chain *chain = chain_find(store, id);
+
+    if (chain && chain->queued)
+        store_flush(store);
 }
 
 /* The run's chain, from the file when it was not used yet. */
@@ -664,24 +684,50 @@ int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_se
     return r;
 }
 
-int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr)
+static struct op *stage_claim(struct ft_store *store, const char *id)
 {
-    struct chain *chain;
-    struct op *op;
-    int r;
+    struct op *op = op_with_texts(OP_CLAIM, &id, 1);
 
-    if (!id_ok(id))
-        return ft_err_set(reterr, -EINVAL, "'%s' is no run's id", id ? id : "");
-    op = op_with_texts(OP_CLAIM, &id, 1);
     op->run = op->texts[0];
     op->durability = FT_COMMIT;
-    stage_and_wait(store, op);
-    r = waited_result(op, reterr);
+    stage_waited(store, op);
+    return op;
+}
+
+/* What became of it; frees it. */
+static int claimed(struct ft_store *store, struct op *op, struct ft_err *reterr)
+{
+    struct chain *chain = chain_find(store, op->run);
+    int r = waited_result(op, reterr);
+
     op_free(op);
-    chain = chain_find(store, id);
     if (r == 0 && chain && !chain->queued)
         chain_drop(store, chain);         /* another process may have written to it: it is read again */
     return r;
+}
+
+int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr)
+{
+    struct op *op;
+
+    if (!id_ok(id))
+        return ft_err_set(reterr, -EINVAL, "'%s' is no run's id", id ? id : "");
+    op = stage_claim(store, id);
+    wait_for(store, op);
+    return claimed(store, op, reterr);
+}
+
+void ft_store_claim_all(struct ft_store *store, const char (*ids)[9], size_t count, bool *ret)
+{
+    struct op **ops = ft_calloc(count, sizeof(*ops));
+
+    for (size_t i = 0; i < count; i++)
+        ops[i] = stage_claim(store, ids[i]);
+    if (count)
+        wait_for(store, ops[count - 1]);      /* they are written in this order */
+    for (size_t i = 0; i < count; i++)
+        ret[i] = claimed(store, ops[i], NULL) == 0;
+    free(ops);
 }
 
 static int by_text(const void *a, const void *b)

@@ -56,6 +56,8 @@ int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, vo
 int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], struct ft_err *reterr);
 /* Unfinished runs whose owner is gone, for resume: status running or parked. */
 int ft_store_claim(struct ft_store *store, const char *id, struct ft_err *reterr);      /* this process is its owner now; -EBUSY with who holds it */
+/* Many of them in one commit. ret[i]: it is this process's now; why not says ft_store_claim. */
+void ft_store_claim_all(struct ft_store *store, const char (*ids)[9], size_t count, bool *ret);
 
 bool ft_store_owner_alive(struct ft_store *store, const char *id);                      /* another process has it in its hands */
 /* ---- runs that wait (parked.c): many thousands of them, so each is a row and nothing more */

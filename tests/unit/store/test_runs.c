@@ -176,6 +176,61 @@ Test(store_runs, a_claim_tells_the_dead_from_the_living)
     cr_expect_eq(ft_store_claim(fx.store, "00000001", &err), 0, "gone: %s", err.text);
 }
 
+/* Whoever recovers many takes each that he may have, in one commit; and reads what others wrote to it before. */
+Test(store_runs, many_are_claimed_in_one_commit)
+{
+    static const char ids[][9] = { "00000001", "00000002", "00000009", "00000003" };
+    bool ours[ARRAY_LEN(ids)];
+    pid_t child = idle_child();
+    struct ft_store_stats before, after;
+    struct ft_store *other;
+    char living[128];
+    json_t *events;
+
+    owner_of(child, 0, living, sizeof(living));
+    put("00000001", "parked", "");
+    put("00000002", "running", living);
+    put("00000003", "parked", "");
+    cr_assert_eq(append_now(&fx, "00000003", event_of("one"), FT_COMMIT), 0);
+    cr_assert_eq(ft_store_open(fx.loop, fx.path, &other, NULL), 0);
+    cr_assert_eq(ft_store_append(other, "00000003", event_of("two"), FT_RIDE, NULL, NULL, NULL), 0);
+    ft_store_close(other);
+    ft_store_stats(fx.store, &before);
+    ft_store_claim_all(fx.store, ids, ARRAY_LEN(ids), ours);
+    ft_store_stats(fx.store, &after);
+    cr_expect(ours[0] && !ours[1] && !ours[2] && ours[3], "%d %d %d %d", ours[0], ours[1], ours[2], ours[3]);
+    cr_expect_eq(after.commits - before.commits, 1);
+    cr_expect_eq(append_now(&fx, "00000003", event_of("three"), FT_COMMIT), 0);
+    events = events_of(&fx, "00000003");
+    cr_expect_eq(json_array_size(events), 3);
+    json_decref(events);
+    cr_expect(ft_store_owner_alive(fx.store, "00000002"));
+    ft_store_claim_all(fx.store, ids, 0, ours);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+/* What is read of one run waits for what is on its way of that run, not for all others'. */
+Test(store_runs, a_run_is_read_with_what_is_on_its_way_of_it)
+{
+    struct ft_store_stats before, after;
+    json_t *events;
+
+    put("00000001", "running", "");
+    put("00000002", "running", "");
+    cr_assert_eq(append_now(&fx, "00000001", event_of("one"), FT_COMMIT), 0);
+    ft_store_append(fx.store, "00000002", event_of("one"), FT_RIDE, NULL, NULL, NULL);
+    ft_store_stats(fx.store, &before);
+    events = events_of(&fx, "00000001");
+    cr_expect_eq(json_array_size(events), 1);
+    json_decref(events);
+    ft_store_stats(fx.store, &after);
+    cr_expect_eq(after.commits, before.commits);
+    events = events_of(&fx, "00000002");
+    cr_expect_eq(json_array_size(events), 1, "what nobody waits for, too");
+    json_decref(events);
+}
+
 /* ---- locks */
 
 static int lock(const char *id, const char *keys, char **holder)
