@@ -52,8 +52,11 @@ static void print_findings(const json_t *report)
     size_t i;
 
     json_array_foreach(json_object_get(report, "findings"), i, finding) {
+        char *text = ft_json_brief(json_object_get(finding, "text"), 1000);      /* an altered store may speak to the terminal */
+
         term_put(stdout, term_colour(stdout), TONE_BAD, "✗ ");
-        printf("%s\n", ft_json_str(finding, "text"));
+        printf("%s\n", text);
+        free(text);
     }
     printf("\n%s is not what was written: %zu finding%s.\n", o.file ? "The export" : "The record", i, i == 1 ? "" : "s");
 }
@@ -74,7 +77,10 @@ static void print_unsealed(const json_t *report)
             printf(", and %zu runs more", json_array_size(list) - i);
             break;
         }
-        printf("%s run %s events %lld–%lld", i ? "," : "", ft_json_str(one, "run"), (long long)from, (long long)(from + count - 1));
+        char *run = ft_json_brief(json_object_get(one, "run"), 20);
+
+        printf("%s run %s events %lld–%lld", i ? "," : "", run, (long long)from, (long long)(from + count - 1));
+        free(run);
     }
     printf("\n");
 }
@@ -124,12 +130,14 @@ static void print_seals(const json_t *report)
 
 static void print_report(const json_t *report)
 {
+    char buf[40];
+
     print_first_line(report);
     print_seals(report);
     if (ft_json_int(report, "deleted_runs", 0))
-        printf("  deleted by rule or by hand, as the seals say: %lld runs\n", (long long)ft_json_int(report, "deleted_runs", 0));
+        printf("  deleted by rule or by hand, as the seals say: %s\n", counted(ft_json_int(report, "deleted_runs", 0), "run", buf));
     if (ft_json_int(report, "keys_lost", 0))
-        printf("  the key was lost and begun anew %lld times: what is older is vouched for by the newer seals only\n", (long long)ft_json_int(report, "keys_lost", 0));
+        printf("  the key was lost and begun anew %s: what is older is vouched for by the newer seals only\n", counted(ft_json_int(report, "keys_lost", 0), "time", buf));
     if (ft_json_int(json_object_get(report, "personal"), "deleted", 0))
         printf("  personal values deleted by rule or by hand, as the seals say: %lld\n", (long long)ft_json_int(json_object_get(report, "personal"), "deleted", 0));
     print_unsealed(report);
@@ -264,6 +272,8 @@ static int check_forget(void)
 {
     if (!o.run && !o.before && !o.value)
         return app_fail(2, "say what to forget: a RUN, --before AGE or --value VALUE");
+    if (o.value && !*o.value)
+        return app_fail(2, "--value takes a MAC address or a user name");
     if (!o.reason || !*o.reason)
         return app_fail(2, "say why with --reason: it stands in the record");
     if (o.whole && o.value)

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "data/json.h"
 #include "store/audit_parts.h"
 
 static struct audit_text column(sqlite3_stmt *stmt, int at)
@@ -250,4 +251,43 @@ int ft_store_noted_seal(struct ft_store *store, const char *noted, char ret_find
     else if (strncmp(is, hash + 1, strlen(hash + 1)) != 0)
         snprintf(ret_finding, 300, "seal %lld is another than the one that was noted: the record up to there was made anew", (long long)n);
     return 0;
+}
+
+static bool tells_of(const json_t *note, const char *id)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(note, "deleted"), i, one)
+        if (ft_streq(json_string_value(json_array_get(one, 0)), id))
+            return true;
+    return false;
+}
+
+bool told_deleted(struct ft_store *store, const char *id, char *ret, size_t size)
+{
+    bool found = false;
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+    char when[32];
+
+    if (read_query(store, "SELECT n, at, plain(text) FROM seals WHERE instr(plain(text), '\"note\":{\"deleted\":') AND instr(plain(text), '[\"' || ?1 || '\",') ORDER BY n",
+                   &db, &stmt, NULL) < 0)
+        return false;
+    sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
+    while (!found && sqlite3_step(stmt) == SQLITE_ROW) {
+        struct audit_text text = column(stmt, 2);
+        json_t *seal = NULL, *note;
+
+        if (ft_json_parse(text.text, text.len, SIZE_MAX, &seal, NULL) < 0)
+            continue;
+        note = json_object_get(seal, "note");
+        found = tells_of(note, id);
+        if (found)
+            snprintf(ret, size, "run %s was deleted on %s by %.60s (%.150s), as seal %lld says", id, ft_time_format((uint64_t)sqlite3_column_int64(stmt, 1), when, sizeof(when)),
+                     ft_json_str(note, "who") ? ft_json_str(note, "who") : "?", ft_json_str(note, "why") ? ft_json_str(note, "why") : "?", (long long)sqlite3_column_int64(stmt, 0));
+        json_decref(seal);
+    }
+    sqlite3_finalize(stmt);
+    return found;
 }

@@ -194,6 +194,9 @@ void read_close(struct ft_store *store);          /* the loop thread's connectio
 int read_over(struct ft_store *store, sqlite3 *db, sqlite3_stmt *stmt, int step, struct ft_err *reterr);       /* the end of a loop over rows */
 void read_sealed(struct ft_store *store, char *ret, size_t size);     /* "number hash" of the newest seal, or "" */
 
+/* audit_store.c: what a seal says of a run that was deleted, for people; false: no seal does. */
+bool told_deleted(struct ft_store *store, const char *id, char *ret, size_t size);
+
 /* ---- chain.c */
 void chain_hash(unsigned char hash[HASH_LEN], const char *text, size_t len);     /* from one event's hash to the next one's */
 void chain_seed(const char *id, unsigned char hash[HASH_LEN]);

@@ -454,7 +454,7 @@ void personal_learn(struct encoding *e, const json_t *value)
 
 static bool has_word(const char *text, size_t len, const char *word, size_t word_len)
 {
-    for (size_t at = 0; at + word_len <= len; at++)
+    for (size_t at = 0; word_len && at + word_len <= len; at++)
         if (strncasecmp(text + at, word, word_len) == 0 && (!at || !isalnum((unsigned char)text[at - 1])) && (at + word_len == len || !isalnum((unsigned char)text[at + word_len])))
             return true;
     return false;

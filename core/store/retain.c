@@ -322,6 +322,8 @@ static int retain(struct ft_store *store, struct op *op, struct ft_err *reterr)
     job->plans = json_array();
     if (!store->key.there)
         op_refuse(op, -ENOKEY, "nothing is deleted without a seal that says so, and the key that signs seals is not there: `fettle audit key` says where it was");
+    else if (job->what->value && personal_mentions(job->what->why, strlen(job->what->why), job->what->value, is_wanted))
+        op_refuse(op, -EINVAL, "the reason stands in the record for good: say it without what is to be forgotten");
     if (!op->err)
         r = each_run(store, job, reterr);
     if (!op->err && r == 0 && !job->what->whole)

@@ -320,7 +320,7 @@ int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], st
     size_t len = strlen(prefix);
     sqlite3_stmt *stmt;
     sqlite3 *db;
-    char id[9];
+    char id[9], told[400];
     int r, step;
 
     if (len < 4 || len > 8 || strspn(prefix, "0123456789abcdef") != len)
@@ -331,7 +331,9 @@ int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], st
         return r;
     sqlite3_bind_text(stmt, 1, prefix, -1, SQLITE_STATIC);
     step = sqlite3_step(stmt);
-    if (step == SQLITE_DONE)
+    if (step == SQLITE_DONE && len == 8 && told_deleted(store, prefix, told, sizeof(told)))
+        r = ft_err_set(reterr, -ENOENT, "%s", told);
+    else if (step == SQLITE_DONE)
         r = ft_err_set(reterr, -ENOENT, "there is no run '%s' in the store '%s'; `fettle runs` lists them", prefix, store->path);
     if (step == SQLITE_ROW) {
         snprintf(id, sizeof(id), "%s", column(stmt, 0));

@@ -161,6 +161,20 @@ def altered(place, run):
     place.fettle("audit", "verify")
 
 
+def hostile(place, run):
+    """What stands in an altered store does not speak to the auditor's terminal."""
+    db = sqlite3.connect(f"{place.dir}/store.db")
+    db.execute("INSERT INTO runs SELECT 99, char(27) || '[2J', playbook, digest, mode, char(27) || '[1A' || char(27) || '[2K', outcome, started, ended, summary, owner, '{}', 0"
+               " FROM runs WHERE id = ?", (run,))
+    db.commit()
+    out = place.fettle("audit", "verify", want=1)
+    if chr(27) in out or "no seal covers it" not in out:
+        fail(f"an escape: {out!r}")
+    db.execute("DELETE FROM runs WHERE row = 99")
+    db.commit()
+    db.close()
+
+
 def older_copy(place):
     """Yesterday's store in its place is whole in itself; the seal that was noted tells."""
     for name in os.listdir(place.dir):
@@ -191,6 +205,9 @@ def forget(place, run):
         fail("runs shows the summary")
     if "--reason" not in subprocess.run([FETTLE, "audit", "forget", run, "--config", f"{place.dir}/fettle.yaml"], env=place.env, capture_output=True, text=True).stderr:
         fail("a deletion needs a reason")
+    if "takes a MAC" not in subprocess.run([FETTLE, "audit", "forget", "--value", "", "--reason", "t", "--config", f"{place.dir}/fettle.yaml"], env=place.env, capture_output=True,
+                                           text=True).stderr:
+        fail("nothing is no value")
     if not place.grep(CLIENT):
         fail("the address is nowhere, so the test proves nothing")
     place.fettle("audit", "forget", run, "--reason", "asked for")
@@ -244,6 +261,7 @@ try:
     run = verify_and_export(place)
     without_fettle(place, run)
     altered(place, run)
+    hostile(place, run)
     older_copy(place)
     forget(place, run)
     kill_in_between(place)

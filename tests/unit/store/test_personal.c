@@ -162,6 +162,7 @@ Test(store_personal, an_address_is_forgotten_in_every_identifier_that_has_it)
     put_run(fx.store, id, "finished");
     cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .value = "A483.E712.3456", .who = "root", .why = "asked for" }, &done, &err), 0, "%s", err.text);
     cr_expect_eq(done.values, ARRAY_LEN(texts), "%u", done.values);
+    cr_expect_eq(ft_store_retain(fx.store, &(struct ft_retain){ .value = "a4:83:e7:12:34:99", .who = "root", .why = "A483E7123499 asked" }, &done, &err), -EINVAL, "%s", err.text);
     cr_expect_eq(in_files("12:34:56") + in_files("1234.56") + in_files("e7123456") + in_files("12-34-56"), 0);
     text = stored("SELECT group_concat(value) FROM personal");
     cr_expect_str_eq(text, "01:a4:83:e7:12:34:99");
@@ -411,7 +412,7 @@ Test(store_personal, what_is_forgotten_is_gone_from_every_file_and_the_proof_hol
 
 Test(store_personal, whole_runs_go_with_what_lay_beside_them)
 {
-    char old[9], young[9];
+    char old[9], young[9], found[9];
     struct ft_retained done;
     struct ft_err err = { 0 };
     json_t *report = NULL, *events = NULL;
@@ -425,6 +426,10 @@ Test(store_personal, whole_runs_go_with_what_lay_beside_them)
     cr_expect_eq(done.runs, 1);
     cr_expect_eq(done.blobs, 1, "%u", done.blobs);
     cr_expect_eq(ft_store_events(fx.store, old, 0, &events, NULL), -ENOENT);
+    cr_expect_eq(ft_store_find(fx.store, old, found, &err), -ENOENT);
+    cr_expect(strstr(err.text, "was deleted on") && strstr(err.text, "by root (2 years)"), "%s", err.text);
+    cr_expect_eq(ft_store_find(fx.store, "01020304", found, &err), -ENOENT);
+    cr_expect(strstr(err.text, "there is no run"), "%s", err.text);
     cr_expect_eq(in_files("a4:83:e7:cc:00:01"), 0);
     cr_assert_eq(ft_store_audit(fx.store, NULL, NULL, &report, &err), 0);
     cr_expect(ft_json_bool(report, "ok", false));
