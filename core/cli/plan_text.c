@@ -1,4 +1,5 @@
 /* plan_text.c: a plan as text for a terminal: what will be sent, on what it rests, which ways there are and why. */
+#include "base/buf.h"
 #include "base/text.h"
 #include "base/util.h"
 #include "cli/live.h"
@@ -6,6 +7,21 @@
 #include "run/plan.h"
 
 enum { INDENT = 9, LINE_MAX_CHARS = 400, SHOWN_CHANGES = 40 };
+
+static int columns = 80;               /* of where the plan will stand: its nodes are printed into memory first */
+
+/* Lines of a request and of a difference stand as they are, however long; what is said about them fits. */
+static void wrapped(FILE *to, const char *text, int indent)
+{
+    fprintf(to, "%*s", indent, "");
+    term_wrap(to, text, indent, indent, columns);
+    fputc('\n', to);
+}
+
+static void width_from(FILE *to)
+{
+    columns = term_is(to) ? ft_min(ft_max(term_width(to), 40), 100) : 100;
+}
 
 static void put_line(FILE *to, const json_t *value)
 {
@@ -24,14 +40,16 @@ static void print_side(FILE *to, bool colour, enum ft_tone tone, const char *sig
     if (!value)
         return;
     if (!path && json_is_string(value)) {
-        text = ft_asprintf("%*s%s %s\n", indent, "", sign, json_string_value(value));
+        text = ft_asprintf("%*s%s %s", indent, "", sign, json_string_value(value));
         term_put(to, colour, tone, text);
+        fputc('\n', to);
         free(text);
         return;
     }
     brief = ft_json_text(value);
-    text = ft_asprintf("%*s%s %s%s%s\n", indent, "", sign, path ? path : "", path && *path ? ": " : "", brief);
+    text = ft_asprintf("%*s%s %s%s%s", indent, "", sign, path ? path : "", path && *path ? ": " : "", brief);
     term_put(to, colour, tone, text);
+    fputc('\n', to);
     free(text);
     free(brief);
 }
@@ -53,9 +71,7 @@ static void print_request(FILE *to, const json_t *request, int indent)
     if (body && !json_is_null(body)) {
         char *text = json_is_string(body) ? ft_strdup(json_string_value(body)) : ft_json_text(body);
 
-        fprintf(to, "%*s", indent + 2, "");
-        term_wrap(to, text, indent + 2, indent + 2, 100);
-        fputc('\n', to);
+        wrapped(to, text, indent + 2);
         free(text);
     }
 }
@@ -73,14 +89,10 @@ static void print_net(FILE *to, const json_t *plan, int indent)
                 ft_duration_format((uint64_t)ft_json_int(reverts, "after_s", 0) * 1000, after, sizeof(after)),
                 json_is_true(json_object_get(reverts, "later")) ? ", by a later step" : "");
     json_array_foreach(json_object_get(plan, "notes"), i, note) {
-        fprintf(to, "%*s", indent, "");
-        term_wrap(to, json_is_string(note) ? json_string_value(note) : "", indent, indent, 100);
-        fputc('\n', to);
+        wrapped(to, json_is_string(note) ? json_string_value(note) : "", indent);
     }
     if (ft_json_str(plan, "no_undo")) {
-        fprintf(to, "%*s", indent, "");
-        term_wrap(to, ft_json_str(plan, "no_undo"), indent, indent, 100);
-        fputc('\n', to);
+        wrapped(to, ft_json_str(plan, "no_undo"), indent);
     }
 }
 
@@ -107,6 +119,8 @@ void plan_print_write(FILE *to, bool colour, const json_t *plan, int indent)
     json_t *one;
     size_t i;
 
+    if (term_is(to))
+        width_from(to);
     json_array_foreach(json_object_get(plan, "requests"), i, one)
         print_request(to, one, indent);
     json_array_foreach(json_object_get(plan, "changes"), i, one) {
@@ -197,9 +211,7 @@ static void print_state(FILE *to, const json_t *plan, const json_t *write)
     else if (brief)
         text = ft_asprintf("rests on %s (digest %.8s)", brief, ft_json_str(write, "before_digest") ? ft_json_str(write, "before_digest") : "");
     if (text) {
-        fprintf(to, "%*s", INDENT, "");
-        term_wrap(to, text, INDENT, INDENT, ft_min(term_width(to), 100));
-        fputc('\n', to);
+        wrapped(to, text, INDENT);
     }
     free(text);
     free(after);
@@ -219,15 +231,11 @@ static void print_write(FILE *to, bool colour, const json_t *plan, const json_t 
         fprintf(to, "%*spredicted: a write before it may change what it rests on\n", INDENT, "");
     else if (ft_streq(exactness, "undetermined")) {
         text = ft_asprintf("%s%s%s", exactness, why ? ": " : "", why ? why : "");
-        fprintf(to, "%*s", INDENT, "");
-        term_wrap(to, text, INDENT, INDENT, ft_min(term_width(to), 100));
-        fputc('\n', to);
+        wrapped(to, text, INDENT);
         free(text);
     }
     text = ft_asprintf("undo: %s", undo);
-    fprintf(to, "%*s", INDENT, "");
-    term_wrap(to, text, INDENT, INDENT, ft_min(term_width(to), 100));
-    fputc('\n', to);
+    wrapped(to, text, INDENT);
     free(text);
     free(undo);
     free(after);
@@ -368,19 +376,21 @@ void plan_head(FILE *to, const json_t *plan)
 
 static void print_ends(FILE *to, const json_t *plan)
 {
-    const char *name;
-    json_t *certainty;
-
     const json_t *outcomes = json_object_get(plan, "outcomes");
     bool writes = json_array_size(json_object_get(plan, "writes"));
+    struct ft_buf text = FT_BUF_INIT(0);
+    const char *name;
+    json_t *certainty;
     size_t n = 0;
 
-    fputs("\n    ends in:", to);
+    ft_buf_adds(&text, "ends in:");
     json_object_foreach((json_t *)outcomes, name, certainty)
-        fprintf(to, "%s %s (%s)", n++ ? "," : "", name, json_string_value(certainty));
+        ft_buf_addf(&text, "%s %s (%s)", n++ ? "," : "", name, json_string_value(certainty));
     if (json_is_true(json_object_get(plan, "may_fail")))
-        fprintf(to, "%s a failure%s", json_object_size(outcomes) ? " or" : "", writes ? ", then what was done is taken back" : "");
+        ft_buf_addf(&text, "%s a failure%s", json_object_size(outcomes) ? " or" : "", writes ? ", then what was done is taken back" : "");
     fputc('\n', to);
+    wrapped(to, ft_buf_str(&text), 4);
+    ft_buf_done(&text);
 }
 
 static void print_needs(FILE *to, const json_t *plan)
@@ -398,9 +408,10 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
 {
     const json_t *score = json_object_get(plan, "score"), *rests = json_object_get(plan, "rests_on");
     json_t *node, *said = json_object();
-    char valid[32];
+    char valid[32], *counts;
     size_t i;
 
+    width_from(to);
     if (!kept)
         fputs("    ", to);
     plan_head(to, plan);
@@ -409,12 +420,15 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
         print_node(to, colour, node, plan, said);
     json_decref(said);
     print_ends(to, plan);
-    if (!json_array_size(json_object_get(plan, "writes")))
+    if (!json_array_size(json_object_get(plan, "writes"))) {
         fputs("    nothing would be sent · \"?\" marks what may happen\n", to);
-    else
-        fprintf(to, "    rests on %d state%s (digest %.8s) · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen\n", (int)ft_json_int(rests, "states", 0),
-            ft_json_int(rests, "states", 0) == 1 ? "" : "s", ft_json_str(rests, "digest"), (int)ft_json_int(score, "exact", 0), (int)ft_json_int(score, "predicted", 0),
-            (int)ft_json_int(score, "undetermined", 0));
+    } else {
+        counts = ft_asprintf("rests on %d state%s (digest %.8s) · exact %d · predicted %d · undetermined %d · \"?\" marks what may happen", (int)ft_json_int(rests, "states", 0),
+                             ft_json_int(rests, "states", 0) == 1 ? "" : "s", ft_json_str(rests, "digest"), (int)ft_json_int(score, "exact", 0),
+                             (int)ft_json_int(score, "predicted", 0), (int)ft_json_int(score, "undetermined", 0));
+        wrapped(to, counts, 4);
+        free(counts);
+    }
     if (json_is_true(json_object_get(plan, "cut")))
         fputs("    there are more ways than are shown: some were joined or left out\n", to);
     print_needs(to, plan);

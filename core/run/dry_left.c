@@ -146,19 +146,28 @@ json_t *dry_left_rests(const json_t *asked, const char **ret_blur, bool *ret_any
     return rests;
 }
 
-/* Whether this write may leave another state there. */
+static bool covers(const char *blur, const char *key)
+{
+    size_t len = blur ? strlen(blur) : 0;
+
+    return len && strncmp(key, blur, len) == 0 && (key[len] == '\0' || key[len] == '/');
+}
+
+/* Whether this write may leave another state there. `leaves`: as the plugin says it, or in a plan, the keys alone. */
 bool plan_leaves(const json_t *write, const char *key)
 {
-    json_t *blur;
-    size_t i, len;
+    const json_t *leaves = json_object_get(write, "leaves");
+    json_t *one;
+    size_t i;
 
-    if (json_object_get(json_object_get(write, "leaves"), key))
+    if (json_object_get(leaves, key))
         return true;
-    json_array_foreach(json_object_get(write, "blurs"), i, blur) {
-        len = json_string_length(blur);
-        if (len && strncmp(key, json_string_value(blur), len) == 0 && (key[len] == '\0' || key[len] == '/'))
+    json_array_foreach(leaves, i, one)
+        if (ft_streq(json_string_value(one), key))
             return true;
-    }
+    json_array_foreach(json_object_get(write, "blurs"), i, one)
+        if (covers(json_string_value(one), key))
+            return true;
     return false;
 }
 
@@ -182,11 +191,44 @@ static void forget(const json_t *writes, json_t *write)
         json_object_del(write, "rests_after");
 }
 
-void dry_left_end(json_t *writes)
+/* Of what it leaves only the keys on which others rest: the values stand there, in `before`. */
+static void keep_keys(json_t *write, const json_t *asked)
 {
-    json_t *write;
+    json_t *leaves = json_object_get(write, "leaves"), *blurs = json_object_get(write, "blurs"), *keys = json_array(), *kept = json_array(), *one, *any;
+    const char *key, *name;
     size_t i;
 
-    json_array_foreach(writes, i, write)
+    json_object_foreach(leaves, key, one)
+        if (json_object_get(asked, key))
+            json_array_append_new(keys, json_string(key));
+    json_array_foreach(blurs, i, one) {
+        bool covered = false;
+
+        json_object_foreach((json_t *)asked, name, any)
+            covered |= covers(json_string_value(one), name);
+        if (covered)
+            json_array_append(kept, one);
+    }
+    json_object_del(write, "leaves");
+    json_object_del(write, "blurs");
+    if (json_array_size(keys))
+        json_object_set(write, "leaves", keys);
+    if (json_array_size(kept))
+        json_object_set(write, "blurs", kept);
+    json_decref(keys);
+    json_decref(kept);
+}
+
+void dry_left_end(json_t *writes)
+{
+    json_t *write, *asked = json_object();
+    size_t i;
+
+    json_array_foreach(writes, i, write) {
         forget(writes, write);
+        json_object_update(asked, json_object_get(write, "rests_after"));
+    }
+    json_array_foreach(writes, i, write)
+        keep_keys(write, asked);
+    json_decref(asked);
 }

@@ -172,7 +172,9 @@ static void planned(void *arg, json_t *plan)
         fail_with(step, &err);
         return;
     }
-    step->plan = json_incref(plan);
+    step->plan = json_copy(plan);
+    json_object_del(step->plan, "leaves");           /* for plans of what follows, not for the journal */
+    json_object_del(step->plan, "blurs");
     json_decref(step->receipt);
     step->receipt = json_incref(json_object_get(plan, "receipt"));
     if (write_is_nothing(plan))

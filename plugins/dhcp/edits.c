@@ -123,15 +123,30 @@ static void receipt_kept(struct ft_call *call)
         kea_change(call, "config-set", dhcp4_arguments(st->after), was_set);
 }
 
+/* One configuration a server: what writes planned before this one will have made of it is what this one is planned on. */
+static const char *left_key(struct ft_call *call)
+{
+    return host->printf(call, "server/%s", ft_str(host->params(call), "server") ? ft_str(host->params(call), "server") : "");
+}
+
+static const json_t *left(struct ft_call *call, const json_t *config)
+{
+    const struct dhcp *st = host->state(call);
+    const json_t *will = st->phase == PHASE_PLAN && host->abi_minor >= 3 ? host->left(call, left_key(call)) : NULL;
+
+    return will ? will : config;
+}
+
 static void show_plan(struct ft_call *call, struct dhcp *st)
 {
-    json_t *requests = json_array();
+    json_t *requests = json_array(), *leaves = dhcp_hold(call, json_deep_copy(st->after));
 
+    kea_mask_passwords(leaves);
     json_array_append_new(requests, kea_render(call, "config-set", dhcp4_arguments(st->after)));
     if (!st->leave_file)
         json_array_append_new(requests, kea_render(call, "config-write", NULL));
-    dhcp_done(call, json_pack("{s:s, s:o, s:O, s:i, s:O}", "summary", st->summary, "requests", requests,
-                              "changes", json_object_get(st->result, "changes"), "users", 0, "receipt", st->receipt));
+    dhcp_done(call, json_pack("{s:s, s:o, s:O, s:i, s:O, s:{s:O}}", "summary", st->summary, "requests", requests,
+                              "changes", json_object_get(st->result, "changes"), "users", 0, "receipt", st->receipt, "leaves", left_key(call), leaves));
 }
 
 void edit_keep(struct ft_call *call)
@@ -222,7 +237,7 @@ static void config_read(struct ft_call *call, const struct kea_reply *reply)
         dhcp_fail(call, FT_REFUSED, "this Kea masks passwords in config-get, so its configuration cannot be sent back: change it in its file");
         return;
     }
-    st->before = dhcp_hold(call, json_incref((json_t *)config));
+    st->before = dhcp_hold(call, json_incref((json_t *)left(call, config)));
     st->hash = hash ? host->printf(call, "%s", hash) : NULL;
     kea_ask(call, "status-get", NULL, ha_seen);
 }

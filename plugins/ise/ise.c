@@ -81,12 +81,34 @@ void ise_write_done(struct ft_call *call, bool changed)
     ise_done(call, write_result(&ise_state(call)->write, changed));
 }
 
+json_t *ise_left(struct ft_call *call, const char *key, json_t *object, const json_t *sets)
+{
+    struct ise_write *w = &ise_state(call)->write;
+    const json_t *left;
+    json_t *will, *all;
+
+    if (ise_state(call)->mode != ISE_PLAN || host->abi_minor < 3)
+        return object;
+    left = host->left(call, key);
+    all = left ? json_copy((json_t *)left) : json_object();
+    will = left || object ? ise_hold(call, object ? json_copy(object) : json_object()) : NULL;
+    if (will)
+        json_object_update(will, all);
+    json_object_update(all, (json_t *)sets);
+    w->leaves = ise_hold(call, json_pack("{s:o}", key, all));
+    return will;
+}
+
 static void end_plan(struct ft_call *call)
 {
     struct ise_write *w = &ise_state(call)->write;
     json_t *plan = json_pack("{s:s, s:[], s:O*, s:O*, s:O*}", "summary", w->summary, "requests",
                              "before", w->before, "changes", w->changes, "receipt", w->receipt);
 
+    if (w->leaves)
+        json_object_set_new(plan, "leaves", w->nothing_to_do ? json_object() : json_incref(w->leaves));
+    if (w->blurs && !w->nothing_to_do)
+        json_object_set_new(plan, "blurs", json_pack("[s]", w->blurs));
     if (w->nothing_to_do) {
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "result", write_result(w, false));

@@ -36,6 +36,8 @@ struct ise_write {
     const char *summary, *method, *url;
     enum ise_api api;
     json_t *body, *before, *changes, *receipt, *result;      /* held; NULL: none */
+    json_t *leaves;             /* held; {key: …} of ise_left: what a plan says it leaves behind; NULL: not told */
+    const char *blurs;          /* the key of what is another one altogether then; NULL: none */
     json_int_t users;           /* -1: not known */
     bool nothing_to_do;
     ise_then *sent;             /* judges the answer; NULL: any good status will do */
@@ -80,6 +82,9 @@ void ise_done(struct ft_call *call, json_t *result);           /* taken over */
 __attribute__((format(printf, 3, 4)))
 void ise_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...);
 json_t *ise_hold(struct ft_call *call, json_t *value);         /* taken over; NULL stays NULL */
+/* In a plan: the object with the members that writes planned before this one will have set; what this one sets is noted as left. Held.
+ * object may be NULL: there is none now. */
+json_t *ise_left(struct ft_call *call, const char *key, json_t *object, const json_t *sets);
 void ise_write_ready(struct ft_call *call);                    /* ends a plan, or keeps the receipt, sends, and ends the run */
 void ise_write_done(struct ft_call *call, bool changed);
 const json_t *ise_receipt(struct ft_call *call);               /* or a failure of the call and NULL */

@@ -129,10 +129,20 @@ static void prepare(struct ft_call *call, const char *was, const char *becomes)
     w->result = ise_hold(call, json_pack("{s:s, s:s?, s:s?}", "mac", st->mac, "policy", becomes, "former_policy", was));
 }
 
+/* As it will be behind the writes that are planned before this one. becomes NULL: none. */
+static const json_t *left(struct ft_call *call, json_t *item, const char *becomes)
+{
+    json_t *sets = json_pack("{s:s?}", "policyName", becomes);
+
+    item = ise_left(call, host->printf(call, "anc/%s", ise_state(call)->mac), item, sets);
+    json_decref(sets);
+    return item;
+}
+
 static void apply_ready(struct ft_call *call, json_t *item)
 {
     struct ise_call *st = ise_state(call);
-    const char *policy = ise_text(call, "policy"), *was = ise_str(item, "policyName");
+    const char *policy = ise_text(call, "policy"), *was = ise_str(left(call, item, policy), "policyName");
 
     put(call, true, policy);
     prepare(call, was, policy);
@@ -145,7 +155,7 @@ static void apply_ready(struct ft_call *call, json_t *item)
 static void clear_ready(struct ft_call *call, json_t *item)
 {
     struct ise_call *st = ise_state(call);
-    const char *wanted = ise_text(call, "policy"), *was = ise_str(item, "policyName");
+    const char *wanted = ise_text(call, "policy"), *was = ise_str(left(call, item, NULL), "policyName");
 
     if (was && wanted && strcmp(was, wanted) != 0) {
         ise_fail(call, FT_CONFLICT, "ANC policy %s is applied to %s, not %s", was, st->mac, wanted);

@@ -173,6 +173,7 @@ static void edit_ready(struct ft_call *call, json_t *endpoint)
         ise_fail(call, FT_NOT_FOUND, "ISE has no endpoint %s", st->mac);
         return;
     }
+    endpoint = ise_left(call, host->printf(call, "endpoint/%s", st->mac), endpoint, edit->wanted);
     w->before = ise_hold(call, members(endpoint, edit->wanted));
     w->nothing_to_do = json_equal(w->before, edit->wanted);
     if (planned && !w->nothing_to_do && !json_equal(planned, w->before)) {

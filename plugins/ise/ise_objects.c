@@ -161,6 +161,11 @@ static void set_request(struct ft_call *call, const char *method, const char *id
     }
 }
 
+static const char *key_of(struct ft_call *call)
+{
+    return host->printf(call, "%s/%s", own(call)->kind->resource, own(call)->name);
+}
+
 static void set_result(struct ft_call *call, const char *id)
 {
     ise_state(call)->write.result = ise_hold(call, json_pack("{s:s?, s:s}", "id", id, "name", own(call)->name));
@@ -194,6 +199,7 @@ static void create_ready(struct ft_call *call, json_t *object)
     w->receipt = ise_hold(call, json_pack("{s:O}", "after", o->wanted));
     w->changes = ise_hold(call, json_pack("[{s:s, s:n, s:O}]", "path", o->kind->resource, "from", "to", o->wanted));
     w->sent = created;
+    w->blurs = key_of(call);
     set_result(call, ise_str(object, "id"));
     set_request(call, "POST", NULL, json_deep_copy(o->wanted));
     ise_write_ready(call);
@@ -231,6 +237,7 @@ static void change_ready(struct ft_call *call, json_t *object)
 
     if (!is_there(call, object))
         return;
+    o->found = object = ise_left(call, key_of(call), object, o->wanted);
     w->before = ise_hold(call, members(object, o->wanted));
     w->nothing_to_do = !o->secret && has_all(object, o->wanted);
     if (json_is_object(planned) && !json_equal(planned, w->before) && !has_all(object, o->wanted)) {
@@ -267,7 +274,10 @@ static void delete_ready(struct ft_call *call, json_t *object)
     w->summary = host->printf(call, object ? "delete %s %s" : "there is no %s %s", o->kind->noun, o->name);
     w->users = o->kind->users;
     set_result(call, ise_str(object, "id"));
+    w->blurs = key_of(call);
     if (object) {
+        object = ise_left(call, key_of(call), object, NULL);
+        w->leaves = NULL;
         w->before = ise_hold(call, writable(o->kind, object));
         w->receipt = ise_hold(call, json_pack("{s:O}", "before", w->before));
         w->changes = ise_hold(call, json_pack("[{s:s, s:O, s:n}]", "path", o->kind->resource, "from", w->before, "to"));

@@ -76,12 +76,19 @@ static json_t *write_result(struct mist_write *w, bool changed)
     return result;
 }
 
+const json_t *mist_left(struct ft_call *call, const char *key)
+{
+    return host->abi_minor < 3 || mist_state(call)->mode != MIST_PLAN ? NULL : host->left(call, key);
+}
+
 static void end_plan(struct ft_call *call)
 {
     struct mist_write *w = &mist_state(call)->write;
     json_t *plan = json_pack("{s:s, s:[], s:O*, s:O*, s:O*, s:O*}", "summary", w->summary, "requests",
                              "before", w->before, "watch", w->watch, "changes", w->changes, "receipt", w->receipt);
 
+    if (w->leaves)
+        json_object_set_new(plan, "leaves", w->nothing_to_do ? json_object() : json_incref(w->leaves));
     if (w->note)
         json_object_set_new(plan, "notes", json_pack("[s]", w->note));
     if (w->nothing_to_do) {

@@ -53,6 +53,7 @@ struct mist_write {
     json_t *body;               /* held; NULL: none */
     json_t *before, *changes;   /* held; NULL: not told */
     json_t *watch;              /* held; what of `before` only this write should change; NULL: all of it, json_false(): it moves by itself */
+    json_t *leaves;             /* held; what a plan says it leaves behind, by key, where mist_left was asked for it; NULL: not told */
     json_t *receipt;            /* held; what undo and probe need; NULL: nothing */
     json_t *result;             /* held; what run ends with, besides `changed` */
     json_int_t users;           /* -1: not known */
@@ -110,6 +111,7 @@ __attribute__((format(printf, 3, 4)))
 void mist_fail(struct ft_call *call, enum ft_class class, const char *fmt, ...);
 json_t *mist_hold(struct ft_call *call, json_t *value);         /* taken over: lives until the call ends; NULL stays NULL */
 /* After the action filled its mist_write: ends a plan, or keeps the receipt, sends, and ends the run. */
+const json_t *mist_left(struct ft_call *call, const char *key);      /* in a plan: what a write planned before this one leaves there; NULL: none does. Borrowed */
 void mist_write_ready(struct ft_call *call);
 /* The write itself, for actions that have kept their receipt by themselves. */
 void mist_write_send(struct ft_call *call);

@@ -63,6 +63,29 @@ bool mist_may_change(struct ft_call *call, const json_t *changes)
     return true;
 }
 
+static const char *member_key(struct ft_call *call, const char *path, const char *name)
+{
+    return host->printf(call, "%s/%s", path, name);
+}
+
+/* The keys as they will be behind the writes that are planned before this one; and what this one leaves. */
+static void edit_left(struct ft_call *call, const struct mist_edit *edit)
+{
+    struct mist_write *w = &mist_state(call)->write;
+    json_t *value;
+    const char *name;
+
+    w->leaves = mist_hold(call, json_object());
+    json_object_foreach(edit->changes, name, value) {
+        const char *key = member_key(call, edit->path, name);
+        const json_t *left = mist_left(call, key);
+
+        if (left)
+            json_object_set(w->before, name, (json_t *)left);
+        json_object_set(w->leaves, key, value);
+    }
+}
+
 static void edit_ready(struct ft_call *call, json_t *object)
 {
     struct mist_call *st = mist_state(call);
@@ -72,6 +95,7 @@ static void edit_ready(struct ft_call *call, json_t *object)
     const json_t *planned = json_object_get(host->receipt(call), "before");
 
     w->before = mist_hold(call, mist_keys_of(object, changes));
+    edit_left(call, edit);
     if (mist_has_secrets(w->before) || mist_has_secrets(changes)) {
         /* they would stand in the plan, and undo would have to keep the old ones in the journal */
         mist_fail(call, FT_INVALID, "changes: one of the keys of %s holds a secret (a PSK, a RADIUS secret …), and fettle keeps none in its journal: change it in the Mist portal",

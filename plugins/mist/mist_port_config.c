@@ -89,7 +89,8 @@ static const char *overrides_path(struct ft_call *call)
 static void take_map(struct ft_call *call, const json_t *device)
 {
     struct override *o = mist_state(call)->own;
-    json_t *map = json_object_get(device, "local_port_config");
+    const json_t *left = mist_left(call, overrides_path(call));
+    json_t *map = left ? (json_t *)left : json_object_get(device, "local_port_config");
 
     o->map = mist_hold(call, json_is_object(map) ? json_incref(map) : json_object());
     o->before = json_object_get(o->map, mist_text(call, "port"));
@@ -124,6 +125,7 @@ static void config_here(struct ft_call *call, json_t *device)
 
     take_map(call, device);
     o->after = mist_hold(call, basis(device, o->map, st->port_stats, port));
+    st->write.leaves = mist_hold(call, json_object());
     if (!o->after && given)
         o->after = mist_hold(call, json_object());
     if (!o->after)
@@ -231,6 +233,8 @@ static void config_ready(struct ft_call *call)
     if (!as_planned(call))
         return;
     st->write.nothing_to_do = mist_covers(o->before, o->after);
+    json_object_set_new(st->write.leaves, overrides_path(call), json_copy(o->map));
+    json_object_set(json_object_get(st->write.leaves, overrides_path(call)), mist_text(call, "port"), o->after);
     set_write(call, host->printf(call, st->write.nothing_to_do ? "port %s of %s is as wanted" : "change port %s of %s", mist_text(call, "port"), switch_name(st)));
     mist_write_ready(call);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """fettle plan and fettle apply as a user sees them, against the lab: the same world gives the same plan, what is applied is what was planned, and where the
 world has moved, the plan was altered or is too old, nothing is sent."""
-import base64, glob, json, os, random, sqlite3, subprocess, sys, time, urllib.request
+import base64, fcntl, glob, json, os, pty, random, re, sqlite3, struct, subprocess, sys, termios, time, urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from lab import Lab, BUILD, last
@@ -58,6 +58,27 @@ def text(lab, *args):
     out = subprocess.run([f"{BUILD}/bin/fettle", *args, "--config", lab.config], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
                          env={**os.environ, "HOME": lab.dir})
     return out.returncode, out.stdout, out.stderr
+
+
+def terminal(lab, columns, *args, **env):
+    """What stands on a terminal of so many columns."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen([f"{BUILD}/bin/fettle", *args, "--config", lab.config], stdin=slave, stdout=slave, stderr=slave,
+                               env={**os.environ, "HOME": lab.dir, "TERM": "xterm", **env})
+    os.close(slave)
+    out = b""
+    while True:
+        try:
+            more = os.read(master, 65536)
+        except OSError:
+            break
+        if not more:
+            break
+        out += more
+    process.wait(timeout=60)
+    os.close(master)
+    return out.decode().replace("\r\n", "\n")
 
 
 def plan(lab, *args):
@@ -229,7 +250,13 @@ def one_object(lab, playbook):
     check("and says so", "rests on the state after 1 'Put it on its VLAN', as" in shown and "Rests on the state after 2 'Describe it'" in markdown, shown)
     check("a line of a configuration is shown as it stands there", '         + set interfaces ge-0/0/7 description "desk 12"\n' in shown and "null" not in
           [line.split()[-1] for line in shown.splitlines() if line.strip()[:2] in ("+ ", "- ")], shown)
-    check("each state has its digest", shown.count("(digest ") == 5, shown)
+    check("each state has its digest", len(re.findall(r"\(digest\s", shown)) == 5, shown)
+    narrow = terminal(lab, 60, "plan", "--show", p["digest"])
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", narrow)
+    wide = [line for line in plain.splitlines() if len(line) > 60 and not re.match(r" +([-+] |set |delete |commit )", line)]
+    check("on a narrow terminal only requests and differences are wider than it", not wide and plain.count("\n") > 40, wide)
+    check("the difference is coloured, and the colour ends with its line", '\x1b[32m         + set interfaces ge-0/0/7 description "desk 12"\x1b[0m\n' in narrow, narrow)
+    check("NO_COLOR means it", "\x1b[" not in terminal(lab, 60, "plan", "--show", p["digest"], NO_COLOR="1"))
     status, events, err = lab.fettle("apply", p["digest"])
     check("all four are applied", status == 0 and len([e for e in events if e["type"] == "step.intended"]) == 4, status, err, last(events, "step.failed"))
     again = plan(lab, playbook)

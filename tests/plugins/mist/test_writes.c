@@ -325,6 +325,40 @@ Test(writes, stop_where_the_world_has_moved)
     }
 }
 
+/* ---- several writes of one run on the same thing */
+
+Test(writes, are_planned_on_what_the_ones_before_them_leave)
+{
+    struct fake_host *f = mist_host();
+    const struct fake_result *r;
+    json_t *left;
+
+    world(f);
+    r = fake_run(f, "wlan_update", "plan", "{'site': 'HQ', 'wlan': 'staff', 'changes': {'max_idletime': 600}}", NULL);
+    GOOD(r);
+    left = json_incref((json_t *)fake_at(r->result, "leaves"));
+    cr_expect(fake_equals(left, "{'/sites/" SITE "/wlans/w1/max_idletime': 600}"));
+    fake_left(f, left);
+    r = fake_run(f, "wlan_update", "plan", "{'site': 'HQ', 'wlan': 'staff', 'changes': {'max_idletime': 900, 'band_steer': true}}", NULL);
+    GOOD(r);
+    cr_expect(fake_equals(fake_at(r->result, "before"), "{'max_idletime': 600, 'band_steer': false}"));
+    r = fake_run(f, "wlan_update", "plan", "{'site': 'HQ', 'wlan': 'staff', 'changes': {'max_idletime': 600}}", NULL);
+    GOOD(r);
+    cr_expect(json_is_true(fake_at(r->result, "nothing_to_do")) && fake_equals(fake_at(r->result, "leaves"), "{}"));
+    json_decref(left);
+    r = fake_run(f, "switch_port_config", "plan", "{'device': 'sw-3', 'port': 'ge-0/0/12', 'port_network': 'aps'}", NULL);
+    GOOD(r);
+    left = json_incref((json_t *)fake_at(r->result, "leaves"));
+    fake_left(f, left);
+    ANSWER(f, "port_id=ge-0%2F0%2F3&limit=10", "{'results': []}");
+    r = fake_run(f, "switch_port_config", "plan", "{'device': 'sw-3', 'port': 'ge-0/0/3', 'description': 'x'}", NULL);
+    GOOD(r);
+    cr_expect(fake_equals(fake_at(r->result, "requests.0.body"), "{'ge-0/0/3': {'usage': 'iot', 'note': 'theirs', 'description': 'x'}, 'ge-0/0/12': {'usage': 'ap', 'port_network': 'aps'}}"),
+              "the overrides of all ports, as they will be then");
+    json_decref(left);
+    fake_host_free(f);
+}
+
 /* ---- undo */
 
 static const struct { const char *action, *params, *receipt, *get, *now, *method, *url, *body; enum ft_class class; } undos[] = {

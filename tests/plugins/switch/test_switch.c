@@ -1556,3 +1556,76 @@ Test(switch, ios_timer_is_left_and_confirmed)
     cr_expect(strstr(typed(r), "configure confirm\nwrite memory\n"), "%s", typed(r));
     fake_host_free(f);
 }
+
+/* ---- several changes of one run on a port: each is planned on what the ones before it leave */
+
+static json_t *left_by(struct fake_host *f, const char *action, const char *params)
+{
+    const struct fake_result *r;
+
+    port_is(f, "port.set", "lldp-ap.json");
+    answers_file(f, "show configuration interfaces ge-0/0/7", "port.set");
+    answers(f, "show system commit", QUIET_LOG);
+    r = fake_run(f, action, "plan", params, NULL);
+    cr_assert(r->ok, "%s: %s", action, r->error);
+    return json_incref((json_t *)fake_at(r->result, "leaves"));
+}
+
+static const struct fake_result *plan_behind(struct fake_host *f, const json_t *left, const char *action, const char *params)
+{
+    fake_left(f, left);
+    port_is(f, "port.set", "lldp-ap.json");
+    answers_file(f, "show configuration interfaces ge-0/0/7", "port.set");
+    answers(f, "show system commit", QUIET_LOG);
+    return fake_run(f, action, "plan", params, NULL);
+}
+
+#define DESCRIBE "{\"device\": \"sw-3\", \"lines\": [\"set interfaces ge-0/0/7 description \\\"desk\\\"\"]}"
+#define LINES "[\"set interfaces ge-0/0/7 description \\\"AP 3F-12\\\"\", \"set interfaces ge-0/0/7 unit 0 family ethernet-switching interface-mode access\", " \
+    "\"set interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members staff\"]"
+
+Test(switch, plans_behind_other_changes_of_the_port)
+{
+    struct fake_host *f = switch_host();
+    json_t *left = left_by(f, "set_vlan", SET_VLAN), *more;
+    const struct fake_result *r = plan_behind(f, left, "configure", DESCRIBE);
+
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(fake_at(r->result, "before.0.lines"), LINES));
+    more = json_incref((json_t *)fake_at(r->result, "leaves"));
+    r = plan_behind(f, more, "set_vlan", "{'device': 'sw-3', 'port': 'ge-0/0/7', 'vlan': 'guests'}");
+    cr_assert(r->ok, "%s", r->error);
+    cr_expect(fake_equals(fake_at(r->result, "changes"), "[{'path': 'sw-3 ge-0/0/7 VLAN', 'from': 'staff', 'to': 'guests'}]"), "it is so now, and will not be so then");
+    cr_expect_str_eq(fake_str(r->result, "requests.0.commands.2"), "delete interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members staff");
+    cr_expect_str_eq(fake_str(r->result, "before.description"), "desk", "what needs no quotes has none on the switch");
+    r = plan_behind(f, more, "set_vlan", SET_VLAN);
+    cr_expect(r->ok && json_is_true(fake_at(r->result, "nothing_to_do")), "%s", r->error);
+    cr_expect(fake_equals(fake_at(r->result, "leaves"), "{}"));
+    r = plan_behind(f, more, "port_bounce", PORT);
+    cr_expect(r->ok && fake_equals(fake_at(r->result, "leaves"), "{}"), "what goes off and on again is as it was: %s", r->error);
+    json_decref(left);
+    json_decref(more);
+    fake_host_free(f);
+}
+
+Test(switch, does_not_guess_what_only_the_switch_can_tell)
+{
+    struct fake_host *f = switch_host();
+    json_t *twice = left_by(f, "configure", "{'device': 'sw-3', 'lines': ['set interfaces ge-0/0/7 hold-time 5', 'set interfaces ge-0/0/7 hold-time 6']}");
+    json_t *gone = left_by(f, "configure", "{'device': 'sw-3', 'lines': ['delete interfaces ge-0/0/7 unit 0 family ethernet-switching']}"), *other;
+    const struct fake_result *r = plan_behind(f, twice, "port_bounce", PORT);
+
+    cr_expect(!r->ok && strstr(r->error, "only the switch can tell"), "%s", r->error);
+    r = plan_behind(f, gone, "port_bounce", PORT);
+    cr_expect(!r->ok && strstr(r->error, "only the switch can tell"), "%s", r->error);
+    json_decref(twice);
+    json_decref(gone);
+    fake_left(f, NULL);
+    other = left_by(f, "configure", "{'device': 'sw-3', 'lines': ['set interfaces ge-0/0/7 unit 0 description x']}");
+    r = plan_behind(f, other, "port_disable", PORT);
+    cr_expect(r->ok && json_is_true(fake_at(r->result, "before.admin_up")), "%s", r->error);
+    r = plan_behind(f, fake_at(r->result, "leaves"), "port_bounce", PORT);
+    cr_expect(!r->ok && strstr(r->error, "disabled in the configuration"), "an earlier step turns it off: %s", r->error);
+    json_decref(other);
+    fake_host_free(f);
+}
