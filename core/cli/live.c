@@ -384,7 +384,10 @@ static void on_found_out(struct live *live, const json_t *event)
 
 static void on_unproven(struct live *live, const json_t *event)
 {
-    line(live, "!", TONE_WARN, title_of(live, event), json_is_true(json_object_get(event, "stays")) ? "not proven, and nothing takes it back" : "not proven, taking it back", -1, path_depth(ft_json_str(event, "path")));
+    const char *text = json_is_true(json_object_get(event, "stays")) ? "not proven, and nothing takes it back"
+                       : json_is_true(json_object_get(event, "lapses")) ? "not proven, so it is not confirmed: waiting until the device takes it back" : "not proven, taking it back";
+
+    line(live, "!", TONE_WARN, title_of(live, event), text, -1, path_depth(ft_json_str(event, "path")));
 }
 
 static void on_confirming(struct live *live, const json_t *event)

@@ -317,12 +317,26 @@ void confirm_start(struct step_run *step)
 
 /* ---- without an undo: the device does it */
 
-static void lapse_end(struct step_run *step, const char *words)
-{
-    char *text = ft_asprintf("%s; %s", step->fail_text, words);
+enum lapsed { LAPSED_GONE, LAPSED_THERE, LAPSED_UNSEEN };
 
+static void lapse_end(struct step_run *step, enum lapsed how)
+{
+    static const char *const words[] = {
+        [LAPSED_GONE] = "it was not confirmed, and the device took it back by itself",
+        [LAPSED_THERE] = "it was not confirmed, but it is still in force, though the device should have taken it back by now",
+        [LAPSED_UNSEEN] = "it was not confirmed, so the device takes it back by itself; whether it has done so could not be seen",
+    };
+    json_t *event = ev("confirm.lapsed", step->path);
+    char *text = ft_asprintf("%s; %s", step->fail_text, words[how]);
+
+    json_object_set_new(event, "title", json_string(step->title));
+    json_object_set_new(event, "action", json_string(step->step->call.name));
+    if (how != LAPSED_UNSEEN)
+        json_object_set_new(event, "gone", json_boolean(how == LAPSED_GONE));
     step->pending_until_ms = 0;
-    step_fail(step, step->fail_class, text);
+    run_ride(step->run, event);
+    if (step->run->state != RUN_ENDED)
+        step_fail(step, step->fail_class, text);
     free(text);
 }
 
@@ -334,11 +348,11 @@ static void lapse_known(void *arg, json_t *answer)
 
     step->call = NULL;
     if (!json_is_true(json_object_get(answer, "happened")))
-        lapse_end(step, "it was not confirmed, and the device took it back by itself");
+        lapse_end(step, LAPSED_GONE);
     else if (json_is_true(json_object_get(answer, "pending")) && step->late_tries++ < PENDING_TRIES)       /* its commit took a while, too */
         later(step, lapse_look);
     else
-        lapse_end(step, "it was not confirmed, but it is still in force, though the device should have taken it back by now");
+        lapse_end(step, LAPSED_THERE);
 }
 
 static void lapse_unknown(void *arg, enum ft_class class, const char *text)
@@ -352,7 +366,7 @@ static void lapse_unknown(void *arg, enum ft_class class, const char *text)
     else if ((class == FT_UNREACHABLE || class == FT_TIMEOUT) && step->late_tries++ < LATE_TRIES)
         later(step, lapse_look);
     else
-        lapse_end(step, "it was not confirmed, so the device takes it back by itself; whether it has done so could not be seen");
+        lapse_end(step, LAPSED_UNSEEN);
 }
 
 static const struct ft_call_handler lapse_handler = { .done = lapse_known, .fail = lapse_unknown };

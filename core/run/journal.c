@@ -21,13 +21,18 @@ uint64_t run_now_us(const struct ft_run *run)
     return ft_clock_mono_us(ft_loop_clock(run->engine->o.loop));
 }
 
+static void plain_push(struct ft_run *run, const char *path, const json_t *of)
+{
+    json_array_append_new(run->plain, json_pack("{s:s, s:O*, s:O*}", "path", path, "title", json_object_get(of, "title"), "action", json_object_get(of, "action")));
+}
+
 static void undo_push(struct ft_run *run, const char *path, const json_t *intent, const json_t *after)
 {
     const json_t *undo = json_object_get(intent, "undo");
     const json_t *kept, *before = plan_state(json_object_get(intent, "plan"));
 
     if (!undo) {
-        json_array_append_new(run->plain, json_pack("{s:s, s:O*, s:O*}", "path", path, "title", json_object_get(intent, "title"), "action", json_object_get(intent, "action")));
+        plain_push(run, path, intent);
         return;
     }
     json_t *item = json_object();
@@ -126,11 +131,14 @@ void run_note(struct ft_run *run, json_t *event)
     } else if (ft_streq(type, "step.unproven")) {
         json_t *intent = json_object_get(run->intents, path);
 
-        if (intent)
+        if (intent && (json_object_get(intent, "undo") || !json_object_get(event, "pending_until")))       /* else the device is waited for: confirm.lapsed */
             undo_push(run, path, intent, json_object_get(event, "after"));
         if (intent && json_object_get(event, "pending_until") && json_object_get(intent, "undo"))
             json_object_set(json_array_get(run->undo, undo_find(run, path)), "lapses", json_object_get(event, "pending_until"));
         json_object_del(run->intents, path);
+    } else if (ft_streq(type, "confirm.lapsed")) {
+        if (!json_is_true(json_object_get(event, "gone")))
+            plain_push(run, path, event);
     } else if (ft_streq(type, "step.failed") || ft_streq(type, "step.attempt")) {
         json_object_del(run->intents, path);
     } else if (ft_streq(type, "gate.answered")) {

@@ -15,6 +15,7 @@
  *   step.answered result, pending_until    a write was answered; its verification follows. pending_until: the device takes it back then, unless it is confirmed
  *   confirm.intended pending_until    it is proven; durable before the confirmation is sent
  *   confirm.done  result, by, error   it is confirmed, for good; by: it was found out later, behind this error
+ *   confirm.lapsed gone     it was not confirmed, and it has no undo: the device's time is over; gone: it took it back (absent: nobody could see)
  *   step.attempt  attempt, class, error, again_in_ms
  *   verify.look   ok, reads, error    one look of a verification
  *   step.unproven error, after, pending_until, stays the verification failed: this write is taken back (stays: nothing does), then the step fails

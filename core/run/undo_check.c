@@ -9,9 +9,9 @@ enum undo_state undo_compare(const json_t *item, const json_t *now)
     const json_t *before = json_object_get(item, "before"), *after = json_object_get(item, "after");
     bool sent = json_is_true(json_object_get(item, "sent")) || json_object_get(item, "lapses");      /* by us, or by the device */
 
-    if (!before || !now)
+    if (!before || !now || (after && ft_json_equal(before, after)))        /* a state that does not show the write tells nothing of its undo either */
         return UNDO_UNKNOWN;
-    if (!after || ft_json_equal(before, after))            /* the state does not show the write: only an undo that may be out can be told by it */
+    if (!after)                                            /* only an undo that may be out can be told by it */
         return sent && ft_json_equal(now, before) ? UNDO_BACK : UNDO_UNKNOWN;
     if (ft_json_equal(now, before))
         return UNDO_BACK;

@@ -18,8 +18,8 @@ static void take_back(struct step_run *step)
     json_t *event = ev("step.unproven", step->path);
 
     json_object_set_new(event, "error", json_string(step->fail_text));
-    if (!json_object_get(json_object_get(step->run->intents, step->path), "undo") && !step->pending_until_ms)
-        json_object_set_new(event, "stays", json_true());
+    if (!json_object_get(json_object_get(step->run->intents, step->path), "undo"))
+        json_object_set_new(event, step->pending_until_ms ? "lapses" : "stays", json_true());
     after_note(step, event);
     confirm_note(step, event);
     run_ride(step->run, event);

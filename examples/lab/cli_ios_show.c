@@ -324,6 +324,11 @@ static bool ios_show(struct lab_ios *s, const char *what, struct ft_buf *out)
         ios_macs(s, -1, out);
     } else if ((rest = lab_ios_word(what, "mac address-table interface")) && (port = lab_ios_find_port(s, rest)) >= 0) {
         ios_macs(s, port, out);
+    } else if (strcmp(what, "archive config rollback timer") == 0) {
+        if (lab_config_unconfirmed(lab_ios_switch(s)->config))
+            ft_buf_adds(out, "Time configured(or reconfigured): 02:13:05 UTC Thu Nov 26 2026\nTimer type: absolute timer\nTimer value: 5 min\nUser: lab\n");
+        else
+            ft_buf_adds(out, "%No Rollback Confirmed Change pending\n");
     } else if (strcmp(what, "lldp neighbors") == 0) {
         ios_lldp(s, out);
     } else if ((rest = lab_ios_word(what, "power inline")) && (port = lab_ios_find_port(s, rest)) >= 0) {

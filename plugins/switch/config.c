@@ -50,6 +50,13 @@ static char *masked(struct ft_call *call, const char *diff)
     return text;
 }
 
+json_t *config_masked_diff(struct ft_call *call)
+{
+    const char *diff = masked(call, ((const struct sw *)host->state(call))->diff);
+
+    return json_string(diff ? diff : "");
+}
+
 json_t *config_result(struct ft_call *call, bool changed)
 {
     const struct sw *st = host->state(call);
@@ -262,6 +269,8 @@ static void plan_done(struct ft_call *call)
     } else {
         left_by_configuration(call, plan);
     }
+    if (!dialect_of(call)->compare)
+        json_object_set_new(plan, "watch", json_false());      /* the lines, not what is there: nobody can tell by them */
     change_plan_net(call, plan);
     sw_done(call, plan);
 }

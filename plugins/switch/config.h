@@ -19,6 +19,7 @@ extern const struct ft_action switch_config_backup, switch_config_diff, switch_c
 /* confirm_within and confirm, into st->change; fails where the switch cannot take a change back by itself. */
 int config_confirmation(struct ft_call *call, struct ft_err *reterr);
 json_t *config_result(struct ft_call *call, bool changed);
+json_t *config_masked_diff(struct ft_call *call);
 /* The lines of st->diff as a plan's changes. */
 json_t *config_changes(const struct sw *st);
 /* EOS: did the session of our receipt end well? From st->answers[0]. */

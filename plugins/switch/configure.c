@@ -227,6 +227,14 @@ static json_t *sorted(struct ft_call *call, const json_t *parts)
     return list;
 }
 
+/* What it rests on, and what its undo is compared with. NULL: nothing was read, so nobody can tell (IOS, FRR). */
+static json_t *state_of(struct ft_call *call, json_t *parts)
+{
+    if (((const struct sw *)host->state(call))->vendor->commits)
+        return sorted(call, parts);
+    return dialect_of(call)->compare ? sw_hold(call, json_pack("{s:o}", "diff", config_masked_diff(call))) : NULL;
+}
+
 static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *changes)
 {
     struct ft_err err = { 0 };
@@ -247,8 +255,8 @@ static void decide(struct ft_call *call, struct sw *st, json_t *parts, json_t *c
         return;
     }
     st->change.left = change_can_leave(call);
-    plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O?, s:o}", "summary", json_sprintf("configure %s: %zu line%s", st->name, json_array_size(st->change.first), json_array_size(st->change.first) == 1 ? "" : "s"),
-                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", parts ? sorted(call, parts) : NULL, "receipt", receipt_of(call, st, parts));
+    plan = json_pack("{s:o, s:[{s:s, s:o}], s:O, s:O*, s:o}", "summary", json_sprintf("configure %s: %zu line%s", st->name, json_array_size(st->change.first), json_array_size(st->change.first) == 1 ? "" : "s"),
+                     "requests", "target", st->name, "commands", change_commands(call), "changes", changes, "before", state_of(call, parts), "receipt", receipt_of(call, st, parts));
     if (nothing) {
         json_object_set_new(plan, "nothing_to_do", json_true());
         json_object_set_new(plan, "result", config_result(call, false));

@@ -23,7 +23,7 @@ class World:
         self.lab = lab
         self.number = 0
 
-    def run(self, steps, rollback=False, config=None, dry=False):
+    def run(self, steps, rollback=False, config=None, dry=False, until="result.members >= 1"):
         """Steps [(action, parameters, is it a write)]; their ends in order, and the whole."""
         self.number += 1
         path = f"{self.lab.dir}/p{self.number}.yaml"
@@ -32,7 +32,7 @@ class World:
             step = {"id": f"s{i}", "run": f"switch.{action}", "with": params}
             if write:
                 step["undo"] = "none" if action in ("config_backup", "config_confirm") or not rollback else "auto"
-                step["verify"] = {"run": "switch.facts", "with": {"device": params["device"]}, "until": "result.members >= 1", "every": "1s", "within": "10s"}
+                step["verify"] = {"run": "switch.facts", "with": {"device": params["device"]}, "until": until, "every": "1s", "within": "2s" if until == "false" else "10s"}
             listed.append(step)
         listed[-1]["then"] = "over"
         with open(path, "w", encoding="utf-8") as f:
@@ -109,6 +109,10 @@ def ios_with_a_timer(w):
     _, end, _ = w.one("config_confirm", {"device": "sw-2"}, config=config)
     check("ios: nothing waits any more", end["type"] == "step.failed" and "No Rollback Confirmed Change" in end["error"], end)
     w.one("configure", {"device": "sw-2", "lines": ["interface Gi1/0/5", "no description"]})
+    for action, params in (("configure", {"lines": ["interface Gi1/0/5", "description unproven"]}), ("config_load", {"lines": ["interface Gi1/0/5", "description unproven"]})):
+        r, end, events = w.one(action, {"device": "sw-2", **params}, config=config, rollback=True, until="false")
+        check(f"ios: {action}, not proven: taken back by us, at once", "it was taken back" in end.get("error", "") and "by" not in (last(events, "undo.done", "s0") or {"by": "?"})
+              and "unproven" not in w.config("sw-2"), (end, [e for e in events if e["type"].startswith("undo")]))
 
 
 def ios_passwords(w):

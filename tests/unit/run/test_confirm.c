@@ -111,6 +111,7 @@ Test(confirm, without_an_undo_the_device_takes_it_back)
     cr_expect(rig.ended && (rig.end == FT_RUN_FAILED || rig.end == FT_RUN_ROLLED_BACK), "ended %d with %d", rig.ended, (int)rig.end);
     expect_story("set lapse = old");
     cr_expect(strstr(why(), "took it back by itself"), "%s", why());
+    cr_expect_null(json_object_get(rig_event(&rig, "run.finished", NULL), "stands"), "nothing of it is left");
 }
 
 Test(confirm, a_step_with_an_undo_of_its_own_waits_for_the_device)
