@@ -35,6 +35,8 @@ static void print_ways(const json_t *question, const char *id)
     } else if (ft_streq(kind, "undo")) {
         if (json_object_get(question, "differences"))
             printf("    fettle answer %s overwrite   put back what was there before fettle\n", id);
+        else if (json_is_true(json_object_get(question, "unseen")))
+            printf("    fettle answer %s overwrite   send the undo without looking what is there now\n", id);
         printf("    fettle answer %s again       %s\n", id, json_object_get(question, "differences") ? "look again" : "try the undo again");
         printf("    fettle answer %s leave       leave it as it is now; the rest is taken back, and your name stands in the journal\n", id);
         printf("    fettle answer %s by-hand     it was taken back by hand\n", id);

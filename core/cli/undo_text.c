@@ -42,6 +42,8 @@ void undo_print_question(FILE *to, const json_t *question, int indent)
     const json_t *differences = json_object_get(question, "differences");
     if (differences)
         fprintf(to, "%*so  overwrite it: put back what was there before fettle\n", indent, "");
+    else if (json_is_true(json_object_get(question, "unseen")))
+        fprintf(to, "%*so  send the undo without looking what is there now\n", indent, "");
     fprintf(to, "%*sa  %s\n", indent, "", differences ? "look again" : json_is_true(json_object_get(question, "doubt")) ? "it was not taken back: send the undo again" : "try the undo again");
     fprintf(to, "%*sl  leave it as it is now; the rest is taken back, and your name stands in the journal\n", indent, "");
     fprintf(to, "%*sd  it was taken back by hand\n", indent, "");
@@ -51,7 +53,7 @@ void undo_print_question(FILE *to, const json_t *question, int indent)
 json_t *undo_answer_of(const json_t *question, char letter)
 {
     switch (letter) {
-    case 'o': return json_object_get(question, "differences") ? json_pack("{s:b}", "overwrite", 1) : NULL;
+    case 'o': return json_object_get(question, "differences") || json_is_true(json_object_get(question, "unseen")) ? json_pack("{s:b}", "overwrite", 1) : NULL;
     case 'a': return json_pack("{s:b}", "again", 1);
     case 'l': return json_pack("{s:b}", "leave", 1);
     case 'd': return json_pack("{s:b}", "done", 1);

@@ -73,7 +73,7 @@ int question_fits(const json_t *question, const json_t *answer, struct ft_err *r
     for (size_t i = 0; ft_streq(kind, "undo") && i < ARRAY_LEN(undo_words); i++)
         if (json_is_true(json_object_get(answer, undo_words[i])))
             r = 0;
-    if (r == 0 && json_object_get(answer, "overwrite") && !json_object_get(question, "differences"))
+    if (r == 0 && json_object_get(answer, "overwrite") && !json_object_get(question, "differences") && !json_is_true(json_object_get(question, "unseen")))
         return ft_err_class(reterr, FT_INVALID, -EINVAL, "nobody has changed '%s': there is nothing to overwrite; `again` sends the undo again", ft_json_str(question, "path"));
     if (ft_streq(kind, "ask"))
         r = ft_fields_bind(json_object_get(question, "fields"), json_object_get(answer, "values"), &values, reterr);

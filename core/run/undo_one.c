@@ -19,6 +19,7 @@ struct undo_run {
     json_t *now;                       /* what the look saw; NULL: not known */
     json_t *plan;                      /* of the undo's call */
     bool stuck;                        /* waits for a person */
+    bool unseen;                       /* it could be looked at before, and cannot be now */
     bool doubt;                        /* it may have been taken back already: that is the question */
     json_t *differences;               /* somebody changed it: that is the question */
     char *error;
@@ -167,6 +168,8 @@ static void undo_gives_up(struct undo_run *u, enum ft_class class, const char *e
     json_object_set_new(event, "attempt", json_integer(u->attempt));
     if (u->doubt)
         json_object_set_new(event, "doubt", json_true());
+    if (u->unseen)
+        json_object_set_new(event, "unseen", json_true());
     get_stuck(u, event, error);
 }
 
@@ -289,7 +292,7 @@ static void undo_intend(struct undo_run *u)
     json_object_set_new(event, "checked", json_boolean(u->state == UNDO_AS_WRITTEN));
     if (u->plan)
         json_object_set(event, "plan", u->plan);
-    if (u->state == UNDO_MOVED)
+    if (json_is_true(told(u, "overwrite")))
         json_object_set(event, "overwrite_by", (json_t *)told(u, "by"));
     if (run_journal(u->run, event, FT_DURABLE, intended, u, &err) < 0)
         run_broken(u->run, &err);
@@ -465,7 +468,9 @@ static void unseen(void *arg, enum ft_class class, const char *text)
     struct undo_run *u = arg;
 
     u->call = NULL;
-    if (class == FT_UNREACHABLE || class == FT_TIMEOUT || class == FT_CANCELLED)
+    /* What can be compared is never taken back unseen, unless a person who knows that wants it. */
+    u->unseen = class != FT_NOT_FOUND && json_object_get(u->item, "after") && !(json_is_true(told(u, "overwrite")) && !told(u, "seen"));
+    if (class == FT_UNREACHABLE || class == FT_TIMEOUT || class == FT_CANCELLED || u->unseen)
         undo_failed(u, class, text);
     else
         undo_looked(u, class == FT_NOT_FOUND ? json_null() : NULL);
@@ -478,6 +483,7 @@ static void undo_look(void *arg)
     struct undo_run *u = arg;
 
     u->timer = NULL;
+    u->unseen = false;
     if (!is_own(u) && lapses_in(u)) {                      /* never both: the device's own timer first, then a look at what it left */
         u->timer = ft_timer_start(u->run->engine->o.loop, lapses_in(u), undo_look, u);
         return;
@@ -585,12 +591,14 @@ json_t *undo_question(const struct ft_run *run)
     }
     if (u->doubt)
         json_object_set_new(question, "doubt", json_true());
+    if (u->unseen)
+        json_object_set_new(question, "unseen", json_true());
     return question;
 }
 
 static void unstick(struct undo_run *u)
 {
-    u->stuck = u->doubt = false;
+    u->stuck = u->doubt = u->unseen = false;
     u->attempt = 0;
     json_decref(u->differences);
     u->differences = NULL;
@@ -608,7 +616,7 @@ int undo_answer(struct ft_run *run, const json_t *answer, const char *who, const
         return r;
     if (json_is_true(json_object_get(answer, "overwrite")) && seen && !ft_json_equal(seen, u->now))
         return ft_err_set(reterr, -ESTALE, "somebody changed it once more since that was seen");
-    undo_tell(run, item_path(u), answer, u->now, u->doubt, who, where);
+    undo_tell(run, item_path(u), answer, u->differences ? u->now : NULL, u->doubt, who, where);
     unstick(u);
     if (run->state != RUN_ENDED)
         undo_obey(u);

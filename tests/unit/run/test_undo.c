@@ -253,6 +253,22 @@ Test(undo, an_answer_to_what_is_not_asked_any_more_is_refused)
     cr_expect_eq(rig_count(&rig, "undo.kept"), 0, "it was answered at the terminal first");
 }
 
+Test(undo, what_can_be_compared_is_not_taken_back_unseen)
+{
+    rig_trouble(&rig, "{\"get z\":[\"refused\"],\"plan b\":[\"ok\",\"ok\",\"denied\",\"denied\"]}");
+    rig_run(&rig, TWO, NULL, false);
+    cr_assert(rig.parked && !rig.ended, "the look was denied, and it was sent all the same");
+    cr_expect_eq(rig_records(&rig, "\"undo\""), 0);
+    cr_expect(json_is_true(json_object_get(rig_event(&rig, "undo.failed", "b"), "unseen")));
+    rig_reborn(&rig);
+    say("{\"overwrite\":true}");                     /* a person who knows that */
+    rig_resume(&rig);
+    cr_expect(rig.ended && rig.end == FT_RUN_ROLLED_BACK);
+    cr_expect(json_is_false(json_object_get(rig_event(&rig, "undo.intended", "b"), "checked")));
+    cr_expect_str_eq(ft_json_str(rig_event(&rig, "undo.intended", "b"), "overwrite_by"), "bob");
+    expect_state("{}");
+}
+
 Test(undo, again_looks_again)
 {
     fails_after("{\"a\":1,\"b\":7}");
