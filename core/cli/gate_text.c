@@ -61,7 +61,7 @@ static void add_left(struct ft_buf *buf, int64_t left)
     if (left > 0)
         ft_buf_addf(buf, ", %s left", ft_duration_format((uint64_t)left, text, sizeof(text)));
     else
-        ft_buf_adds(buf, ", the time is over");
+        ft_buf_adds(buf, ", the time is over: `fettle resume` ends it");
 }
 
 char *gate_state_words(const json_t *view)
@@ -128,7 +128,8 @@ void gate_print(FILE *to, const json_t *view)
     fputs("\n    ", to);
     term_wrap(to, ft_json_str(view, "text") ? ft_json_str(view, "text") : "", 4, 4, term_width(to));
     fprintf(to, "\n    asked by %s · needs %s\n", ft_json_str(view, "requester") ? ft_json_str(view, "requester") : "somebody", words);
-    print_names(to, "    may answer: ", json_object_get(view, "asked"));
+    if (ft_json_int(view, "left_ms", 1) > 0)
+        print_names(to, "    may answer: ", json_object_get(view, "asked"));
     print_votes(to, view);
     if (ft_json_str(view, "action"))
         fprintf(to, "    %s\n", ft_json_str(view, "action"));

@@ -123,7 +123,9 @@ const char *term_when(uint64_t wall_ms, bool seconds, char buf[48])
     ft_zone_format(zone, wall_ms, buf, 48);
     if (strlen(buf) > DATE + 5 && strncmp(buf, today, DATE) == 0) {
         memmove(buf, buf + DATE, 5);
-        snprintf(buf + 5, 48 - 5, seconds ? ":%02u" : "", (unsigned)(wall_ms / 1000 % 60));
+        buf[5] = '\0';
+        if (seconds)
+            snprintf(buf + 5, 48 - 5, ":%02u", (unsigned)(wall_ms / 1000 % 60));
     }
     ft_zone_free(own);
     return buf;

@@ -1,5 +1,6 @@
 /* doubts.c: what can be read and yet will hold a change for ever: a window that does not open any more, a role that too few people have. */
 #include <stdarg.h>
+#include <strings.h>
 #include "guard/approval.h"
 #include "guard/internal.h"
 
@@ -53,6 +54,24 @@ static void look_at_glass(const struct ft_guard *guard, const struct ft_rail *ra
     json_decref(names);
 }
 
+/* One person with two accounts could ask with one, and approve with the other. */
+static void look_at_accounts(const struct ft_guard *guard, json_t *all)
+{
+    json_t *people = json_object_get(ft_config_json(guard->o.config), "people"), *who, *other;
+    const char *name, *second;
+
+    json_object_foreach(people, name, who) {
+        const char *mail = ft_json_str(who, "email");
+
+        json_object_foreach(people, second, other) {
+            if (ft_streq(second, name))
+                break;
+            if (mail && ft_json_str(other, "email") && strcasecmp(mail, ft_json_str(other, "email")) == 0)
+                doubt(all, "'%s' and '%s' have the same mail address: if they are one person, that one can approve what they asked for", second, name);
+        }
+    }
+}
+
 static int look_at_windows(const struct ft_guard *guard, uint64_t now, json_t *all, struct ft_err *reterr)
 {
     const struct ft_rails *rails = guard->rails;
@@ -75,6 +94,7 @@ json_t *ft_guard_doubts(struct ft_guard *guard, uint64_t now_ms, struct ft_err *
         look_at_approval(guard, &guard->rails->rails[i], all);
         look_at_glass(guard, &guard->rails->rails[i], all);
     }
+    look_at_accounts(guard, all);
     if (look_at_windows(guard, now_ms, all, reterr) == 0)
         return all;
     json_decref(all);

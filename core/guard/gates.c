@@ -243,7 +243,7 @@ static const char *delegated_voice(const struct ft_people *people, const json_t 
         json_array_foreach((json_t *)all, i, need) {
             if (!*role_of(need) || !who_delegates(people, from, role_of(need), by, at))
                 continue;
-            if (ft_streq(from, requester))
+            if (is_person(from, requester))
                 own = true;
             else if (voice_taken(gate, from) || counts_already(gate, from))
                 taken = from;
@@ -273,7 +273,7 @@ static int may_vote(const struct ft_people *people, const json_t *gate, const ch
         return 0;
     if (!ft_people_configured(people))
         return snprintf(why, len, "people were configured when this was asked, and the configuration names none any more"), -EPERM;
-    if (ft_streq(by, requester))
+    if (is_person(by, requester))
         return snprintf(why, len, "%s asked for the run, and whoever asks does not approve", by), -EPERM;
     if (!who_is(people, by))
         return snprintf(why, len, "the configuration names no person '%s' among `people`", by), -EPERM;
@@ -310,7 +310,7 @@ static bool fits(const struct ft_people *people, const json_t *gate, const json_
 
     if (!strict(people, gate))
         return true;
-    if (ft_streq(by, requester) || ft_streq(from, requester) || !who_is(people, by))
+    if (is_person(by, requester) || is_person(from, requester) || !who_is(people, by))
         return false;
     if (!from || !*from)
         return ft_person_has(people, by, role);
@@ -502,7 +502,7 @@ static json_t *take_cancel(const json_t *gate, json_t *event)
 {
     const char *by = ft_json_str(event, "by"), *requester = ft_json_str(gate, "requester");
 
-    if (!ft_streq(by, requester))
+    if (!is_person(by, requester))
         return refused(event, "only %s, who asked for the run, may withdraw the request; `fettle reject` is for those who are asked", requester);
     json_object_set_new(event, "type", json_string("gate.withdrawn"));
     json_object_set_new(event, "request", json_true());

@@ -1,5 +1,6 @@
 /* met.c: what of the approvals that a write needs was given already. A person counts once for a write, at however many gates they stood: who approved as
  * a lead at the playbook's own gate is not its manager, too. */
+#include "guard/approval_parts.h"
 #include "guard/internal.h"
 
 enum { MAX = 64 };
@@ -27,10 +28,10 @@ static bool approved_as(const struct meeting *m, const char *who, const char *ro
 
 static void add_person(struct meeting *m, const char *who, const char *requester)
 {
-    if (!who || ft_streq(who, requester) || m->people_count == MAX)
+    if (!who || is_person(who, requester) || m->people_count == MAX)
         return;
     for (size_t i = 0; i < m->people_count; i++)
-        if (ft_streq(m->people[i], who))
+        if (is_person(m->people[i], who))
             return;
     m->place_of[m->people_count] = -1;
     m->people[m->people_count++] = who;

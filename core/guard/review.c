@@ -37,11 +37,11 @@ static json_t *passed_over(const struct ft_approvals *approvals, const char *run
     gates = ft_gates_of(*ret_events);
     gate = ft_gate_at(gates, ft_json_str(broken, "path"));
     json_object_foreach(json_object_get(people.config, "people"), person, who)
-        if (!ft_streq(person, ft_json_str(broken, "by")) && !ft_streq(person, *ret_requester) && gate && ft_gate_wants(&people, gate, person))
+        if (!is_person(person, ft_json_str(broken, "by")) && !is_person(person, *ret_requester) && gate && ft_gate_wants(&people, gate, person))
             json_array_append_new(names, json_string(person));
     if (!json_array_size(names))                       /* nobody is left of those: then anybody else may */
         json_object_foreach(json_object_get(people.config, "people"), person, who)
-            if (!ft_streq(person, ft_json_str(broken, "by")) && !ft_streq(person, *ret_requester))
+            if (!is_person(person, ft_json_str(broken, "by")) && !is_person(person, *ret_requester))
                 json_array_append_new(names, json_string(person));
     json_decref(gates);
     return names;
@@ -60,9 +60,9 @@ static int may_review_one(const struct ft_approvals *approvals, const char *run,
         may = may || ft_streq(json_string_value(name), who);
         ft_buf_addf(&all, "%s%s", i ? ", " : "", json_string_value(name));
     }
-    if (ft_streq(by, who))
+    if (is_person(by, who))
         r = ft_err_class(reterr, FT_DENIED, -EPERM, "%s broke the glass in run %s; somebody else reviews it: %s", who, run, ft_buf_str(&all));
-    else if (ft_streq(requester, who))
+    else if (is_person(requester, who))
         r = ft_err_class(reterr, FT_DENIED, -EPERM, "%s asked for run %s; somebody else reviews it: %s", who, run, ft_buf_str(&all));
     else if (!may)
         r = ft_err_class(reterr, FT_DENIED, -EPERM, "run %s is reviewed by one of those who were passed over: %s", run, ft_buf_str(&all));

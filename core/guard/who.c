@@ -1,8 +1,14 @@
 /* who.c: who has which role, in their own right or by delegation. */
 #include <string.h>
+#include <strings.h>
 #include "base/util.h"
 #include "data/json.h"
 #include "guard/approval_parts.h"
+
+bool is_person(const char *a, const char *b)
+{
+    return a && b && strcasecmp(a, b) == 0;
+}
 
 bool ft_people_configured(const struct ft_people *people)
 {

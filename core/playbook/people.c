@@ -1,6 +1,7 @@
 /* people.c: who there is, which roles they have, who acts for whom, and how approvals are asked for. */
 #include "playbook/people_parts.h"
 #include <string.h>
+#include <strings.h>
 #include "base/clock.h"
 #include "base/text.h"
 #include "base/util.h"
@@ -62,6 +63,14 @@ static void check_delegation(const struct reader *rd, const struct ft_node *peop
         rd_error(rd, until->mark, NULL, "'%s' is no time: write it as \"2026-12-24T08:00:00Z\"", time);
 }
 
+/* Whoever asked could approve in the other spelling. */
+static void check_spelling(const struct reader *rd, const struct ft_node *people, const struct ft_node *person)
+{
+    for (const struct ft_node *other = people->first; other && other != person; other = other->next)
+        if (strcasecmp(other->key, person->key) == 0)
+            rd_error(rd, person->key_mark, NULL, "'%s' is a person already: upper and lower case do not make two", other->key);
+}
+
 static void check_people(const struct reader *rd, const struct ft_node *node, const struct ft_node *declared)
 {
     static const struct rd_key keys[] = { { "email" }, { "roles" }, { "delegates_to" }, { "until" }, { NULL } };
@@ -82,6 +91,7 @@ static void check_people(const struct reader *rd, const struct ft_node *node, co
             for (const struct ft_node *role = roles->first; role; role = role->next)
                 check_role(rd, role, declared);
         check_delegation(rd, node, person);
+        check_spelling(rd, node, person);
     }
 }
 

@@ -102,7 +102,8 @@ static int forget_values(struct ft_store *store, struct job *job, int64_t row, j
 static int clear_beside(struct ft_store *store, struct job *job, const char *id, struct ft_err *reterr)
 {
     static const char *const statements[] = {
-        "DELETE FROM answers WHERE run = ?1 AND NOT " TO_REVIEW, "DELETE FROM locks WHERE run = ?1", "UPDATE budgets SET grp = 'deleted' WHERE run = ?1 AND grp <> ''",
+        ("DELETE FROM answers WHERE run = ?1 AND NOT " TO_REVIEW), "DELETE FROM locks WHERE run = ?1",
+        "UPDATE OR REPLACE budgets SET grp = 'deleted' WHERE run = ?1 AND grp <> ''",      /* a write to several targets has several */
         "UPDATE plans SET text = '' WHERE run = ?1",
     };
     const char *texts[] = { id, NULL };

@@ -109,7 +109,7 @@ expect doctor "6 policies, 3 windows, 2 freezes, 4 categories of changes" "$(tr 
 cat > "$scratch/doubts.yaml" <<'CONFIG'
 fettle: 1
 roles: {lead: }
-people: {ann: {email: ann@example.org, roles: [lead]}}
+people: {ann: {email: ann@example.org, roles: [lead]}, ann-adm: {email: Ann@Example.org}}
 windows: {past: {from: "2020-01-01 02:00", to: "2020-01-01 04:00"}}
 policies:
   - {name: two, approval: {role: lead, count: 2}, windows: past}
@@ -119,5 +119,8 @@ said=$("$fettle" doctor --config "$scratch/doubts.yaml" --store "$scratch/store.
 said=$(tr -s ' \n' ' ' <<< "$said")
 expect doctor "policy 'two' asks for the approval of 2 lead, and 1 person has that role: it can never be given" "$said"
 expect doctor "policy 'glass' lets the glass be broken, and \`approvals: notify\` is empty: nobody would be told" "$said"
+expect doctor "'ann' and 'ann-adm' have the same mail address" "$said"
+sed 's/ann-adm/Ann/' "$scratch/doubts.yaml" > "$scratch/twice.yaml"
+expect people "'ann' is a person already: upper and lower case do not make two" "$("$fettle" check --config "$scratch/twice.yaml" 2>&1)"
 expect doctor "window 'past' never opens again" "$said"
 exit $((failures > 0))

@@ -131,6 +131,13 @@ Test(approval, n_of_m_each_person_once_and_never_the_requester)
     expect_refused(answer("carol", "approve", ""), -EPERM, "all the answers");
 }
 
+Test(approval, another_spelling_is_the_same_person)
+{
+    json_object_set(json_object_get(config, "people"), "Alice", json_object_get(json_object_get(config, "people"), "alice"));
+    open_gate("{\"role\":\"lead\",\"count\":1}", NULL);
+    expect_refused(answer("Alice", "approve", ""), -EPERM, "whoever asks does not approve");
+}
+
 Test(approval, one_person_fills_one_place_wherever_it_helps_most)
 {
     json_object_set_new(json_object_get(json_object_get(config, "people"), "bob"), "roles", json_pack("[s,s]", "lead", "board"));

@@ -84,6 +84,7 @@ static const struct test_case cases[] = {
     { "people are asked before the window opens", HEAD WEEKLY "policies:\n  - {name: w, windows: weekly, approval: {role: lead}}\n", "2026-11-26 10:00", "", FT_GUARD_APPROVE, NULL, NULL, "lead" },
     { "approved, it waits", HEAD WEEKLY "policies:\n  - {name: w, windows: weekly, approval: {role: lead}}\n", "2026-11-26 10:00", "by=lead:ann", FT_GUARD_WAIT, "2026-11-29 01:00", NULL, "" },
     { "the requester does not count", HEAD "policies:\n  - {name: w, approval: {role: lead}}\n", "2026-11-26 10:00", "by=lead:requester", FT_GUARD_APPROVE, NULL, NULL, "lead" },
+    { "nor in another spelling", HEAD "policies:\n  - {name: w, approval: {role: lead}}\n", "2026-11-26 10:00", "by=lead:Requester", FT_GUARD_APPROVE, NULL, NULL, "lead" },
     { "one of two", HEAD "policies:\n  - {name: w, approval: {role: lead, count: 2}}\n", "2026-11-26 10:00", "by=lead:ann", FT_GUARD_APPROVE, NULL, NULL, "lead (2" },
     { "one person twice is one", HEAD "policies:\n  - {name: w, approval: {role: lead, count: 2}}\n", "2026-11-26 10:00", "by=lead:ann+ann", FT_GUARD_APPROVE, NULL, NULL, "lead (2" },
     { "two of two", HEAD "policies:\n  - {name: w, approval: {role: lead, count: 2}}\n", "2026-11-26 10:00", "by=lead:ann+bob", FT_GUARD_GO, NULL, NULL, "" },

@@ -214,6 +214,24 @@ Test(store_personal, what_only_a_plan_names_is_forgotten_with_its_run)
     expect_whole("by age");
 }
 
+/* One write may have taken of several accounts of one budget, one for each client. */
+Test(store_personal, what_was_used_of_budgets_names_nobody)
+{
+    struct ft_spend two[] = { { .budget = "b", .group = "client/a4:83:e7:cc:00:01", .at_most = 9, .in_ms = 1000 }, { .budget = "b", .group = "client/a4:83:e7:cc:00:02", .at_most = 9, .in_ms = 1000 } };
+    struct ft_retained done;
+    struct ft_err err = { 0 };
+    char id[9];
+
+    new_run(fx.store, id);
+    cr_assert_eq(append_now(&fx, id, json_pack("{s:s}", "type", "run.started"), FT_COMMIT), 0);
+    cr_assert_eq(ft_store_spend(fx.store, id, "w", 1, ft_clock_wall_ms(fx.clock), two, 2, true, &err), 0, "%s", err.text);
+    put_run(fx.store, id, "finished");
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .who = "root", .why = "test" }, &done, &err), 0, "%s", err.text);
+    cr_expect_eq(in_files("a4:83:e7:cc:00:0"), 0);
+    cr_assert_eq(ft_store_retain(fx.store, &(struct ft_retain){ .who = "root", .why = "again" }, &done, &err), 0, "%s", err.text);
+    cr_expect_eq(done.runs, 0);
+}
+
 /* A broken glass that nobody has looked at yet is no private matter of the one who broke it. */
 Test(store_personal, what_must_be_reviewed_outlives_what_is_forgotten)
 {
