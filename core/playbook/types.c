@@ -302,8 +302,12 @@ static void check_argument(struct scope *scope, const struct ft_node *node, cons
     struct ft_err err = { 0 };
     json_t *value, *bound = NULL;
     char wanted[120], had[120];
+    bool takes_secret = ft_streq(ft_json_str(spec, "type"), "secret");
 
-    if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret")) && !ft_streq(ft_json_str(spec, "type"), "secret"))
+    /* text from elsewhere would say which file or variable of this machine is read */
+    if (takes_secret && !pb_tmpl_is_constant(tmpl) && !(expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret"))))
+        rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' is a secret: hand on a parameter of type secret, or write where it lies (env:NAME)", what, node->key);
+    else if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && json_is_true(json_object_get(type.schema, "x-secret")) && !takes_secret)
         rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' takes no secret: '%s' cannot be given to it", what, node->key, expr);
     else if (expr && pb_scope_path_type(scope, expr, strlen(expr), &type) && !fit(types_of(type.schema), bindable(spec)))
         rd_error(&scope->ld->rd, node->mark, NULL, "%s: '%s' takes %s, and %s is %s", what, node->key, spoken(bindable(spec), wanted, sizeof(wanted)), expr,
