@@ -41,6 +41,23 @@ static void find_owner(void *arg, const struct ft_run_info *info)
         owner->pid = strtol(info->owner, NULL, 10);
 }
 
+static bool takes_back(struct app *app, const char *id)
+{
+    json_t *events = NULL, *event;
+    bool back = false;
+    size_t i;
+
+    if (ft_store_events(app->store, id, 0, &events, NULL) < 0)
+        return false;
+    json_array_foreach(events, i, event) {
+        const char *type = ft_json_str(event, "type");
+
+        back = ft_streq(type, "rollback.started") || ft_streq(type, "run.reopened") || (back && !ft_streq(type, "run.finished"));
+    }
+    json_decref(events);
+    return back;
+}
+
 /* Another process runs it: it is asked by a row in the store, and told to look. Only SIGUSR1 does: who keeps many runs going is not ended for one. */
 static int ask_owner(struct app *app, const char *id)
 {
@@ -54,7 +71,10 @@ static int ask_owner(struct app *app, const char *id)
     if (ft_run_ask_end(app->store, id, o.now, o.rollback, app_user(), app_where(), &err) < 0)
         return app_fail(1, "%s", err.text);
     kill((pid_t)owner.pid, SIGUSR1);
-    printf("asked process %ld to stop run %s%s\n", owner.pid, id, o.now ? " now" : " after the step under way");
+    if (takes_back(app, id) && !o.now)
+        printf("what run %s did is being taken back by process %ld, and that goes on; `fettle cancel %s --now` parks it as it stands, with its locks\n", id, owner.pid, id);
+    else
+        printf("asked process %ld to stop run %s%s\n", owner.pid, id, o.now ? " now" : " after the step under way");
     return 0;
 }
 

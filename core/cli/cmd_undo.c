@@ -103,7 +103,9 @@ static void print_plan(const json_t *plan)
         print_write(write, i + 1, colour);
     print_others(json_object_get(plan, "without"), "is not taken back: it has no undo");
     print_others(json_object_get(plan, "in_doubt"), "is under way, or in doubt: it is found out first, and taken back too if it happened");
-    if (!json_is_true(json_object_get(plan, "over")))
+    if (json_is_true(json_object_get(plan, "taking_back")))
+        printf("\n  it is being taken back: `fettle resume %s` goes on with it, `fettle answer %s` shows what it asks\n", ft_json_str(plan, "run"), ft_json_str(plan, "run"));
+    else if (!json_is_true(json_object_get(plan, "over")))
         printf("\n  the run is not over: `fettle cancel %s --rollback` ends it and takes this back\n", ft_json_str(plan, "run"));
     putchar('\n');
     fflush(stdout);

@@ -132,7 +132,7 @@ struct ft_undo_opts {
 };
 int ft_run_undo(struct ft_engine *engine, const char *id, const struct ft_undo_opts *opts, const struct ft_run_observer *observer, void *arg, struct ft_run **ret,
                 struct ft_err *reterr);
-/* What that would do; nothing is touched. done is called from the loop, once, and takes plan over: {"run","playbook","over","writes": [{"path","title","kind",
+/* What that would do; nothing is touched. done is called from the loop, once, and takes plan over: {"run","playbook","over","taking_back","without","in_doubt","writes": [{"path","title","kind",
  * "action","write","state": "as_written|back|changed|unknown","differences","changes","plan" (what the undo's call would send),"unplanned","unseen"}]}. */
 struct ft_undo_plan;
 int ft_run_undo_plan(struct ft_engine *engine, const char *id, const struct ft_undo_opts *opts, void (*done)(void *arg, json_t *plan), void *arg, struct ft_undo_plan **ret,

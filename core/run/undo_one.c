@@ -466,11 +466,12 @@ static void seen(void *arg, json_t *plan)
 static void unseen(void *arg, enum ft_class class, const char *text)
 {
     struct undo_run *u = arg;
+    bool away = class == FT_UNREACHABLE || class == FT_TIMEOUT || class == FT_CANCELLED;
 
     u->call = NULL;
     /* What can be compared is never taken back unseen, unless a person who knows that wants it. */
-    u->unseen = class != FT_NOT_FOUND && json_object_get(u->item, "after") && !(json_is_true(told(u, "overwrite")) && !told(u, "seen"));
-    if (class == FT_UNREACHABLE || class == FT_TIMEOUT || class == FT_CANCELLED || u->unseen)
+    u->unseen = !away && class != FT_NOT_FOUND && json_object_get(u->item, "after") && !(json_is_true(told(u, "overwrite")) && !told(u, "seen"));
+    if (away || u->unseen)
         undo_failed(u, class, text);
     else
         undo_looked(u, class == FT_NOT_FOUND ? json_null() : NULL);

@@ -115,7 +115,7 @@ static void next_entry(void *arg)
     while (p->left > 0 && !undo_is_wanted(p->run, json_array_get(p->run->undo, p->left - 1)))
         p->left--;
     if (p->left == 0) {
-        plan = json_pack("{s:s, s:s, s:b, s:O, s:o, s:o}", "run", p->run->id, "playbook", ft_playbook_name(p->run->playbook), "over", p->over, "writes", p->writes,
+        plan = json_pack("{s:s, s:s, s:b, s:b, s:O, s:o, s:o}", "run", p->run->id, "playbook", ft_playbook_name(p->run->playbook), "over", p->over, "taking_back", !p->over && ft_run_rolls_back(p->run), "writes", p->writes,
                          "without", p->run->undo_only ? json_array() : json_copy(p->run->plain), "in_doubt", in_doubt(p->run));
         p->done(p->arg, plan);
         return;
