@@ -121,6 +121,20 @@ enum check gate_for_policy(struct step_run *step, const struct ft_write_facts *f
     return gate_for_write(step, json_pack("{s:o, s:o, s:s}", "all", all, "spent", spent, "text", answer->text));
 }
 
+/* Where anybody was asked, whoever answered did so with each role that they have. */
+static void add_with_roles(const struct ft_people *people, const json_t *vote, const char *digest, json_t *all)
+{
+    json_t *by, *role;
+    size_t i, k;
+
+    json_array_foreach(json_object_get(vote, "by"), i, by) {
+        const json_t *who = json_object_get(json_object_get(people->config, "people"), json_string_value(by));
+
+        json_array_foreach(json_object_get(who, "roles"), k, role)
+            json_array_append_new(all, json_pack("{s:O, s:i, s:[O], s:s}", "role", role, "count", 1, "by", by, "digest", digest));
+    }
+}
+
 /* Votes that hold for this write as it is now. */
 json_t *gate_approvals(struct step_run *step)
 {
@@ -137,6 +151,8 @@ json_t *gate_approvals(struct step_run *step)
         json_array_foreach(votes, k, vote) {
             json_object_set_new(vote, "digest", json_string(digest));
             json_array_append(all, vote);
+            if (!*ft_json_str(vote, "role"))
+                add_with_roles(&people, vote, digest, all);
         }
         json_decref(votes);
     }

@@ -326,6 +326,19 @@ def several_gates_at_once(place):
         fail(f"it does not say that this cannot be approved:\n{out.stdout}")
 
 
+def asked_once(place):
+    """A gate that anybody may answer, answered by one who has the policy's role, is not asked a second time; answered by another it is."""
+    place.write("any.yaml", PLAYBOOK.replace("    by: {role: lead, count: 2}\n", ""))
+    for who, asked in (("mike", False), ("bob", True)):
+        out = place.fettle("alice", "run", f"{place.dir}/any.yaml", "--json")
+        run = json.loads(out.stdout.splitlines()[0])["run"]
+        if place.approve(who, run).returncode:
+            fail(f"{who} could not")
+        out = place.fettle("alice", "resume", run, "--json")
+        if (out.returncode == 3) != asked or len(place.events(run, "gate.opened")) != 1 + asked:
+            fail(f"{who}: {out.returncode} {out.stdout[-500:]}")
+
+
 def only_claimed(place):
     """Anybody can set SUDO_USER; only sudo, or root, is believed."""
     run = place.start()
@@ -446,7 +459,7 @@ def main():
     if os.geteuid() != 0:
         print("SKIPPED: without root nobody else can be played (SUDO_USER is believed of root only)")
         sys.exit(77)
-    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (a_resume_says_again_who_is_asked, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER), (taken_back_before_it_was_done, NIGHT), (rules_written_while_it_waits, ""), (several_gates_at_once, MANAGER_ONLY),
+    for scene, more in ((two_terminals, ""), (left_and_come_back_to, ""), (watched_from_elsewhere, ""), (cancelled_while_it_waits, ""), (a_script_says_what_it_saw, ""), (at_one_moment, ""), (a_resume_says_again_who_is_asked, ""), (only_claimed, ""), (one_person_at_two_gates, MANAGER), (taken_back_before_it_was_done, NIGHT), (rules_written_while_it_waits, ""), (several_gates_at_once, MANAGER_ONLY), (asked_once, MANAGER_ONLY),
                         (broken_glass, NOTIFY), (notices, NOTIFY)):
         place = Place(more)
         try:
