@@ -216,7 +216,7 @@ char *plan_markdown(const json_t *plan)
     struct ft_buf buf = FT_BUF_INIT(0);
     const char *name;
     json_t *one;
-    size_t i;
+    size_t i, at;
 
     ft_buf_addf(&buf, "# Plan %.8s: ", ft_plan_digest(plan));
     put(&buf, json_string_value(ft_json_path(plan, "playbook.title")));
@@ -226,7 +226,10 @@ char *plan_markdown(const json_t *plan)
     json_array_foreach(json_object_get(plan, "writes"), i, one)
         one_write(&buf, plan, one);
     ft_buf_adds(&buf, "## Which way, and why\n\n");
+    at = buf.len;
     ways(&buf, json_object_get(plan, "nodes"));
+    if (buf.len == at)
+        ft_buf_adds(&buf, "There is one way only.\n");
     ft_buf_adds(&buf, "\n## How it ends\n\n");
     json_object_foreach(json_object_get(plan, "outcomes"), name, one)
         ft_buf_addf(&buf, "- `%s` (%s)\n", name, json_string_value(one));
@@ -234,6 +237,10 @@ char *plan_markdown(const json_t *plan)
         ft_buf_adds(&buf, "- or a failure; then what was done is taken back\n");
     if (json_is_true(json_object_get(plan, "cut")))
         ft_buf_adds(&buf, "\nThere are more ways than are shown: some were joined or left out.\n");
-    ft_buf_addf(&buf, "\nDigest `%s`. Apply with `fettle apply %.8s`.\n", ft_plan_digest(plan), ft_plan_digest(plan));
+    ft_buf_addf(&buf, "\nDigest `%s`.", ft_plan_digest(plan));
+    if (json_array_size(json_object_get(plan, "writes")))
+        ft_buf_addf(&buf, " Apply with `fettle apply %.8s%s`.", ft_plan_digest(plan),
+                    ft_json_int(json_object_get(plan, "score"), "undetermined", 0) ? " --accept-undetermined" : "");
+    ft_buf_adds(&buf, "\n");
     return ft_buf_take(&buf);
 }

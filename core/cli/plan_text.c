@@ -435,5 +435,5 @@ void plan_print(FILE *to, bool colour, const json_t *plan, bool kept)
     if (kept && ft_json_int(plan, "valid_ms", 0))
         fprintf(to, "    may be applied within %s\n", ft_duration_format((uint64_t)ft_json_int(plan, "valid_ms", 0), valid, sizeof(valid)));
     if (kept && !*ft_json_str(plan, "from") && json_array_size(json_object_get(plan, "writes")))
-        fprintf(to, "    apply with: fettle apply %.8s\n", ft_plan_digest(plan));
+        fprintf(to, "    apply with: fettle apply %.8s%s\n", ft_plan_digest(plan), ft_json_int(score, "undetermined", 0) ? " --accept-undetermined" : "");
 }

@@ -271,6 +271,15 @@ static void write_nothing(struct dry_list *l, json_t *plan)
     dry_known(l, json_incref(json_object_get(plan, "result")));
 }
 
+/* With no write before it the run will be told the same; what is only not reached now may be reached then. */
+static bool surely_fails(const struct dry_list *l, const json_t *answer)
+{
+    switch (ft_class_from_name(ft_json_str(answer, "class"))) {
+    case FT_DENIED: case FT_NOT_FOUND: case FT_INVALID: case FT_CONFLICT: case FT_REFUSED: return !l->changed;
+    default: return false;
+    }
+}
+
 static void plan_answered(struct dry_list *l, json_t *answer)
 {
     static const char *const shown[] = { "summary", "requests", "changes", "before", "users", "nothing_to_do", "stand_in", "moves", "reverts", "no_undo", "notes", "leaves", "blurs" };
@@ -279,6 +288,10 @@ static void plan_answered(struct dry_list *l, json_t *answer)
     bool behind;
     struct ft_err err = { 0 };
 
+    if (!plan && surely_fails(l, answer)) {
+        dry_failed(l, ft_json_str(answer, "class"), ft_json_str(answer, "error"));
+        return;
+    }
     if (!plan) {
         write_undetermined(l, ft_json_str(answer, "error"));
         return;

@@ -156,6 +156,20 @@ static json_t *one_change(const struct sw *st, json_t *from, json_t *to)
     return json_pack("{s:s, s:o, s:o}", "path", st->name, "from", from, "to", to);
 }
 
+static json_t *replaced(const json_t *parts, const char *text)
+{
+    json_t *part;
+    size_t i;
+
+    json_array_foreach(parts, i, part) {
+        const char *old = left_replaced(json_object_get(part, "lines"), text);
+
+        if (old)
+            return json_string(old);
+    }
+    return json_null();
+}
+
 /* As far as lines can tell; the switch's own account comes with the run (`show | compare`). */
 static json_t *changes_of(const struct sw *st, const json_t *lines, const json_t *parts)
 {
@@ -167,7 +181,7 @@ static json_t *changes_of(const struct sw *st, const json_t *lines, const json_t
 
         if (is_verb(text, "set")) {
             if (!has_line(parts, text))
-                json_array_append_new(changes, one_change(st, json_null(), json_string(text)));
+                json_array_append_new(changes, one_change(st, replaced(parts, text), json_string(text)));
             continue;
         }
         if (!is_verb(text, "delete")) {

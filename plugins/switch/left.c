@@ -84,19 +84,41 @@ static const char *as_shown(struct ft_call *call, const char *line)
     return host->printf(call, "%.*s%.*s", (int)at, line, (int)len - 2, line + at + 1);
 }
 
+static const char *const one_value[] = { "description", "native-vlan-id", "mtu", "speed", "link-mode", "interface-mode", "port-mode", "vlan-id", "802.3ad", NULL };
+
+/* The word before the last one, which says what kind of statement it is. */
+static const char *statement(const char *line, size_t at, size_t *ret_len)
+{
+    size_t end = at > 1 ? at - 1 : 0, word = end;
+
+    while (word && line[word - 1] != ' ')
+        word--;
+    *ret_len = end - word;
+    return line + word;
+}
+
+const char *left_replaced(const json_t *lines, const char *line)
+{
+    size_t at = last_word(line), len, i;
+    const char *word = statement(line, at, &len);
+    json_t *other;
+
+    if (!has_word(one_value, word, len))
+        return NULL;
+    json_array_foreach(lines, i, other)
+        if (strncmp(json_string_value(other), line, at) == 0 && last_word(json_string_value(other)) == at && strcmp(json_string_value(other), line) != 0)
+            return json_string_value(other);
+    return NULL;
+}
+
 /* `set` of a statement with one value replaces it, in a list it adds to it; which one it is only the switch knows, but for the usual ones. */
 static bool take_set(struct ft_call *call, json_t *lines, const char *typed)
 {
     const char *line = as_shown(call, typed);
-    static const char *const values[] = { "description", "native-vlan-id", "mtu", "speed", "link-mode", "interface-mode", "port-mode", "vlan-id", "802.3ad", NULL };
     static const char *const lists[] = { "members", "address", "interface", NULL }, *const flags[] = { "disable", NULL };
-    size_t at = last_word(line), word = at > 1 ? at - 1 : 0, n = word;
-    bool one, many;
-
-    while (word && line[word - 1] != ' ')
-        word--;
-    one = has_word(values, line + word, n - word);
-    many = has_word(lists, line + word, n - word) || has_word(flags, line + at, strlen(line + at));
+    size_t at = last_word(line), len;
+    const char *word = statement(line, at, &len);
+    bool one = has_word(one_value, word, len), many = has_word(lists, word, len) || has_word(flags, line + at, strlen(line + at));
     for (size_t i = json_array_size(lines); i-- > 0;) {
         const char *other = json_string_value(json_array_get(lines, i));
 

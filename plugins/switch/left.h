@@ -10,6 +10,9 @@ const char *left_config(struct ft_call *call, const char *part, const char *conf
 /* The facts of the port as they will be; `was` and `is`: its configuration before and behind left_config (Junos). */
 void left_facts(struct ft_call *call, json_t *facts, const char *was, const char *is);
 
+/* Junos: the line among these that setting this one takes the place of, as far as that is known here; NULL: none. */
+const char *left_replaced(const json_t *lines, const char *line);
+
 /* What the plan's change leaves behind, into the plan. */
 void left_by_port(struct ft_call *call, json_t *plan);
 void left_by_lines(struct ft_call *call, json_t *plan, const json_t *lines);

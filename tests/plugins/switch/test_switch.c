@@ -883,6 +883,7 @@ Test(switch, configure_tells_what_differs_and_undo_restores_the_parts)
     cr_assert(r->ok, "%s", r->error);
     cr_expect_eq(json_array_size(fake_at(r->result, "changes")), 2, "the third line is there already");
     cr_expect_str_eq(fake_str(r->result, "changes.0.to"), "set interfaces ge-0/0/7 description \"new AP\"");
+    cr_expect_str_eq(fake_str(r->result, "changes.0.from"), "set interfaces ge-0/0/7 description \"AP 3F-12\"", "it takes the place of that");
     cr_expect_str_eq(fake_str(r->result, "changes.1.from"), "set interfaces ge-0/0/7 unit 0 family ethernet-switching vlan members guests");
     receipt = json_dumps(fake_at(r->result, "receipt"), 0);
     answers_file(f, "show configuration interfaces ge-0/0/7", "port.set");

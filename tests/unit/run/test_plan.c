@@ -493,3 +493,24 @@ Test(plan, side_by_side_nobody_can_tell)
     cr_expect_str_eq(json_string_value(ft_json_path(write_of(plan, 4), "before.value")), "fast");
     json_decref(plan);
 }
+
+/* A write whose plan is refused, with nothing before it that could change that, fails: it is not open what it would send. */
+Test(plan, what_is_refused_already_fails)
+{
+    static const char yaml[] = HEAD "steps:\n  - {id: a, run: sim.set, with: {key: led, value: lit}, undo: none, on_error: b, then: good}\n"
+                                    "  - {id: b, run: sim.put, with: {key: led, value: red}, undo: none, then: bad}\n";
+    json_t *plan;
+
+    rig_trouble(&rig, "{\"plan led\":[\"refused\"]}");
+    plan = plan_of(yaml, NULL);
+    cr_assert_eq(json_array_size(json_object_get(plan, "writes")), 1);
+    cr_expect_str_eq(ft_json_str(write_of(plan, 0), "path"), "b");
+    cr_expect(json_is_true(json_object_get(write_of(plan, 0), "certain")), "that is where on_error leads");
+    cr_expect(strstr(json_string_value(ft_json_path(plan, "nodes.0.error")), "the device said refused"));
+    cr_expect_null(json_object_get(json_object_get(plan, "outcomes"), "good"));
+    json_decref(plan);
+    rig_trouble(&rig, "{\"plan led\":[\"unreachable\"]}");
+    plan = plan_of(yaml, NULL);
+    cr_expect_str_eq(ft_json_str(write_of(plan, 0), "exactness"), "undetermined", "it may be reached then");
+    json_decref(plan);
+}
