@@ -139,7 +139,7 @@ static int refuse(const json_t *lock)
         return app_fail(1, "'%s' is held by run %s, which is %s; end it with `fettle cancel %s` (--rollback takes back what it did)", ft_json_str(lock, "key"), id,
                         *status ? status : "starting", id);
     return app_fail(1, "'%s' is held by run %s, which is not over (%s): `fettle resume %s` goes on with it, `fettle cancel %s` ends it; its lock is the only thing that "
-                    "keeps others from what it left half done", ft_json_str(lock, "key"), id, status, id, id);
+                    "keeps others from what it left half done", ft_json_str(lock, "key"), id, ft_streq(status, "running") ? "its process died" : status, id, id);
 }
 
 static int release(struct app *app)

@@ -29,7 +29,11 @@ static void show_json(const struct ft_run_info *info)
 {
     json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:O?}", "run", info->id, "playbook", info->playbook, "mode", info->mode, "status", info->status,
                              "outcome", info->outcome, "started", (json_int_t)info->started_ms, "ended", (json_int_t)info->ended_ms, "summary", info->summary, "params", info->params);
-    char *text = ft_json_text(line);
+    char *text;
+
+    if (ft_streq(info->status, "running"))
+        json_object_set_new(line, "alive", json_boolean(info->alive));
+    text = ft_json_text(line);
 
     puts(text);
     free(text);
@@ -40,7 +44,8 @@ static void show(void *arg, const struct ft_run_info *info)
 {
     size_t *count = arg;
     char when[32];
-    const char *what = *info->outcome ? info->outcome : ft_streq(info->mode, "dry_run") ? "dry run" : info->status;
+    bool died = ft_streq(info->status, "running") && !info->alive;
+    const char *what = *info->outcome ? info->outcome : ft_streq(info->mode, "dry_run") ? "dry run" : died ? "interrupted" : info->status;
 
     ++*count;
     if (globals.json) {
@@ -53,7 +58,7 @@ static void show(void *arg, const struct ft_run_info *info)
     fputc(' ', stdout);
     term_column(stdout, what, 12);
     fputc(' ', stdout);
-    term_column(stdout, info->summary, term_width(stdout) - 64 > 14 ? term_width(stdout) - 64 : 60);
+    term_column(stdout, died ? "its process died: fettle resume" : info->summary, term_width(stdout) - 64 > 14 ? term_width(stdout) - 64 : 60);
     fputc('\n', stdout);
 }
 

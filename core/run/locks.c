@@ -32,7 +32,7 @@ int lock_held_by(const char *holder, struct ft_err *reterr)
         snprintf(text, sizeof(text), "%s", reterr->text);
     if (!holder_id(holder, id))
         return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s", text);
-    return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s; wait for it, or look with `fettle show %s`: `fettle resume %s` goes on with it where it is parked, `fettle cancel %s` ends it",
+    return ft_err_class(reterr, FT_CONFLICT, -EBUSY, "%s; wait for it, or look with `fettle show %s`: `fettle resume %s` goes on with it where it is parked or its process died, `fettle cancel %s` ends it",
                         text, id, id, id);
 }
 
@@ -185,12 +185,13 @@ static bool note_waiting(struct step_run *step, const json_t *keys, const char *
 
 static void give_up(struct step_run *step, const char *holder, struct ft_err *err, bool ring)
 {
-    char within[32], id[9] = "";
+    char within[32], id[9] = "", held[sizeof(err->text)];
 
     holder_id(holder, id);
     step->lock_until_ms = 0;
+    snprintf(held, sizeof(held), "%s", err->text);
     if (ring)
-        ft_err_class(err, FT_CONFLICT, -EDEADLK, "%s, and that run waits for what this run holds: this one gives up; start it again when run %s is over", err->text, id);
+        ft_err_class(err, FT_CONFLICT, -EDEADLK, "%s, and that run waits for what this run holds: this one gives up; start it again when run %s is over", held, id);
     else
         lock_held_by(holder, err);
     if (!ring)

@@ -247,7 +247,7 @@ static void info_of(struct filling *f, sqlite3_stmt *stmt, struct ft_buf *summar
     *ret = (struct ft_run_info){
         .id = column(stmt, 0), .playbook = column(stmt, 1), .digest = column(stmt, 2), .mode = column(stmt, 3), .status = column(stmt, 4),
         .outcome = column(stmt, 5), .started_ms = (uint64_t)sqlite3_column_int64(stmt, 6), .ended_ms = (uint64_t)sqlite3_column_int64(stmt, 7),
-        .summary = filled(f, column(stmt, 8), &len, false, summary), .owner = column(stmt, 9), .params = *ret_params,
+        .summary = filled(f, column(stmt, 8), &len, false, summary), .owner = column(stmt, 9), .alive = owner_alive(column(stmt, 9)), .params = *ret_params,
     };
 }
 

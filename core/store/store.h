@@ -44,6 +44,7 @@ struct ft_run_info {
     uint64_t started_ms, ended_ms;
     const char *summary;          /* one line: the diagnosis, or what it waits for */
     const char *owner;            /* the process that runs it now: "pid:start:boot id"; "" for none. Put as NULL: this one until the run is over */
+    bool alive;                   /* that process lives; not put */
     const json_t *params;
 };
 /* Reserves an id that is not taken. ret of at least 9 bytes. */

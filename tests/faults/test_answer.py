@@ -149,8 +149,12 @@ def cancelled_under_the_watch(home, watch):
     for line in begun.stdout:
         if '"step.started"' in line and '"z"' in line:
             break
+    watch.send_signal(signal.SIGSTOP)                                  # else it may be there first
+    check("a run under way is running", "running" in home.fettle("runs")[2].splitlines()[0] and home.runs("running")[0]["alive"], home.fettle("runs")[2])
     begun.send_signal(signal.SIGKILL)
     begun.communicate()
+    check("one whose process died is not", "interrupted" in home.fettle("runs")[2].splitlines()[0] and not home.runs("running")[0]["alive"], home.fettle("runs")[2])
+    watch.send_signal(signal.SIGCONT)
     for line in watch.stdout:                                           # the watch takes it up
         news = json.loads(line)
         if news["run"] == run and news["news"] == "goes on":

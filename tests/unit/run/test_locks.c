@@ -180,6 +180,7 @@ Test(locks, waiting_has_an_end)
 Test(locks, a_ring_of_two_is_broken_by_one)
 {
     struct ft_err err = { 0 };
+    const char *why;
     uint64_t begun;
     bool back;
 
@@ -194,6 +195,8 @@ Test(locks, a_ring_of_two_is_broken_by_one)
     back = second.end == FT_RUN_ROLLED_BACK;
     cr_expect((back && rig.end == FT_RUN_OK) || (rig.end == FT_RUN_ROLLED_BACK && second.end == FT_RUN_OK), "%d %d", (int)rig.end, (int)second.end);
     cr_expect_lt(now_ms() - begun, 15000, "it was not seen, but waited out");
+    why = ft_json_str(back ? second_find("step.failed") : rig_event(&rig, "step.failed", NULL), "error");
+    cr_expect(strstr(why, "is locked by run") && strstr(why, "this one gives up"), "%s", why);
     cr_expect_eq(lock_count(), 0);
 }
 
