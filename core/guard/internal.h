@@ -2,7 +2,8 @@
  *   guard.c   the answer: which rules hold, and the strictest of what they say      match.c   whether a rule speaks of a write
  *   times.c   when a write may be done: windows, freezes, lead times                 ledger.c  budgets without a store
  *   words.c   rules as sentences, doubts.c what is wrong with them      aim.c     what a write is aimed at
- *   met.c     what was approved already                                 approval.c  answers of people, review.c broken glass */
+ *   met.c     what was approved already                                 approval.c  answers of people, review.c broken glass
+ *   change.c  which category a change has */
 #pragma once
 #include "base/buf.h"
 #include "base/text.h"
