@@ -205,6 +205,8 @@ void write_resume(struct step_run *step)
     } else if (answer) {
         did_not_happen(step, ft_json_str(answer, "by"), NULL);
     } else if (past_event(step, "doubt.opened")) {
+        if (!step->confirm_told)
+            confirm_reckon(step, intent);        /* should a person say that it happened, the device still waits */
         step->state = STEP_DOUBT;
         run_check_idle(step->run);
     } else if (step->step->call.effects & FT_EFFECT_IDEMPOTENT && !run_ends(step->run)) {

@@ -18,9 +18,23 @@ void notices_maybe_last(struct ft_run *run)
         ft_loop_defer(run->engine->o.loop, run_tell_end, run);
 }
 
+/* What its steps still waited for (the next try, the end of a pause) would go on behind the end. */
+static void stop_timers(struct ft_run *run)
+{
+    struct ft_list *pos, *tmp;
+
+    ft_list_each(pos, tmp, &run->steps) {
+        struct step_run *step = ft_container(pos, struct step_run, in_run);
+
+        ft_timer_stop(step->timer);
+        step->timer = NULL;
+    }
+}
+
 void run_end_with(struct ft_run *run, enum ft_run_end end)
 {
     run->state = RUN_ENDED;
+    stop_timers(run);
     run->end = end;
     run_hold_sessions(run, false);
     people_leave(run);
@@ -39,12 +53,19 @@ void run_broken(struct ft_run *run, const struct ft_err *err)
     ft_loop_defer(run->engine->o.loop, run_tell_end, run);
 }
 
+/* Whoever waits for the run must not take it for good: what was promised to be in the store (a plan, say) may not be there. */
+static void not_written(struct ft_run *run, const struct ft_err *err)
+{
+    ft_log(FT_LOG_ERROR, "run %s has ended, but its end could not be written: %s", run->id, err->text);
+    run->end = FT_RUN_FAILED;
+}
+
 static void finished_written(void *arg, int code, const struct ft_err *err)
 {
     struct ft_run *run = arg;
 
     if (code < 0)
-        ft_log(FT_LOG_ERROR, "run %s has ended, but its end could not be written: %s", run->id, err->text);
+        not_written(run, err);
     run_tell_end(run);
 }
 
@@ -104,7 +125,7 @@ void run_finish(struct ft_run *run)
     diagnosis = ft_json_str(event, "diagnosis");
     run_info(run, ft_json_str(event, "status"), ft_json_str(event, "outcome"), diagnosis ? diagnosis : ft_json_str(event, "title"));
     if (run_journal(run, event, FT_DURABLE, finished_written, run, &err) < 0) {
-        ft_log(FT_LOG_ERROR, "run %s has ended, but its end could not be written: %s", run->id, err.text);
+        not_written(run, &err);
         ft_loop_defer(run->engine->o.loop, run_tell_end, run);
     }
     ft_store_unlock(run->engine->o.store, run->id);

@@ -49,6 +49,7 @@ struct ft_run *run_new(struct ft_engine *engine, const struct ft_playbook *playb
     run->plain = json_array();
     run->kept = json_array();
     run->answered = json_array();
+    run->counted = json_object();
     run->asked = json_object();
     run->approved = json_array();
     run->plans = json_object();
@@ -301,6 +302,7 @@ void ft_run_free(struct ft_run *run)
     json_decref(run->plain);
     json_decref(run->kept);
     json_decref(run->answered);
+    json_decref(run->counted);
     json_decref(run->undo_only);
     json_decref(run->gates);
     json_decref(run->break_glass);

@@ -61,6 +61,7 @@ struct ft_run {
     json_t *undo;                      /* stack, last done last: [{path, title, kind, action, params, write, write_params, receipt, before, after, sent}] */
     json_t *plain;                     /* writes that stand and have no undo: [{path, title, action}] */
     json_t *intents;                   /* path → the step.intended event, until its end */
+    json_t *counted;                   /* paths of steps under way whose write is in `writes` already */
     json_t *undone, *kept;             /* paths: taken back; left as they are, because a person said so */
     json_t *answered;                  /* numbers of the rows of the store that it has taken */
     const json_t *taking;              /* such a row, while it is taken */
@@ -172,6 +173,7 @@ uint64_t run_now_ms(const struct ft_run *run);
 uint64_t run_now_us(const struct ft_run *run);
 json_t *ev(const char *type, const char *path);    /* path may be NULL */
 void run_note(struct ft_run *run, json_t *event);  /* state that follows from events, live and past alike */
+bool run_has_counted(const struct ft_run *run, const char *path);      /* the write of the step under way there is one of run->writes */
 void run_ride(struct ft_run *run, json_t *event);  /* journal it; nobody waits */
 int run_journal(struct ft_run *run, json_t *event, enum ft_durability durability, void (*written)(void *arg, int code, const struct ft_err *err), void *arg,
                 struct ft_err *reterr);

@@ -101,6 +101,11 @@ static bool undo_may_have_happened(const json_t *event)
     return class == FT_AMBIGUOUS || class == FT_CANCELLED;
 }
 
+bool run_has_counted(const struct ft_run *run, const char *path)
+{
+    return json_object_get(run->counted, path) != NULL;
+}
+
 /* The undo stack is derived from events alone, so that it is the same in a run that lived on and in one that was resumed. */
 void run_note(struct ft_run *run, json_t *event)
 {
@@ -109,12 +114,14 @@ void run_note(struct ft_run *run, json_t *event)
 
     if (json_object_get(event, "row"))
         json_array_append(run->answered, json_object_get(event, "row"));
+    if (ft_streq(type, "step.done") || ft_streq(type, "step.failed"))
+        json_object_del(run->counted, path);           /* it may come again: its own write then */
     apply_note(run, event);
     ft_gates_note(run->gates, event, run->requester);
     if (ft_streq(type, "step.intended")) {
         json_object_set_new(run->intents, path, json_copy(event));
-        if (ft_json_int(event, "attempt", 1) == 1 && !json_is_true(json_object_get(event, "again")))
-            run->writes++;
+        run->writes += !run_has_counted(run, path);      /* once a step, however often it is tried */
+        json_object_set_new(run->counted, path, json_true());
     } else if (ft_streq(type, "step.kept")) {
         json_t *intent = json_object_get(run->intents, path);
 

@@ -9,7 +9,7 @@ static void fill(const struct step_run *step, struct ft_write_facts *facts)
         .run_id = run->id, .path = step->path, .requester = run->requester, .playbook = ft_playbook_name(run->playbook),
         .category = ft_playbook_category(run->playbook), .severity = ft_playbook_severity(run->playbook), .change = run->change, .action = step->step->call.name,
         .effect = (step->step->call.effects & FT_EFFECT_MASK) == FT_EFFECT_DISRUPTIVE ? "disruptive" : "write", .site = ft_target_site(step->params),
-        .params = step->params, .plan = step->plan, .need_ms = write_need_ms(step), .attempt = step->attempt, .writes_done = run->writes - (step->again || step->attempt > 1),
+        .params = step->params, .plan = step->plan, .need_ms = write_need_ms(step), .attempt = step->attempt, .writes_done = run->writes - run_has_counted(run, step->path),
         .requested_ms = run->requested_ms,
     };
 }

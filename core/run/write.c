@@ -195,7 +195,7 @@ void write_begin(struct step_run *step)
         return;
     }
     step->nothing = false;
-    if (!step->again && run->writes >= ft_playbook_max_writes(run->playbook)) {
+    if (!run_has_counted(run, step->path) && run->writes >= ft_playbook_max_writes(run->playbook)) {
         ft_err_set(&err, -EDQUOT, "this would be write %u of the run, and the playbook allows %u (limits: writes)", run->writes + 1, ft_playbook_max_writes(run->playbook));
         step_fail(step, FT_REFUSED, err.text);
         return;

@@ -202,6 +202,27 @@ Test(confirm, what_nobody_can_tell_is_looked_at_when_the_timer_is_over)
     expect_story("set lapse = old");
 }
 
+/* Also where fettle dies while it asks: a change that a person says is there is confirmed, or the device takes it back unseen. */
+Test(confirm, what_a_person_says_happened_is_confirmed)
+{
+    static const char text[] = HEAD "steps:\n  - id: a\n    run: deadman.blind\n    with: {value: new}\n    undo: none\n    then: good\n";
+
+    for (int deaths = 0; deaths < 3; deaths++) {
+        rig_trouble(&rig, "{\"set\": [\"ambiguous_done\"]}");
+        rig_run(&rig, text, NULL, false);
+        for (int i = 0; i < deaths; i++) {
+            rig_reborn(&rig);
+            rig_resume(&rig);
+        }
+        cr_assert(rig.parked && !rig.ended, "a person must say");
+        rig_answer(&rig, "a", "{\"happened\": true}");
+        cr_expect_eq(rig.end, FT_RUN_OK);
+        expect_story("set confirm = new");
+        rig_done(&rig);
+        rig_open(&rig);
+    }
+}
+
 Test(confirm, needs_more_time_than_the_verification)
 {
     static const char text[] = HEAD "steps:\n  - id: a\n    run: deadman.set\n    with: {value: new, within_s: 60}\n" VERIFY "    undo: auto\n    then: good\n";

@@ -372,6 +372,62 @@ Test(run, cancel_with_rollback_takes_back)
     expect_state("{}");
 }
 
+/* `limits: {writes}` counts what is written, not how often it is tried; and also what was sent with its second try, because the first look failed. */
+Test(run, a_write_counts_once)
+{
+    static const char two[] = HEAD "limits: {writes: 2}\nsteps:\n"
+        "  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto, retry: {times: 3, every: 1s}}\n"
+        "  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto, retry: {times: 3, every: 1s}, then: good}\n";
+    static const char one[] = HEAD "limits: {writes: 1}\nsteps:\n"
+        "  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto, retry: {times: 3, every: 1s}}\n"
+        "  - {id: b, run: sim.set, with: {key: b, value: 1}, undo: auto, retry: {times: 3, every: 1s}, then: good}\n";
+
+    rig_trouble(&rig, "{\"set a\": [\"refused\"], \"plan b\": [\"refused\"], \"set b\": [\"refused\"]}");
+    rig_run(&rig, two, NULL, false);
+    expect_way("a:done b:done -> good");
+    cr_expect_eq(ft_json_int(rig_event(&rig, "run.finished", NULL), "writes", 0), 2);
+    rig_state(&rig, "{}");
+    rig_trouble(&rig, "{\"plan a\": [\"refused\"]}");
+    rig_run(&rig, one, NULL, false);
+    expect_way("a:done b:failed a:undone -> rolled_back");
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "step.failed", "b"), "error"), "would be write 2"), "%s", ft_json_str(rig_event(&rig, "step.failed", "b"), "error"));
+}
+
+static void cancel_at_wait(struct rig *r, const json_t *event)
+{
+    const char *type = ft_json_str(event, "type");
+
+    if (ft_streq(type, "step.attempt") || ft_streq(type, "wait.opened"))
+        ft_run_cancel(r->run, "somebody", false, false);
+}
+
+/* What was to come later does not come: neither another try nor the step behind a pause. */
+Test(run, nothing_happens_behind_the_end)
+{
+    static const char *const books[] = {
+        "steps:\n  - {id: a, run: sim.set, with: {key: k, value: 1}, undo: auto, retry: {times: 5, every: 10s}, then: good}\n",
+        "steps:\n  - {id: a, wait: 10m}\n  - {id: b, run: sim.set, with: {key: k, value: 1}, undo: auto, then: good}\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(books); i++) {
+        char *text = ft_asprintf("%s%s", HEAD, books[i]);
+        json_t *events = NULL;
+
+        rig_trouble(&rig, "{\"set k\": [\"unreachable\"]}");
+        rig.on_event = cancel_at_wait;
+        rig_run(&rig, text, NULL, false);
+        rig.on_event = NULL;
+        free(text);
+        cr_assert(rig.ended && rig.end == FT_RUN_CANCELLED, "%zu: ended %d with %d", i, rig.ended, (int)rig.end);
+        ft_timer_start(rig.loop, 3600000, do_nothing, NULL);
+        ft_loop_run(rig.loop);
+        cr_assert_eq(ft_store_events(rig.store, rig_id(&rig), 0, &events, NULL), 0);
+        cr_expect_str_eq(ft_json_str(json_array_get(events, json_array_size(events) - 1), "type"), "run.finished", "%zu", i);
+        json_decref(events);
+        expect_state("{}");
+    }
+}
+
 static void cancel_now_at_intent(struct rig *r, const json_t *event)
 {
     if (ft_streq(ft_json_str(event, "type"), "step.started") && ft_streq(ft_json_str(event, "path"), "slow")) {
