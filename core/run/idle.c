@@ -81,7 +81,7 @@ uint64_t ft_run_wake_ms(const struct ft_run *run)
     json_t *questions = ft_run_questions(run);
     uint64_t at = wake_of(questions);
 
-    if (run->closes_ms && run->state == RUN_GOING)             /* awake at the margin, to be taken back */
+    if (run_margin_ms(run))                        /* awake at the margin, to be taken back */
         at = ft_min(at, run_margin_ms(run));
     json_decref(questions);
     return at;
@@ -128,7 +128,7 @@ static void park(struct ft_run *run, const char *why)
     if (asks_people(questions) && run->state != RUN_ENDED)
         people_ask(run);
     json_decref(questions);
-    if (run->closes_ms && run->state == RUN_GOING)
+    if (run_margin_ms(run))
         json_object_set_new(event, "until", json_integer((json_int_t)run_margin_ms(run)));
     if (undo_is_stuck(run))
         json_object_set_new(event, "incident", json_true());

@@ -51,10 +51,18 @@ void margin_set(struct ft_run *run, uint64_t more_ms)
         run->margin = ft_timer_start_weak(run->engine->o.loop, run->closes_ms > now + need ? run->closes_ms - now - need : 0, margin_reached, run);
 }
 
+/* Whether something stands that would have to be taken back before that time is over. */
+static bool something_stands(const struct ft_run *run)
+{
+    return json_array_size(run->undo) || json_object_size(run->intents);
+}
+
 uint64_t run_margin_ms(const struct ft_run *run)
 {
     uint64_t need = run_undo_ms(run);
 
+    if (run->state != RUN_GOING || !something_stands(run))
+        return 0;
     return run->closes_ms > need ? run->closes_ms - need : run->closes_ms;
 }
 
@@ -115,7 +123,7 @@ static void margin_reached(void *arg)
     json_t *event;
 
     run->margin = NULL;
-    if (run->state != RUN_GOING || (!json_array_size(run->undo) && !json_object_size(run->intents)))
+    if (run->state != RUN_GOING || !something_stands(run))
         return;                                    /* cancelled, or nothing that could be taken back */
     if (run_now_ms(run) < run_margin_ms(run)) {
         margin_set(run, 0);

@@ -322,6 +322,26 @@ Test(windows, a_plan_does_not_wait_for_a_window)
     cr_expect_not_null(json_object_get(json_object_get(plan, "outcomes"), "good"));
 }
 
+/* It passed, and its request failed; the window closed meanwhile. Nothing stands that would have to be taken back before that, so nothing wakes it before the next
+ * window: a time in the past would have it resumed again and again. */
+Test(windows, what_wrote_nothing_waits_for_the_next_window_only)
+{
+    rig_trouble(&rig, "{\"set a\": [\"unreachable\"]}");
+    rig_rails(&rig, WEEKLY, "2026-11-29 02:58");
+    rig_run(&rig, HEAD "steps:\n" SET("a", "a", "2") "    retry: {times: 3, every: 5m}\n    then: good\n", NULL, false);
+    for (int life = 0; life < 2; life++) {
+        cr_assert(rig.parked && !rig.ended);
+        cr_expect_not_null(rig_event(&rig, "policy.passed", "a"));
+        cr_expect_eq(ft_run_wake_ms(rig.run), utc("2026-12-06 01:00"), "life %d: it wakes at %llu", life, (unsigned long long)ft_run_wake_ms(rig.run));
+        rig_reborn(&rig);
+        rig_resume(&rig);
+    }
+    rig_pass(&rig, 8 * DAY);
+    cr_assert(rig.ended);
+    expect_way("a:done -> good");
+    expect_values(2, 1);
+}
+
 /* Another life has another configuration: the step says so, and nothing is written. */
 Test(windows, the_window_that_a_step_waits_for_is_gone)
 {
