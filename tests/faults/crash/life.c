@@ -1,4 +1,4 @@
-/* life.c: one life of the program: what is left of the runs goes on until it is over, waits for a person, or the process is killed. */
+/* life.c: one life of the program: what is left of the runs goes on until it is over, waits for a person or a later life, or the process is killed. */
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,21 +10,25 @@
 #include "base/util.h"
 #include "crash.h"
 #include "data/json.h"
-#include "guard/approval.h"
+#include "guard/guard.h"
 #include "net/http_internal.h"
 #include "playbook/config.h"
+#include "run/plan.h"
 #include "run/run.h"
 
-enum { LIFE_S = 60, LEAVES_UNTIL = 12 };
+enum { LIFE_S = 60, LEAVES_UNTIL = 12, CANCELS_UNTIL = 4 };
 
 static struct world *world;
 static struct ft_loop *loop;
 static struct ft_store *store;
 static struct ft_engine *engine;
-static struct ft_run *runs[RUNS];
+static struct ft_guard *guard;
+static struct ft_run *runs[RUNS], *plannings[RUNS];
 static struct ft_config *config;      /* where people answer: who they are */
-static bool over[RUNS];
+static bool over[RUNS], reopened[RUNS], left[RUNS];
+static char planned[RUNS][65];        /* made, and not promised to be kept yet */
 static unsigned under_way;            /* runs that may still go on in this life */
+static unsigned events_seen;
 
 void wrong(struct world *w, const char *fmt, ...)
 {
@@ -70,7 +74,15 @@ static void make_engine(unsigned port, const char *plugins)
         .script = ft_script_new(NULL), .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of, .has_undo = has_undo,
         .full_name = full_name, .arg = registry,
     };
-    struct ft_engine_opts engine_opts = { .config = config, .loop = loop, .store = store, .registry = registry, .secrets = secrets, .world = &playbook_world };
+    if (config) {
+        struct ft_guard_opts guard_opts = { .config = config, .store = store, .clock = ft_loop_clock(loop) };
+        struct ft_err err = { 0 };
+
+        guard = ft_guard_new(&guard_opts, &err);
+        if (!guard)
+            wrong(world, "the rails do not load: %s", err.text);
+    }
+    struct ft_engine_opts engine_opts = { .config = config, .guard = guard, .loop = loop, .store = store, .registry = registry, .secrets = secrets, .world = &playbook_world };
 
     engine = ft_engine_new(&engine_opts);
 }
@@ -96,7 +108,7 @@ void life_prepare(const char *plugins)
     free(device);
 }
 
-/* ---- the person, who sees what the device holds */
+/* ---- who sits here, and sees what the device holds */
 
 static const struct slot *slot_of(const char *key)
 {
@@ -116,11 +128,27 @@ static json_t *answer_to(const json_t *question)
     if (ft_streq(kind, "ask"))
         return json_pack("{s:{s:s}}", "values", "port", "ge-0/0/1");
     if (ft_streq(kind, "doubt"))
-        return json_pack("{s:b}", "happened", slot && slot->sets > 0);
+        return json_pack("{s:b}", "happened", slot && slot->there && slot->value == (int)ft_json_int(json_object_get(question, "params"), "value", 0));
     if (ft_streq(kind, "undo"))
         return json_pack("{s:b}", "again", 1);
     wrong(world, "a question of kind '%s' that nobody can answer", kind);
     return json_object();
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* The loop moves its clock to the next thing that somebody waits for. */
+static void let_time_pass(struct ft_run *run)
+{
+    uint64_t now = ft_clock_wall_ms(ft_loop_clock(loop)), until = ft_run_wake_ms(run);
+
+    if (until == UINT64_MAX)
+        wrong(world, "run %s waits, and does not say until when", ft_run_id(run));
+    else
+        ft_timer_start(loop, until > now ? until - now + 1 : 1, nothing, NULL);
 }
 
 static void answer(struct ft_run *run)
@@ -132,6 +160,10 @@ static void answer(struct ft_run *run)
     if (!json_array_size(questions))
         wrong(world, "run %s is parked and asks nothing", ft_run_id(run));
     json_array_foreach(questions, i, question) {
+        if (ft_streq(ft_json_str(question, "kind"), "wait")) {
+            let_time_pass(run);
+            continue;
+        }
         value = answer_to(question);
         if (ft_run_answer(run, ft_json_str(question, "path"), value, "someone", "terminal", &err) < 0)
             wrong(world, "the answer to '%s' was not taken: %s", ft_json_str(question, "path"), err.text);
@@ -141,30 +173,7 @@ static void answer(struct ft_run *run)
     json_decref(questions);
 }
 
-/* The next of them who did not yet answers; the run hears of it in its next life. */
-static void people_answer(struct ft_run *run)
-{
-    static const char *const people[] = { "alice", "bob" };
-    struct ft_approvals approvals = { .store = store, .config = ft_config_json(config), .clock = ft_loop_clock(loop) };
-    bool given = false;
-
-    for (size_t i = 0; i < ARRAY_LEN(people) && !given; i++) {
-        struct ft_err err = { 0 };
-        json_t *view = NULL;
-
-        if (ft_approval_view(&approvals, ft_run_id(run), NULL, people[i], &view, &err) < 0)
-            return;                   /* decided while it was being parked, by what was answered before */
-        struct ft_answer a = { .run = ft_run_id(run), .who = people[i], .where = "another terminal", .decision = "approve", .digest = ft_json_str(view, "digest"),
-                               .token = ft_json_str(view, "token") };
-
-        given = json_is_true(json_object_get(view, "may")) && ft_approval_answer(&approvals, &a, NULL, &err) == 0;
-        json_decref(view);
-    }
-    world->answers += given;
-}
-
-/* Who approves is elsewhere; a write in doubt is found out by whoever sits here. */
-static bool at_a_gate(struct ft_run *run)
+static bool at_a_gate(const struct ft_run *run)
 {
     json_t *questions = ft_run_questions(run);
     bool is = ft_streq(ft_json_str(json_array_get(questions, 0), "kind"), "approve");
@@ -173,63 +182,187 @@ static bool at_a_gate(struct ft_run *run)
     return is;
 }
 
-static void leaves(void)
+/* People come to their terminals while this process waits for them. They may be killed half-way: then it asks for others. */
+static void ask_people(void *arg)
 {
-    if (--under_way == 0)
+    char byte = 0;
+
+    if (over[(intptr_t)arg] || !at_a_gate(runs[(intptr_t)arg]))
+        return;
+    if (write(world->bell[1], &byte, 1) != 1 || read(world->answer[0], &byte, 1) != 1)
+        wrong(world, "nobody came: %m");
+    ft_timer_start(loop, 2000, ask_people, arg);
+}
+
+/* ---- how a run of this life goes */
+
+/* This life does no more for it, though it may go on for as long as the process lives. */
+static void leaves(void *arg)
+{
+    bool *mine = &left[(intptr_t)arg];
+
+    if (!*mine && --under_way == 0)
         ft_loop_stop(loop);
+    *mine = true;
+}
+
+static bool may_leave(unsigned n, unsigned of)
+{
+    return world->seed && world->life < LEAVES_UNTIL && mix(world->seed + n) % of == 0;
 }
 
 static void on_parked(void *arg, struct ft_run *run)
 {
+    bool people = scenarios[world->scenario].people && at_a_gate(run);
     unsigned n = ++world->parks;
 
     world->announced[(intptr_t)arg] = true;
     if (world->where == AT_PARK)
         kill(getpid(), SIGKILL);
-    if (scenarios[world->scenario].people && at_a_gate(run)) {
-        people_answer(run);
-        leaves();
-    } else if (world->seed && world->life < LEAVES_UNTIL && mix(world->seed + n) % 4 == 0)
-        leaves();                     /* the next life finds it parked */
+    if (people ? !world->seed || may_leave(n, 2) : may_leave(n, 4))
+        leaves(arg);                  /* the next life finds it parked, or with an answer */
+    else if (people)
+        ask_people(arg);
     else
         answer(run);
 }
 
-static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
+/* Somebody cancels one of the runs, at any event. */
+static void cancel(void *arg)
 {
-    (void)run;
-    (void)end;
-    over[(intptr_t)arg] = true;
-    leaves();
+    uint64_t dice = mix(world->seed + world->life);
+
+    if (world->seed)
+        ft_run_cancel(arg, "tester", dice & 1, dice & 2);
+    else
+        ft_run_cancel(arg, "tester", false, true);
 }
 
-static const struct ft_run_observer observer = { .parked = on_parked, .ended = on_ended };
+static void maybe_cancel(struct ft_run *run)
+{
+    unsigned at = world->seed ? (unsigned)(mix(world->seed ^ world->life * 7919) % 50) : 20;
+
+    if (scenarios[world->scenario].cancelled && world->life <= CANCELS_UNTIL && ++events_seen == at)
+        ft_loop_defer(loop, cancel, run);
+}
+
+static void on_event(void *arg, struct ft_run *run, const json_t *event)
+{
+    const char *type = ft_json_str(event, "type"), *digest = ft_json_str(json_object_get(event, "plan"), "digest");
+    unsigned kind = kind_of(type);
+
+    if (!kind)
+        wrong(world, "an event that the campaign does not know: %s", type);
+    world->latest = kind;
+    world->seen_ms = ft_clock_wall_ms(ft_loop_clock(loop));
+    if (ft_streq(type, "run.planned") && digest)
+        snprintf(planned[(intptr_t)arg], sizeof(planned[0]), "%s", digest);
+    if (world->where == AFTER_EVENT && kind == world->kind && !atomic_load(&world->due)) {
+        if (!world->nth)
+            kill(getpid(), SIGKILL);
+        atomic_store(&world->due, atomic_load(&world->calls) + world->nth);
+    }
+    maybe_cancel(run);
+}
+
+static void start(intptr_t i);
+static void start_later(void *arg)
+{
+    start((intptr_t)arg);
+    if (!runs[(intptr_t)arg])
+        leaves(arg);
+    else
+        under_way--;                  /* the run goes on in the place of its plan */
+}
+
+static void on_ended(void *arg, struct ft_run *run, enum ft_run_end end)
+{
+    intptr_t i = (intptr_t)arg;
+
+    if (run == plannings[i]) {
+        atomic_fetch_sub(&world->planning, 1);
+        if (end == FT_RUN_OK) {
+            memcpy(world->plans[i], planned[i], sizeof(planned[i]));
+            ft_loop_defer(loop, start_later, arg);
+            return;
+        }
+    } else {
+        over[i] = end != FT_RUN_PARKED && (!scenarios[world->scenario].undone || reopened[i]);
+    }
+    leaves(arg);
+}
+
+static const struct ft_run_observer observer = { .event = on_event, .parked = on_parked, .ended = on_ended };
 
 /* ---- birth */
 
-static void start(intptr_t i)
+static struct ft_playbook *parse(void)
 {
     const struct scenario *scenario = &scenarios[world->scenario];
     struct ft_diags *diags = ft_diags_new();
     struct ft_playbook *playbook = ft_playbook_parse("crash.yaml", scenario->yaml, strlen(scenario->yaml), &playbook_world, diags);
-    json_t *params = json_pack("{s:o}", "tag", json_sprintf("%d", (int)i + 1));
-    struct ft_run_opts opts = { .requester = "tester" };
-    struct ft_err err = { 0 };
 
     if (!playbook) {
         ft_diags_print(diags, stderr, false);
         wrong(world, "the playbook '%s' does not load", scenario->name);
-        return;
     }
-    if (ft_run_start(engine, playbook, params, &opts, &observer, (void *)i, &runs[i], &err) < 0) {
-        said(&err);
+    ft_diags_free(diags);
+    return playbook;
+}
+
+static void started(intptr_t i, int r, const struct ft_err *err)
+{
+    if (r < 0) {
+        said(err);
         return;
     }
     snprintf(world->ids[i], sizeof(world->ids[i]), "%s", ft_run_id(runs[i]));
     under_way++;
+}
+
+/* As `fettle apply` does. */
+static void start_plan(intptr_t i)
+{
+    struct ft_run_opts opts = { .requester = "tester" };
+    struct ft_playbook *playbook;
+    struct ft_err err = { 0 };
+    json_t *plan = NULL;
+
+    if (ft_plan_load(store, world->plans[i], &plan, NULL, &err) < 0 || !(playbook = ft_plan_playbook(plan, store, &playbook_world, &err))) {
+        said(&err);
+        if (!faulty())
+            wrong(world, "the plan is lost: %s", err.text);
+        json_decref(plan);
+        return;
+    }
+    opts.plan = plan;
+    started(i, ft_run_start(engine, playbook, json_object_get(plan, "params"), &opts, &observer, (void *)i, &runs[i], &err), &err);
     ft_playbook_unref(playbook);
+    json_decref(plan);
+}
+
+static void start(intptr_t i)
+{
+    bool plans = scenarios[world->scenario].applied;
+    json_t *params = json_pack("{s:o}", "tag", json_sprintf("%d", (int)i + 1));
+    struct ft_run_opts opts = { .requester = "tester", .dry_run = plans, .keep_plan = plans };
+    struct ft_playbook *playbook;
+    struct ft_err err = { 0 };
+
+    if (plans && *world->plans[i]) {
+        start_plan(i);
+    } else if ((playbook = parse()) != NULL) {
+        int r = ft_run_start(engine, playbook, params, &opts, &observer, (void *)i, plans ? &plannings[i] : &runs[i], &err);
+
+        if (!plans)
+            started(i, r, &err);
+        else if (r < 0)
+            said(&err);
+        else
+            under_way++, atomic_fetch_add(&world->planning, 1);
+        ft_playbook_unref(playbook);
+    }
     json_decref(params);
-    ft_diags_free(diags);
 }
 
 static bool touched(intptr_t i)
@@ -240,11 +373,40 @@ static bool touched(intptr_t i)
     return false;
 }
 
+static bool was_reopened(const char *id)
+{
+    struct ft_err err = { 0 };
+    json_t *events = NULL, *event;
+    bool was = false;
+    size_t i;
+
+    if (ft_store_events(store, id, 0, &events, &err) < 0)
+        said(&err);
+    json_array_foreach(events, i, event)
+        was |= ft_streq(ft_json_str(event, "type"), "run.reopened");
+    json_decref(events);
+    return was;
+}
+
+/* As `fettle undo` does: the first run whole, of the second one write. */
+static int take_back(intptr_t i, struct ft_err *err)
+{
+    struct ft_undo_opts opts = { .who = "tester", .reason = "it did not help", .step = i ? "z" : NULL };
+
+    reopened[i] = true;
+    return ft_run_undo(engine, world->ids[i], &opts, &observer, (void *)i, &runs[i], err);
+}
+
 static void go_on(intptr_t i)
 {
     struct ft_err err = { 0 };
     int r = *world->ids[i] ? ft_run_resume(engine, world->ids[i], "tester", &observer, (void *)i, &runs[i], &err) : -ENOENT;
 
+    if (scenarios[world->scenario].undone && (r == 0 || r == -EALREADY)) {
+        reopened[i] = was_reopened(world->ids[i]);
+        if (r == -EALREADY && !reopened[i] && !*world->said)
+            r = take_back(i, &err);
+    }
     if (r == 0) {
         under_way++;
     } else if (r == -ENOENT) {
@@ -256,114 +418,8 @@ static void go_on(intptr_t i)
     } else {
         said(&err);
         if (!faulty())
-            wrong(world, "run %s cannot be resumed: %s", world->ids[i], err.text);
+            wrong(world, "run %s cannot be resumed or taken back: %s", world->ids[i], err.text);
     }
-}
-
-/* ---- the end of all */
-
-/* Each write that was under way when a life ended must have been found out. */
-static void examine_doubts(const json_t *events)
-{
-    json_t *under = json_object(), *waiting = json_object(), *event;
-    const char *path;
-    void *tmp;
-    size_t i;
-
-    json_array_foreach((json_t *)events, i, event) {
-        const char *type = ft_json_str(event, "type"), *at = ft_json_str(event, "path");
-
-        if (ft_streq(type, "step.intended")) {
-            if (json_object_get(waiting, at))
-                wrong(world, "'%s' was in doubt, and was sent again without being found out (event %zu)", at, i + 1);
-            json_object_set_new(under, at, json_true());
-        } else if (ft_streq(type, "step.done") || ft_streq(type, "step.failed") || ft_streq(type, "step.attempt") || ft_streq(type, "step.answered")) {
-            json_object_del(under, at);
-        } else if (ft_streq(type, "doubt.answered")) {
-            json_object_del(waiting, at);
-            if (json_is_true(json_object_get(event, "happened")))
-                json_object_del(under, at);
-        } else if (ft_streq(type, "run.resumed")) {
-            world->doubts += (unsigned)json_object_size(under);
-            json_object_foreach_safe(under, tmp, path, event)
-                json_object_set_new(waiting, path, json_true());
-        }
-    }
-    json_object_foreach(waiting, path, event)
-        wrong(world, "'%s' was in doubt, and was never found out", path);
-    json_decref(under);
-    json_decref(waiting);
-}
-
-/* Two people, each once, at the last gate that was opened; and the write only behind it. */
-static void examine_votes(const json_t *events)
-{
-    bool alice = false, bob = false, approved = false;
-    unsigned votes = 0;
-    json_t *event;
-    size_t i;
-
-    json_array_foreach((json_t *)events, i, event) {
-        const char *type = ft_json_str(event, "type"), *by = ft_json_str(event, "by");
-
-        if (ft_streq(type, "gate.opened")) {
-            alice = bob = approved = false;
-            votes = 0;
-        } else if (ft_streq(type, "gate.vote")) {
-            votes++;
-            alice |= ft_streq(by, "alice");
-            bob |= ft_streq(by, "bob");
-        } else if (ft_streq(type, "gate.answered")) {
-            approved = json_is_true(json_object_get(event, "approved"));
-        } else if (ft_streq(type, "step.intended") && !(approved && alice && bob && votes == 2)) {
-            wrong(world, "a write began with %u votes (event %zu)", votes, i + 1);
-        }
-    }
-}
-
-static void examine_run(const char *id)
-{
-    struct ft_err err = { 0 };
-    json_t *events = NULL;
-    const json_t *last;
-
-    if (ft_store_verify(store, id, &err) < 0 || ft_store_events(store, id, 0, &events, &err) < 0) {
-        wrong(world, "the journal: %s", err.text);
-        return;
-    }
-    last = json_array_get(events, json_array_size(events) - 1);
-    if (!ft_streq(ft_json_str(last, "type"), "run.finished"))
-        wrong(world, "run %s is over, and its last event is %s", id, ft_json_str(last, "type"));
-    else if (!ft_streq(ft_json_str(last, "status"), scenarios[world->scenario].status))
-        wrong(world, "run %s ended as %s: %s", id, ft_json_str(last, "status"), ft_json_str(last, "diagnosis"));
-    world->events += (unsigned)json_array_size(events);
-    examine_doubts(events);
-    if (scenarios[world->scenario].people)
-        examine_votes(events);
-    json_decref(events);
-}
-
-static void is_listed(void *arg, const struct ft_run_info *info)
-{
-    unsigned *open = arg;
-
-    *open += ft_streq(info->status, "running") || ft_streq(info->status, "parked");
-}
-
-static void examine(void)
-{
-    struct ft_err err = { 0 };
-    json_t *locks = NULL;
-    unsigned open = 0;
-
-    for (size_t i = 0; i < RUNS; i++)
-        examine_run(world->ids[i]);
-    ft_store_runs(store, NULL, 10 * RUNS, is_listed, &open, &err);
-    if (open)
-        wrong(world, "all is over, and %u runs are listed as running or parked", open);
-    if (ft_store_locks(store, &locks, &err) < 0 || json_array_size(locks))
-        wrong(world, "locks are left: %s", locks ? ft_json_text(locks) : err.text);
-    world->examined = true;
 }
 
 /* What the journals say, for people who look for the reason. */
@@ -392,16 +448,19 @@ void life_dump(struct world *w, const char *path)
     _exit(0);
 }
 
-static void read_people(const char *store_path)
+/* NULL: it has mistakes. */
+struct ft_config *life_config(const char *store_path)
 {
     char *path = ft_asprintf("%s.yaml", store_path);
     struct ft_diags *diags = ft_diags_new();
     bool found;
+    struct ft_config *read = ft_config_load(path, &found, diags);
 
-    if (scenarios[world->scenario].people && !(config = ft_config_load(path, &found, diags)))
-        wrong(world, "%s: %s", path, ft_diags_count(diags) ? ft_diags_get(diags, 0)->text : "not there");
+    if (!read)
+        ft_diags_print(diags, stderr, false);
     ft_diags_free(diags);
     free(path);
+    return read;
 }
 
 void life_live(struct world *w, const char *path, unsigned port, const char *plugins)
@@ -414,6 +473,7 @@ void life_live(struct world *w, const char *path, unsigned port, const char *plu
     world = w;
     world->life++;
     atomic_store(&world->requests, 0);
+    atomic_store(&world->planning, 0);
     atomic_store(&world->calls, 0);
     atomic_store(&world->client, getpid());
     points_arm(world);
@@ -424,7 +484,9 @@ void life_live(struct world *w, const char *path, unsigned port, const char *plu
         said(&err);
         _exit(1);
     }
-    read_people(path);
+    world->lived = true;
+    if (scenarios[world->scenario].config && !(config = life_config(path)))
+        wrong(world, "the configuration does not load");
     make_engine(port, plugins);
     for (intptr_t i = 0; i < RUNS; i++)
         go_on(i);
@@ -435,10 +497,11 @@ void life_live(struct world *w, const char *path, unsigned port, const char *plu
     for (size_t i = 0; i < RUNS; i++) {
         all_over &= over[i];
         ft_run_free(runs[i]);
+        ft_run_free(plannings[i]);
     }
     points_arm(NULL);
     if (all_over && !*world->failure && !faulty())
-        examine();
+        examine(world, store);
     ft_store_close(store);
     _exit(0);
 }

@@ -1,4 +1,5 @@
-/* peer.c: the device: HTTP on one thread. GET reads a key, PUT sets it or takes a set back. What it did is in the world that it shares.
+/* peer.c: the device: HTTP on one thread. GET reads a key, PUT sets it (for a while, unless it is confirmed), confirms it or takes a set back. What it did
+ * is in the world that it shares.
  * Its troubles follow from the world's seed: it answers late, is too busy, cuts the connection before or after it did what was asked. */
 #include <poll.h>
 #include <signal.h>
@@ -26,7 +27,7 @@ struct connection {
 static struct connection connections[CONNECTIONS];
 static struct world *world;
 
-static uint64_t now_ms(void)
+static uint64_t clock_ms(void)
 {
     struct timespec t;
 
@@ -58,20 +59,92 @@ static struct slot *slot_of(const char *key)
     return slot;
 }
 
-static void obey(struct slot *slot, const char *body)
+/* Somebody else changes a key of the same run, right behind the first write of it. */
+static void meddle(const char *key)
 {
-    const char *value = strstr(body, "\"value\":");
-    bool undo = strstr(body, "\"undo\":true") != NULL;
+    char other[24];
+    struct slot *slot;
 
-    slot->there = value && strncmp(value + 8, "null", 4) != 0;
-    slot->value = slot->there ? atoi(value + 8) : 0;
-    slot->sets += !undo;
-    slot->undos += undo;
+    snprintf(other, sizeof(other), "b%s", key + 1);
+    slot = slot_of(other);
+    if (slot->sets || slot->meddled)
+        return;
+    slot->meddled = slot->there = true;
+    slot->value = 5;
+}
+
+static void write_down(struct slot *slot, bool there, int value)
+{
+    slot->there = there;
+    slot->value = there ? value : 0;
+}
+
+static void lapse(struct slot *slot)
+{
+    if (!slot->until_ms || world->device_ms < slot->until_ms)
+        return;
+    slot->until_ms = 0;
+    slot->lapses++;
+    write_down(slot, slot->was_there, slot->was);
+}
+
+static void take_back(struct slot *slot, bool there, int value)
+{
+    slot->undos++;
+    slot->backs += slot->there;
+    if (slot->until_ms)
+        write_down(slot, slot->was_there, slot->was);
+    else
+        write_down(slot, there, value);
+    slot->until_ms = 0;
+}
+
+/* False: nothing waits for this confirmation. */
+static bool confirm(struct slot *slot, int value)
+{
+    if (!slot->there || slot->value != value)
+        return false;
+    slot->confirms += slot->until_ms != 0;
+    slot->until_ms = 0;
+    return true;
+}
+
+static void set(struct slot *slot, bool there, int value, uint64_t within_ms, uint64_t now_ms)
+{
+    const struct scenario *scenario = &scenarios[world->scenario];
+    uint64_t hour = now_ms / 3600000 % 24;
+
+    if (slot->until_ms)
+        wrong(world, "'%s' was written again while a change of it waited to be confirmed", slot->key);
+    if (scenario->window && (hour < 2 || hour >= 4))
+        wrong(world, "'%s' was written outside of the window, at %02u:%02u", slot->key, (unsigned)hour, (unsigned)(now_ms / 60000 % 60));
+    slot->was_there = slot->there;
+    slot->was = slot->value;
+    slot->sets++;
+    write_down(slot, there, value);
+    slot->until_ms = within_ms ? world->device_ms + within_ms : 0;
+    if (scenario->meddled && slot->key[0] == 'a')
+        meddle(slot->key);
+}
+
+static bool obey(struct slot *slot, const char *body, uint64_t now_ms)
+{
+    const char *text = strstr(body, "\"value\":"), *within = strstr(body, "\"within_ms\":");
+    bool there = text && strncmp(text + 8, "null", 4) != 0;
+    int value = there ? atoi(text + 8) : 0;
+
+    if (strstr(body, "\"confirm\":true"))
+        return confirm(slot, value);
+    if (strstr(body, "\"undo\":true") || (slot->key[0] == 'z' && !value))      /* the undo of z is another set */
+        take_back(slot, there, value);
+    else
+        set(slot, there, value, within ? strtoull(within + 12, NULL, 10) : 0, now_ms);
+    return true;
 }
 
 static enum trouble trouble_of(unsigned n, bool write)
 {
-    uint64_t dice = world->seed ? mix(world->seed ^ (uint64_t)(world->life * 1000 + n)) % 100 : 99;
+    uint64_t dice = world->seed && !atomic_load(&world->planning) ? mix(world->seed ^ (uint64_t)(world->life * 1000 + n)) % 100 : 99;
 
     if (!write)
         return dice < 4 ? LATE : dice < 6 ? BUSY : dice < 8 ? CUT_BEFORE : NONE;
@@ -88,12 +161,13 @@ static void put(struct connection *c, const char *text)
 
 static void answer(struct connection *c, const struct slot *slot)
 {
+    const char *pending = slot->until_ms ? "true" : "false";
     char body[80];
 
     if (slot->there)
-        snprintf(body, sizeof(body), "{\"found\":true,\"value\":%d}", slot->value);
+        snprintf(body, sizeof(body), "{\"found\":true,\"value\":%d,\"pending\":%s}", slot->value, pending);
     else
-        snprintf(body, sizeof(body), "{\"found\":false,\"value\":null}");
+        snprintf(body, sizeof(body), "{\"found\":false,\"value\":null,\"pending\":%s}", pending);
     snprintf(c->out, sizeof(c->out), "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", strlen(body), body);
 }
 
@@ -106,13 +180,18 @@ static void kill_client(void)
         kill(client, SIGKILL);
 }
 
-static void serve(struct connection *c, const char *method, const char *key, const char *body)
+static void serve(struct connection *c, const char *method, const char *key, uint64_t now_ms, const char *body)
 {
     unsigned n = atomic_fetch_add(&world->requests, 1) + 1;
     bool write = strcmp(method, "PUT") == 0, last = n == world->nth;
     enum trouble trouble = trouble_of(n, write);
     struct slot *slot = slot_of(key);
+    bool conflict = false;
 
+    if (now_ms > world->client_ms)                 /* whoever asks may have set a clock back: its own goes on from there */
+        world->device_ms += now_ms - world->client_ms;
+    world->client_ms = now_ms;
+    lapse(slot);
     if (last && world->where == AT_REQUEST) {
         kill_client();
         hang_up(c);
@@ -127,17 +206,21 @@ static void serve(struct connection *c, const char *method, const char *key, con
         return;
     }
     if (write)
-        obey(slot, body);
+        conflict = !obey(slot, body, now_ms);
     if (last && world->where == AT_REQUEST_DONE)
         kill_client();
     if (trouble == CUT_AFTER) {
         hang_up(c);
         return;
     }
+    if (conflict) {
+        put(c, "HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n");
+        return;
+    }
     answer(c, slot);
     c->close_at = trouble == LOST;
     if (trouble == LATE || trouble == LOST)
-        c->out_at_ms = now_ms() + LATE_MS;
+        c->out_at_ms = clock_ms() + LATE_MS;
     else
         put(c, c->out);
 }
@@ -147,6 +230,7 @@ static void take(struct connection *c)
 {
     char *end, method[8], key[40], *length;
     unsigned number;
+    unsigned long long now_ms;
     size_t want;
 
     c->in[c->len] = '\0';
@@ -157,11 +241,11 @@ static void take(struct connection *c)
     want = (size_t)(end + 4 - c->in) + (length && length < end ? strtoul(length + 15, NULL, 10) : 0);
     if (c->len < want)
         return;
-    if (sscanf(c->in, "%7s /%u/%39s", method, &number, key) != 3)
+    if (sscanf(c->in, "%7s /%u/%39[a-z0-9]?now=%llu", method, &number, key, &now_ms) != 4)
         abort();
     c->len = 0;
     if (number == atomic_load(&world->number))
-        serve(c, method, key, end + 4);
+        serve(c, method, key, now_ms, end + 4);
     else
         hang_up(c);
 }
@@ -216,7 +300,7 @@ void peer_serve(int listener, struct world *w)
 
             if (c->fd >= 0 && polled[i].revents)
                 readable(c);
-            if (c->fd >= 0 && c->out_at_ms && c->out_at_ms <= now_ms()) {
+            if (c->fd >= 0 && c->out_at_ms && c->out_at_ms <= clock_ms()) {
                 c->out_at_ms = 0;
                 if (c->close_at)
                     hang_up(c);

@@ -44,6 +44,8 @@ static bool point(void)
     n = atomic_fetch_add(&armed->calls, 1) + 1;
     if (armed->where == AT_CALL && n == armed->nth)
         die();
+    if (armed->where == AFTER_EVENT && atomic_load(&armed->due) && n >= atomic_load(&armed->due))
+        die();
     return (armed->where == NO_SPACE || armed->where == IO_ERROR) && n >= armed->nth;
 }
 
