@@ -50,9 +50,10 @@ static json_t *batch_event(const struct step_run *step, const char *type)
 static void soak_over(void *arg)
 {
     struct step_run *step = arg;
+    uint64_t left = run_sleep_ms(step->run, (uint64_t)ft_json_int(past_event(step, "each.soak"), "until", 0));
 
-    step->timer = NULL;
-    if (step->run->state != RUN_GOING)
+    step->timer = left ? ft_timer_start(step->run->engine->o.loop, left, soak_over, step) : NULL;
+    if (left || step->run->state != RUN_GOING)
         return;
     run_goes_on(step->run);
     step->state = STEP_CHILDREN;
@@ -63,7 +64,7 @@ static void soak_wait(struct step_run *step, uint64_t until)
 {
     uint64_t now = run_now_ms(step->run), left = until > now ? until - now : 0;
 
-    step_pause(step, left, soak_over);
+    step_pause(step, run_sleep_ms(step->run, until), soak_over);
     if (left > SHORT_SOAK_MS) {
         step->state = STEP_WAITING;
         run_check_idle(step->run);

@@ -171,6 +171,8 @@ struct step_run {
 /* journal.c */
 uint64_t run_now_ms(const struct ft_run *run);
 uint64_t run_now_us(const struct ft_run *run);
+/* How long to sleep towards that time of the wall clock: looked at every minute, for the clock may be set, and a machine that sleeps counts no time. */
+uint64_t run_sleep_ms(const struct ft_run *run, uint64_t wall_ms);
 json_t *ev(const char *type, const char *path);    /* path may be NULL */
 void run_note(struct ft_run *run, json_t *event);  /* state that follows from events, live and past alike */
 bool run_has_counted(const struct ft_run *run, const char *path);      /* the write of the step under way there is one of run->writes */

@@ -16,6 +16,13 @@ uint64_t run_now_ms(const struct ft_run *run)
     return ft_clock_wall_ms(ft_loop_clock(run->engine->o.loop));
 }
 
+uint64_t run_sleep_ms(const struct ft_run *run, uint64_t wall_ms)
+{
+    uint64_t now = run_now_ms(run);
+
+    return wall_ms > now ? ft_min(wall_ms - now, (uint64_t)60000) : 0;
+}
+
 uint64_t run_now_us(const struct ft_run *run)
 {
     return ft_clock_mono_us(ft_loop_clock(run->engine->o.loop));

@@ -40,7 +40,7 @@ void margin_stop(struct ft_run *run)
 
 void margin_set(struct ft_run *run, uint64_t more_ms)
 {
-    uint64_t now = run_now_ms(run), need = run_undo_ms(run) + more_ms;
+    uint64_t need = run_undo_ms(run) + more_ms;
 
     margin_stop(run);
     if (run->state != RUN_GOING || !run->closes_ms)
@@ -48,7 +48,7 @@ void margin_set(struct ft_run *run, uint64_t more_ms)
     if (run->closing)                              /* resumed behind it */
         run->margin = ft_timer_start_weak(run->engine->o.loop, 0, close_down, run);
     else
-        run->margin = ft_timer_start_weak(run->engine->o.loop, run->closes_ms > now + need ? run->closes_ms - now - need : 0, margin_reached, run);
+        run->margin = ft_timer_start_weak(run->engine->o.loop, run->closes_ms > need ? run_sleep_ms(run, run->closes_ms - need) : 0, margin_reached, run);
 }
 
 /* Whether something stands that would have to be taken back before that time is over. */
@@ -123,12 +123,12 @@ static void margin_reached(void *arg)
     json_t *event;
 
     run->margin = NULL;
-    if (run->state != RUN_GOING || !something_stands(run))
-        return;                                    /* cancelled, or nothing that could be taken back */
-    if (run_now_ms(run) < run_margin_ms(run)) {
+    if (run->state == RUN_GOING && run_now_ms(run) + run_undo_ms(run) < run->closes_ms) {
         margin_set(run, 0);
         return;
     }
+    if (run->state != RUN_GOING || !something_stands(run))
+        return;                                    /* cancelled, or nothing that could be taken back */
     event = ev("run.closing", NULL);
     json_object_set_new(event, "closes", json_integer((json_int_t)run->closes_ms));
     if (run->engine->o.guard)

@@ -66,9 +66,10 @@ static void passed(struct step_run *step, const struct ft_guard_answer *answer)
 static void over(void *arg)
 {
     struct step_run *step = arg;
+    uint64_t left = run_sleep_ms(step->run, (uint64_t)ft_json_int(past_event(step, "hold.opened"), "until", 0));
 
-    step->timer = NULL;
-    if (step->run->state != RUN_GOING)
+    step->timer = left ? ft_timer_start_weak(step->run->engine->o.loop, left, over, step) : NULL;
+    if (left || step->run->state != RUN_GOING)
         return;
     run_ride(step->run, ev("hold.over", step->path));
     json_object_del(step->past, "hold.opened");
@@ -102,14 +103,13 @@ static void hold(struct step_run *step, const struct ft_guard_answer *answer)
 {
     const json_t *before = past_event(step, "hold.opened");
     bool same = before && (uint64_t)ft_json_int(before, "until", 0) == answer->until_ms && ft_streq(ft_json_str(before, "why"), answer->text);
-    uint64_t now = run_now_ms(step->run);
     struct ft_err err = { 0 };
     json_t *event;
 
     step->state = STEP_WAITING;
     if (json_array_size(step->run->gates))
         people_ask(step->run);                     /* an approval may be taken back meanwhile */
-    step->timer = ft_timer_start_weak(step->run->engine->o.loop, answer->until_ms > now ? answer->until_ms - now : 1, over, step);
+    step->timer = ft_timer_start_weak(step->run->engine->o.loop, ft_max(run_sleep_ms(step->run, answer->until_ms), (uint64_t)1), over, step);
     if (same) {                                    /* of an earlier life; nothing has changed */
         run_check_idle(step->run);
         return;

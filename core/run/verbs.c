@@ -222,23 +222,24 @@ static void window_look(struct step_run *step);
 static void window_over(void *arg)
 {
     struct step_run *step = arg;
+    uint64_t left = run_sleep_ms(step->run, (uint64_t)ft_json_int(past_event(step, "wait.opened"), "until", 0));
 
-    step->timer = NULL;
-    if (step->run->state != RUN_GOING)
+    step->timer = left ? ft_timer_start_weak(step->run->engine->o.loop, left, window_over, step) : NULL;
+    if (left || step->run->state != RUN_GOING)
         return;
     json_object_del(step->past, "wait.opened");
     run_goes_on(step->run);
     window_look(step);
 }
 
-static void window_wait(struct step_run *step, uint64_t opens, uint64_t now)
+static void window_wait(struct step_run *step, uint64_t opens)
 {
     const json_t *before = past_event(step, "wait.opened");
     struct ft_err err = { 0 };
     json_t *event;
 
     step->state = STEP_WAITING;
-    step->timer = ft_timer_start_weak(step->run->engine->o.loop, opens - now, window_over, step);
+    step->timer = ft_timer_start_weak(step->run->engine->o.loop, run_sleep_ms(step->run, opens), window_over, step);
     if (before && (uint64_t)ft_json_int(before, "until", 0) == opens) {
         run_check_idle(step->run);
         return;
@@ -269,7 +270,7 @@ static void window_look(struct step_run *step)
         return;
     }
     if (opens > now) {
-        window_wait(step, opens, now);
+        window_wait(step, opens);
         return;
     }
     run_ride(step->run, ev("wait.over", step->path));

@@ -342,6 +342,42 @@ Test(windows, what_wrote_nothing_waits_for_the_next_window_only)
     expect_values(2, 1);
 }
 
+/* The clock on the wall is set, or the machine slept: its own time stood still meanwhile. What waits for a time, or must be over by one, goes by the wall. */
+Test(windows, a_wait_goes_by_the_clock_on_the_wall)
+{
+    static const char *const books[] = { TWO_WRITES, WAITS };
+
+    for (size_t i = 0; i < ARRAY_LEN(books); i++) {
+        rig_state(&rig, "{\"a\":1,\"b\":1}");
+        rig_rails(&rig, i ? RAILS : WEEKLY, "2026-11-26 10:00");
+        rig_run(&rig, books[i], NULL, false);
+        cr_assert(rig.parked && !rig.ended);
+        rig_pass(&rig, MIN);
+        cr_assert(!rig.ended);
+        ft_clock_set_wall(rig.clock, utc("2026-11-29 01:30"));
+        rig_pass(&rig, 2 * MIN);
+        cr_assert(rig.ended, "%zu: it sleeps on", i);
+        cr_expect_eq(rig.end, FT_RUN_OK);
+    }
+}
+
+static void sleep_in_the_pause(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), "wait.opened"))
+        ft_clock_set_wall(r->clock, utc("2026-11-29 02:59"));
+}
+
+Test(windows, the_margin_goes_by_the_clock_on_the_wall)
+{
+    rig_rails(&rig, WEEKLY, "2026-11-29 01:30");
+    rig.on_event = sleep_in_the_pause;
+    rig_run(&rig, SLOW, NULL, false);
+    rig.on_event = NULL;
+    cr_assert(rig.ended);
+    expect_way("a:done a:undone -> rolled_back");
+    cr_expect_lt(at_of(rig_event(&rig, "undo.done", "a")), utc("2026-11-29 03:01"), "it went on for as long as if the machine had not slept");
+}
+
 /* Another life has another configuration: the step says so, and nothing is written. */
 Test(windows, the_window_that_a_step_waits_for_is_gone)
 {

@@ -1,9 +1,83 @@
-"""lab.py: starts fettle-lab for a test, and runs fettle against it."""
-import json, os, re, shutil, subprocess, tempfile, urllib.request
+"""lab.py: starts fettle-lab for a test, and runs fettle against it. A fettle that stands still is not waited for: what it was doing is said."""
+import json, os, re, shutil, signal, subprocess, tempfile, time, urllib.request
 
 BUILD = os.environ.get("FETTLE_BUILD", "build/asan")
 SOURCE = os.environ.get("FETTLE_SOURCE", ".")
 CLIENT = "a4:83:e7:12:34:56"
+
+STANDS_S = 45           # the longest pause of a run in the lab is a second: a process that was not awake once in that time hangs
+
+
+def descendants(pid):
+    """The process and all below it (fettle may stand behind strace)."""
+    pids = [pid]
+    for one in pids:
+        try:
+            for task in os.listdir(f"/proc/{one}/task"):
+                pids += map(int, open(f"/proc/{one}/task/{task}/children").read().split())
+        except OSError:
+            pass
+    return pids
+
+
+def awake(pids):
+    """Grows whenever one of their threads did anything."""
+    switches = 0
+    for pid in pids:
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                switches += sum(map(int, re.findall(r"ctxt_switches:\s*(\d+)", open(f"/proc/{pid}/task/{task}/status").read())))
+        except OSError:
+            pass
+    return len(pids), switches
+
+
+def name_of(pid):
+    try:
+        return open(f"/proc/{pid}/comm").read().strip()
+    except OSError:
+        return ""
+
+
+def stacks(pids):
+    """Where each thread of fettle is. What strace holds gdb cannot look into: strace is killed first, which lets go of it."""
+    for pid in pids:
+        if name_of(pid) == "strace":
+            os.kill(pid, signal.SIGKILL)
+    text = ""
+    for pid in pids:
+        name = name_of(pid)
+        if name.startswith("fettle") and shutil.which("gdb"):
+            seen = subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "thread apply all bt"], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
+            text += f"--- {name} ({pid})\n" + "\n".join(line for line in seen.stdout.splitlines() if line.startswith(("Thread", "#"))) + "\n"
+    return text or "(no gdb, so no stacks)"
+
+
+def finish(process, what, limit_s):
+    """Its output, when it has ended. When it stands still, or takes longer than that, it is killed, and the test fails with what it was doing."""
+    began = since = time.monotonic()
+    last, out = None, b""
+    while True:
+        try:
+            return process.communicate(timeout=1)
+        except subprocess.TimeoutExpired as e:
+            out = e.output or out
+        pids, now = descendants(process.pid), time.monotonic()
+        seen = awake(pids)
+        if seen != last:
+            last, since = seen, now
+        if now - since < STANDS_S and now - began < limit_s:
+            continue
+        why = f"stood still for {now - since:.0f} s" if now - since >= STANDS_S else f"was not over after {limit_s} s"
+        lines = (out.decode(errors="replace") if isinstance(out, bytes) else out).splitlines()[-6:]
+        where = stacks(pids)
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        process.communicate()
+        raise SystemExit(f"FAILED: {what} {why}.\nIts last lines:\n" + "\n".join(line[:300] for line in lines) + f"\nIts threads:\n{where}")
 
 
 class Lab:
@@ -45,15 +119,16 @@ class Lab:
 
     def fettle(self, *args, config=None, env=None, wrap=(), timeout=300, stdin=subprocess.DEVNULL):
         """Runs fettle; returns (status, list of JSON lines, standard error)."""
-        out = subprocess.run([*wrap, f"{BUILD}/bin/fettle", *args, "--config", config or self.config], stdin=stdin, capture_output=True, text=True, timeout=timeout,
-                             env={**os.environ, "HOME": self.dir, **(env or {})})
+        process = subprocess.Popen([*wrap, f"{BUILD}/bin/fettle", *args, "--config", config or self.config], stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, env={**os.environ, "HOME": self.dir, **(env or {})})
+        out, err = finish(process, f"`fettle {' '.join(args)}`", timeout)
         lines = []
-        for line in out.stdout.splitlines():
+        for line in out.splitlines():
             try:
                 lines.append(json.loads(line))
             except ValueError:
                 lines.append({"type": "text", "text": line})
-        return out.returncode, lines, out.stderr
+        return process.returncode, lines, err
 
     def stop(self):
         self.process.terminate()

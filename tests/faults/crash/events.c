@@ -8,7 +8,7 @@ const char *const kind_names[KINDS_MAX] = {
     "step.started", "step.skipped", "step.intended", "step.kept", "step.answered", "step.attempt", "step.unproven", "step.done", "step.failed", "step.went",
     "confirm.intended", "confirm.done", "verify.look", "doubt.opened", "doubt.answered",
     "gate.opened", "gate.vote", "gate.answered", "gate.voided", "gate.reminded", "gate.escalated", "gate.noticed", "gate.refused",
-    "ask.opened", "ask.answered", "wait.opened", "wait.over", "hold.opened", "hold.over", "policy.passed", "lock.waiting", "lock.taken",
+    "ask.opened", "ask.answered", "question.answered", "wait.opened", "wait.over", "hold.opened", "hold.over", "policy.passed", "lock.waiting", "lock.taken",
     "each.batch", "each.soak", "each.checked", "rollback.started", "undo.intended", "undo.attempt", "undo.done", "undo.failed", "undo.conflict", "undo.kept",
 };
 

@@ -154,6 +154,24 @@ Test(batches, a_soak_can_be_cancelled)
     cr_expect_eq(rig_records(&rig, "\"undo\""), 1);
 }
 
+static void sleep_in_soak(struct rig *r, const json_t *event)
+{
+    if (ft_streq(ft_json_str(event, "type"), "each.soak"))
+        ft_clock_set_wall(r->clock, now_ms() + 3 * 3600000);
+}
+
+Test(batches, a_soak_goes_by_the_clock_on_the_wall)
+{
+    uint64_t begun = ft_clock_mono_us(rig.clock);
+
+    rig.on_parked = go_on;
+    rig.on_event = sleep_in_soak;
+    rig_run(&rig, EACH("    batches: [1, 100%]\n    soak: 2h\n"), NULL, false);
+    rig.on_event = NULL;
+    cr_expect(rig.ended && rig.end == FT_RUN_OK);
+    cr_expect_lt(ft_clock_mono_us(rig.clock) - begun, 120000000);
+}
+
 /* ---- death */
 
 static unsigned die_at;
