@@ -7,8 +7,9 @@ void run_tell_end(void *arg)
     struct ft_run *run = arg;
 
     run->end_untold = notices_under_way(run);
-    if (run->end_untold)
+    if (run->end_untold || run->end_told)
         return;
+    run->end_told = true;
     run->observer->ended(run->arg, run, run->end);
 }
 

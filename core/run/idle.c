@@ -44,12 +44,20 @@ static void stopped(struct ft_run *run)
         run_finish(run);
 }
 
+/* Also where it was left in doubt, and has ended already: whoever waits for it has not heard of that yet. */
+static void not_parked(struct ft_run *run, const struct ft_err *err)
+{
+    if (run->state == RUN_ENDED)
+        run->state = RUN_STOPPING;
+    run_broken(run, err);
+}
+
 static void parked_written(void *arg, int code, const struct ft_err *err)
 {
     struct ft_run *run = arg;
 
     if (code < 0) {
-        run_broken(run, err);
+        not_parked(run, err);
         return;
     }
     if (run->state == RUN_ENDED)
@@ -135,7 +143,7 @@ static void park(struct ft_run *run, const char *why)
     run_info(run, "parked", undo_is_stuck(run) ? "incident" : "", why);
     ft_store_wake_at(run->engine->o.store, run->id, ft_run_wake_ms(run));
     if (run_journal(run, event, FT_DURABLE, parked_written, run, &err) < 0)
-        run_broken(run, &err);
+        not_parked(run, &err);
 }
 
 static void park_incident(struct ft_run *run, const json_t *question)

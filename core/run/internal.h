@@ -70,6 +70,7 @@ struct ft_run {
     struct ft_list in_gated;
     struct ft_list notices;            /* notice.c: under way */
     bool end_untold;                   /* it is over, and waits for its notices */
+    bool end_told;                     /* `ended` was called: once */
     json_t *break_glass;               /* {by, reason}: asked for with the run; NULL */
     json_t *lock_keys;
     bool released;                     /* it was approved: secrets with `release: approved` are read */

@@ -1,8 +1,10 @@
 /* What a run does: the way through the steps, writes, undo, doubt, questions, limits, cancel. */
 #include <criterion/criterion.h>
+#include <sqlite3.h>
 #include "base/util.h"
 #include "data/json.h"
 #include "rig.h"
+#include "store/internal.h"
 
 #define HEAD "fettle: 1\nname: t\ntitle: T\ncategory: incident\n"
 
@@ -370,6 +372,36 @@ Test(run, cancel_with_rollback_takes_back)
     rig_run(&rig, TWO_WRITES, NULL, false);
     expect_way("a:done a:undone -> cancelled");
     expect_state("{}");
+}
+
+static sqlite3 *in_the_way;
+
+static void cancel_while_nothing_is_written(void *arg)
+{
+    char *path = ft_asprintf("%s/store.db", rig.dir);
+
+    (void)arg;
+    db_busy_ms = 20;
+    cr_assert_eq(sqlite3_open(path, &in_the_way), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(in_the_way, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    free(path);
+    ft_run_cancel(rig.run, "somebody", true, false);
+}
+
+/* Cancelled in the middle of a write, and that cannot be written down: whoever waits for the run hears of it all the same. */
+Test(run, cancelled_now_with_a_journal_that_cannot_be_written)
+{
+    rig_reborn(&rig);
+    rig_trouble(&rig, "{\"set a\": [\"wait:5000\"]}");
+    ft_timer_start(rig.loop, 1000, cancel_while_nothing_is_written, NULL);
+    rig_run(&rig, HEAD "steps:\n  - {id: a, run: sim.set, with: {key: a, value: 1}, undo: auto, then: good}\n", NULL, false);
+    sqlite3_close(in_the_way);
+    cr_assert(rig.ended, "nobody was told");
+    cr_expect_eq(rig.end, FT_RUN_FAILED);
+    rig_reborn(&rig);
+    rig_resume(&rig);
+    cr_expect(rig.ended && rig.end == FT_RUN_OK, "ended %d with %d", rig.ended, (int)rig.end);
+    expect_state("{\"a\":1}");
 }
 
 /* `limits: {writes}` counts what is written, not how often it is tried; and also what was sent with its second try, because the first look failed. */
