@@ -333,8 +333,9 @@ Test(audit, what_is_added_to_a_run_that_is_over_is_sealed_at_once)
     if (pid == 0) {
         struct fixture other = fx;
 
-        fixture_open(&other);
-        _exit(append_now(&other, ids[3], event_of("gate.reviewed"), FT_DURABLE) == 0 ? 0 : 1);      /* without closing it */
+        child_opens(&other);
+        child_appends(&other, ids[3], event_of("gate.reviewed"), FT_DURABLE);
+        _exit(0);                     /* without closing it */
     }
     int status = 0;
 

@@ -118,6 +118,16 @@ static const struct slot *slot_of(const char *key)
     return NULL;
 }
 
+/* As the device shows it now: what was not confirmed in time is gone, though nobody looked yet. */
+static bool holds(const struct slot *slot, int value)
+{
+    uint64_t now = ft_clock_wall_ms(ft_loop_clock(loop)), passed = now > world->client_ms ? now - world->client_ms : 0;
+
+    if (slot->until_ms && world->device_ms + passed >= slot->until_ms)
+        return slot->was_there && slot->was == value;
+    return slot->there && slot->value == value;
+}
+
 static json_t *answer_to(const json_t *question)
 {
     const char *kind = ft_json_str(question, "kind"), *key = ft_json_str(json_object_get(question, "params"), "key");
@@ -128,7 +138,7 @@ static json_t *answer_to(const json_t *question)
     if (ft_streq(kind, "ask"))
         return json_pack("{s:{s:s}}", "values", "port", "ge-0/0/1");
     if (ft_streq(kind, "doubt"))
-        return json_pack("{s:b}", "happened", slot && slot->there && slot->value == (int)ft_json_int(json_object_get(question, "params"), "value", 0));
+        return json_pack("{s:b}", "happened", slot && holds(slot, (int)ft_json_int(json_object_get(question, "params"), "value", 0)));
     if (ft_streq(kind, "undo"))
         return json_pack("{s:b}", "again", 1);
     wrong(world, "a question of kind '%s' that nobody can answer", kind);

@@ -1,7 +1,9 @@
 /* fixture.h: a store in a directory of its own, and small ways to write to it. */
 #pragma once
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "base/util.h"
 #include "data/json.h"
@@ -73,6 +75,24 @@ static inline void new_run(struct ft_store *store, char id[9])
     put_run(store, id, "running");
 }
 
+/* In a forked child nothing of Criterion may be used: what it says there is said to nobody. These say what is wrong, and end the child. */
+#define CHILD_MUST(what, ...) \
+    do { \
+        if (!(what)) { \
+            fprintf(stderr, "child: " #what ": " __VA_ARGS__); \
+            fputc('\n', stderr); \
+            _exit(1); \
+        } \
+    } while (0)
+
+static inline void child_opens(struct fixture *fx)
+{
+    struct ft_err err = { 0 };
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);        /* a test that ends early leaves nobody behind */
+    CHILD_MUST(ft_store_open(fx->loop, fx->path, &fx->store, &err) == 0, "%s", err.text);
+}
+
 /* An answer to wait for. */
 struct answer { struct ft_loop *loop; unsigned times; int code; char text[1000]; };
 
@@ -103,6 +123,16 @@ static inline int append_now(struct fixture *fx, const char *id, json_t *event, 
     ft_loop_run(fx->loop);
     cr_expect_eq(answer.times, 1, "written() came %u times", answer.times);
     return answer.code;
+}
+
+static inline void child_appends(struct fixture *fx, const char *id, json_t *event, enum ft_durability durability)
+{
+    struct answer answer = { 0 };
+    struct ft_err err = { 0 };
+
+    CHILD_MUST(ft_store_append(fx->store, id, event, durability, answered, &answer, &err) == 0, "%s", err.text);
+    ft_loop_run(fx->loop);
+    CHILD_MUST(answer.times == 1 && answer.code == 0, "told %u times, %d %s", answer.times, answer.code, answer.text);
 }
 
 static inline json_t *events_of(struct fixture *fx, const char *id)

@@ -262,6 +262,7 @@ static bool in_child(int pipe_fds[2])
         return true;
     char told[9] = { 0 };
 
+    close(pipe_fds[1]);                    /* else nobody would hear that the child died */
     cr_assert_eq(read(pipe_fds[0], told, 8), 8, "the child died before it had written");
     kill(pid, SIGKILL);
     waitpid(pid, NULL, 0);
@@ -279,10 +280,10 @@ Test(store_append, what_was_committed_survives_kill_9)
         char id[9];
 
         fx.loop = ft_loop_new(NULL);
-        fixture_open(&fx);
+        child_opens(&fx);
         new_run(fx.store, id);
         for (int i = 0; i < 20; i++)
-            append_now(&fx, id, event_of("kept"), FT_COMMIT);
+            child_appends(&fx, id, event_of("kept"), FT_COMMIT);
         if (write(fds[1], id, 8) == 8)
             pause();
         _exit(1);

@@ -119,6 +119,7 @@ static pid_t idle_child(void)
     pid_t pid = fork();
 
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         pause();
         _exit(0);
     }
@@ -310,9 +311,13 @@ Test(store_runs, a_lock_of_a_run_that_never_began_dies_with_its_process)
     fx.store = ft_store_close(fx.store);
     pid = fork();
     if (pid == 0) {
+        json_t *keys = json_pack("[s]", "client/a");
+        struct ft_err err = { 0 };
+
         fx.loop = ft_loop_new(NULL);
-        fixture_open(&fx);
-        _exit(lock("0000000a", "[\"client/a\"]", NULL) == 0 ? 0 : 1);
+        child_opens(&fx);
+        CHILD_MUST(ft_store_lock(fx.store, "0000000a", keys, "restart AP-3F-12", NULL, &err) == 0, "%s", err.text);
+        _exit(0);
     }
     waitpid(pid, &status, 0);
     cr_assert_eq(status, 0);
