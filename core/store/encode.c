@@ -1,5 +1,5 @@
-/* encode.c: JSON as text, as it is or with what is personal kept apart (personal.c). jansson's own encoder looks for cycles, at three times the cost of all the rest of appending an event;
- * values in a journal have none (they were parsed, or built by the engine). */
+/* encode.c: JSON as text, as it is or with what is personal kept apart (personal.c). jansson's own encoder looks for cycles, at three times the cost of
+ * all the rest of appending an event; values in a journal have none (they were parsed, or built by the engine). */
 #include "store/internal.h"
 
 static void add_escaped(struct ft_buf *to, unsigned char c)

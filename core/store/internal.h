@@ -84,7 +84,7 @@ enum stmt {
     ST_PERSONAL, ST_SEAL_LAST, ST_SEAL_RUN, ST_SEAL_PLAN, ST_SEAL_ALL_PLANS, ST_SEAL_ALL, ST_SEAL_RUNNING, ST_SEAL_PUT, STATEMENTS,
 };
 
-/* What comes again and again: readings on the loop thread's own connection, the writer's own statements of other files. Known by where its text lies. */
+/* What comes again and again: readings on the loop thread's own connection, statements of write_own. Known by where its text lies. */
 struct kept_query { const char *sql; sqlite3_stmt *stmt; bool busy; };
 enum { KEPT_QUERIES = 12 };
 
@@ -150,11 +150,13 @@ bool store_is_over(const char *status);       /* of a run */
 
 /* What a file with a table of its own writes (answers.c): `own` is called on the writer's thread, inside the transaction; negative: the whole batch
  * fails. The texts are copied; op->seq is a number that may go in or come back. */
-struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count, enum ft_durability durability);
+struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count,
+                    enum ft_durability durability);
 void store_stage(struct ft_store *store, struct op *op);           /* behind what was appended; nobody waits */
 /* What only holds when the run's events do: not written once one of them could not be. */
 void store_stage_behind(struct ft_store *store, struct op *op, const char *run_id);
-int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_seq, struct ft_err *reterr);      /* written when it returns; ret_seq may be NULL */
+/* Written when it returns; ret_seq may be NULL. */
+int store_stage_and_wait(struct ft_store *store, struct op *op, uint64_t *ret_seq, struct ft_err *reterr);
 
 void store_chain_rests(struct ft_store *store, const char *id);
 

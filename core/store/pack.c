@@ -1,9 +1,9 @@
-/* pack.c: plans and seals lie packed in the store, and their SQL says packed(text) as it writes and plain(text) as it reads. A plan is made for every gate, and
- * a seal for every run that parks: unpacked they were nearly half of what a parked run takes of the disk.
+/* pack.c: plans and seals lie packed in the store, and their SQL says packed(text) as it writes and plain(text) as it reads. A plan is made for every
+ * gate, and a seal for every run that parks: unpacked they were nearly half of what a parked run takes of the disk.
  *
- * Packed is a BLOB: one byte 1, the CRC-32 of what follows (4 bytes, little end first), a raw deflate stream that begins from `common`. Hashes and signatures are
- * over the plain text; the checksum shows a changed byte that would unpack to the same text. What packing does not make shorter, and what an older fettle wrote,
- * is TEXT, and stays as it is. */
+ * Packed is a BLOB: one byte 1, the CRC-32 of what follows (4 bytes, little end first), a raw deflate stream that begins from `common`. Hashes and
+ * signatures are over the plain text; the checksum shows a changed byte that would unpack to the same text. What packing does not make shorter, and
+ * what an older fettle wrote, is TEXT, and stays as it is. */
 #include <zlib.h>
 
 #include "store/internal.h"
@@ -14,18 +14,22 @@ enum { FORMAT = 1, HEAD = 5 };
 
 /* What plans and seals have in common. Every packed text depends on it: never changed, another one is another FORMAT. */
 static const char common[] =
-    "\"check\":{\"action\":\"kind\":\"probe\",\"timeout\":\"approve\":\"ask\":\"wait\":\"fail\"]\"remediate\"\"diagnose\"\"routine\",\"normal\",\"standard\",\"emergency\","
-    "\"application/json\",\"headers\":{\"method\":\"DELETE\",\"PUT\",\"GET\",\"PATCH\",\"http://https://api/v1/sites/orgs/\"hostname\":\"\"name\":\"\"enabled\":false,\"site\":"
-    "\"ip-address\":\"10.\"mac\":\"client\":\"message\":\"result.\"hours\":\"min\":\"max\":\"reason\":\"not known\"why\":\"the \"watch\":\"moves\":\"valid_ms\":"
-    "{\"seal\":1,\"n\":,\"at\":1,\"before\":\"\",\"key\":\"\",\"runs\":[],\"plans\":[],\"note\":{\"begins\":true}}\"],[\"\",\"\"]],\"plans\":[[\"\",\"\"]]}"
-    "{\"batches\":[],\"cut\":false,\"digest\":\"\",\"fettle_plan\":1,\"from\":\"\",\"may_fail\":true,\"may_fail\":false,\"need_ms\":240000,\"needs\":[],\"need_ms\":0,\"needs\":[],"
-    "\"nodes\":[{\"action\":\"\",\"certain\":true,\"effect\":\"read\",\"id\":\"\",\"n\":1,\"params\":{},\"path\":\"\",\"title\":\"\",\"verb\":\"run\","
-    "\"ways\":[{\"certain\":false,\"if\":\"\",\"to\":\"\"},{\"by\":{\"count\":1,\"role\":null},\"certain\":true,\"id\":\"gate\",\"n\":1,\"note\":\"?\",\"path\":\"gate\",\"title\":\"gate\","
-    "\"verb\":\"approve\",\"ways\":[{\"certain\":true,\"if\":null,\"to\":\"\"}],\"write\":1}],\"outcomes\":{\"\":\"possible\",\"\":\"certain\"},\"params\":{\"\":},\"playbook\":"
-    "{\"category\":\"change\",\"category\":\"check\",\"digest\":\"\",\"name\":\"\",\"severity\":\"\",\"title\":\"\"},\"plugins\":{\"\":\"0.1.0\",\"1.0\"},\"rests_on\":{\"digest\":\"\",\"states\":0},"
-    "\"score\":{\"exact\":0,\"predicted\":0,\"undetermined\":0},\"sources\":\"\",\"users\":0,\"vars\":{},\"whole\":\"\",\"writes\":[]}"
-    "\"writes\":[{\"action\":\"\",\"before\":[{\"certain\":true,\"effect\":\"write\",\"exactness\":\"exact\",\"id\":\"\",\"n\":1,\"need_ms\":240000,\"params\":{},\"path\":\"\","
-    "\"requests\":[{\"body\":{},\"method\":\"POST\",\"url\":\"http://127.0.0.1:\"}],\"summary\":\"\",\"targets\":[],\"title\":\"\",\"undo\":{\"action\":\"\",\"kind\":\"auto\"},\"users\":0}]}";
+    "\"check\":{\"action\":\"kind\":\"probe\",\"timeout\":\"approve\":\"ask\":\"wait\":\"fail\"]\"remediate\"\"diagnose\"\"routine\","
+    "\"normal\",\"standard\",\"emergency\",\"application/json\",\"headers\":{\"method\":\"DELETE\",\"PUT\",\"GET\",\"PATCH\",\"http://https:"
+    "//api/v1/sites/orgs/\"hostname\":\"\"name\":\"\"enabled\":false,\"site\":\"ip-address\":\"10.\"mac\":\"client\":\"message\":\"result.\"hours\":"
+    "\"min\":\"max\":\"reason\":\"not known\"why\":\"the \"watch\":\"moves\":\"valid_ms\":{\"seal\":1,\"n\":,\"at\":1,\"before\":\"\","
+    "\"key\":\"\",\"runs\":[],\"plans\":[],\"note\":{\"begins\":true}}\"],[\"\",\"\"]],\"plans\":[[\"\",\"\"]]}{\"batches\":[],\"cut\":"
+    "false,\"digest\":\"\",\"fettle_plan\":1,\"from\":\"\",\"may_fail\":true,\"may_fail\":false,\"need_ms\":240000,\"needs\":[],\"need_ms\":"
+    "0,\"needs\":[],\"nodes\":[{\"action\":\"\",\"certain\":true,\"effect\":\"read\",\"id\":\"\",\"n\":1,\"params\":{},\"path\":\"\","
+    "\"title\":\"\",\"verb\":\"run\",\"ways\":[{\"certain\":false,\"if\":\"\",\"to\":\"\"},{\"by\":{\"count\":1,\"role\":null},\"certain\":"
+    "true,\"id\":\"gate\",\"n\":1,\"note\":\"?\",\"path\":\"gate\",\"title\":\"gate\",\"verb\":\"approve\",\"ways\":[{\"certain\":true,"
+    "\"if\":null,\"to\":\"\"}],\"write\":1}],\"outcomes\":{\"\":\"possible\",\"\":\"certain\"},\"params\":{\"\":},\"playbook\":{\"category\":"
+    "\"change\",\"category\":\"check\",\"digest\":\"\",\"name\":\"\",\"severity\":\"\",\"title\":\"\"},\"plugins\":{\"\":\"0.1.0\",\"1.0\"}"
+    ",\"rests_on\":{\"digest\":\"\",\"states\":0},\"score\":{\"exact\":0,\"predicted\":0,\"undetermined\":0},\"sources\":\"\",\"users\":"
+    "0,\"vars\":{},\"whole\":\"\",\"writes\":[]}\"writes\":[{\"action\":\"\",\"before\":[{\"certain\":true,\"effect\":\"write\",\"exactness\":"
+    "\"exact\",\"id\":\"\",\"n\":1,\"need_ms\":240000,\"params\":{},\"path\":\"\",\"requests\":[{\"body\":{},\"method\":\"POST\",\"url\":"
+    "\"http://127.0.0.1:\"}],\"summary\":\"\",\"targets\":[],\"title\":\"\",\"undo\":{\"action\":\"\",\"kind\":\"auto\"},\"users\":0}"
+    "]}";
 
 static uint32_t checksum(const unsigned char *bytes, size_t len)
 {

@@ -51,7 +51,8 @@ int ft_store_open_runs(struct ft_store *store, void (*fn)(void *arg, const struc
     int r, step;
 
     store_flush(store);
-    r = read_query(store, "SELECT id, status = 'parked', owner, wake FROM runs WHERE status IN ('running', 'parked') AND mode = 'run'", &db, &stmt, reterr);
+    r = read_query(store, "SELECT id, status = 'parked', owner, wake FROM runs WHERE status IN ('running', 'parked') AND mode = 'run'", &db,
+                   &stmt, reterr);
     if (r < 0)
         return r;
     while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {

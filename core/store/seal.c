@@ -5,9 +5,9 @@
  *   runs   [[id, number of its newest event, that event's hash, digest of its row in `runs`], …]
  *   plans  [[digest, hash of its text], …] of those that were written
  *   note   what was done to the record itself: {"begins": …}, {"key": …}, {"deleted": …}, {"forgot": …}
- * It is written in the transaction that it seals, so it costs no flush, and a crash leaves both or neither. A run's row changes only together with a
- * seal over it; events in between are sealed after EVERY_EVENTS or EVERY_MS, and when the store is closed. What it says is read from the tables: a seal
- * over a head that was not written by its chain shows in the chain. */
+ * It lies packed in its row (pack.c). It is written in the transaction that it seals, so it costs no flush, and a crash leaves both or neither. A run's
+ * row changes only together with a seal over it; events in between are sealed after EVERY_EVENTS or EVERY_MS, and when the store is closed. What it says
+ * is read from the tables: a seal over a head that was not written by its chain shows in the chain. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -73,7 +73,8 @@ static int check_key(const char *path, const struct seal_key *key, const char *t
     if (wanted && strlen(wanted) == 2 * KEY_LEN && !ft_streq(wanted, hex)) {
         key_name(hex, is);
         key_name(wanted, was);
-        r = ft_err_set(reterr, -EKEYREJECTED, "the key '%s' is %s, and the record is sealed by %s: put that one back, or begin a new one with `fettle audit key --new`", path, is, was);
+        r = ft_err_set(reterr, -EKEYREJECTED, "the key '%s' is %s, and the record is sealed by %s: put that one back, or begin a new one with"
+                       " `fettle audit key --new`", path, is, was);
     }
     json_decref(seal);
     return r;

@@ -17,6 +17,7 @@
 #define PAGE_SIZE 4096
 #define VERSION_MASK 0xffff
 #define NAMED 0x10000                  /* in user_version: the log's name was flushed */
+#define READ_ONLY "it is read-only for this user; check its owner and mode, or choose another with --store"
 
 int db_busy_ms = 5000;
 
@@ -34,11 +35,12 @@ static const char *const migrations[] = {
     /* 2: what is kept of changes */
     "ALTER TABLE locks ADD COLUMN within TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE plans (row INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, run TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL);"
-    "CREATE TABLE answers (row INTEGER PRIMARY KEY, run TEXT NOT NULL, gate TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, taken INTEGER NOT NULL);"
+    "CREATE TABLE answers (row INTEGER PRIMARY KEY, run TEXT NOT NULL, gate TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL,"
+    "  taken INTEGER NOT NULL);"
     "CREATE INDEX answers_run ON answers (run, row);"
     "CREATE INDEX answers_new ON answers (row) WHERE NOT taken;"
-    "CREATE TABLE budgets (budget TEXT NOT NULL, grp TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, attempt INTEGER NOT NULL, at INTEGER NOT NULL,"
-    "  PRIMARY KEY (budget, grp, run, path, attempt)) WITHOUT ROWID;"
+    "CREATE TABLE budgets (budget TEXT NOT NULL, grp TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, attempt INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL, PRIMARY KEY (budget, grp, run, path, attempt)) WITHOUT ROWID;"
     "CREATE INDEX budgets_at ON budgets (budget, grp, at);"
     "CREATE TABLE seals (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL);"
     "ALTER TABLE runs ADD COLUMN wake INTEGER NOT NULL DEFAULT 0;"
@@ -82,12 +84,18 @@ int db_error(sqlite3 *db, const char *path, const char *doing, struct ft_err *re
     int sys = system_error(db), code = code_of(db, sys);
 
     switch (code) {
-    case -ENOSPC: return ft_err_set(reterr, code, "cannot %s the store '%s': there is no space for it to grow; free some, then resume the run", doing, path);
-    case -EROFS: return ft_err_set(reterr, code, "cannot %s the store '%s': it is read-only for this user; check its owner and mode, or choose another with --store", doing, path);
-    case -EBUSY: return ft_err_set(reterr, code, "cannot %s the store '%s': another process has held it locked for %d ms; see which with fuser", doing, path, db_busy_ms);
-    case -EBADMSG: return ft_err_set(reterr, code, "cannot %s the store '%s': the file is damaged, or not a store of fettle (%s); move it away or choose another with --store",
-                                     doing, path, sqlite3_errmsg(db));
-    default: return ft_err_set(reterr, code, "cannot %s the store '%s': %s%s%s", doing, path, sqlite3_errmsg(db), sys ? ": " : "", sys ? strerror(sys) : "");
+    case -ENOSPC:
+        return ft_err_set(reterr, code, "cannot %s the store '%s': there is no space for it to grow; free some, then resume the run", doing, path);
+    case -EROFS:
+        return ft_err_set(reterr, code, "cannot %s the store '%s': " READ_ONLY, doing, path);
+    case -EBUSY:
+        return ft_err_set(reterr, code, "cannot %s the store '%s': another process has held it locked for %d ms; see which with fuser", doing, path,
+                          db_busy_ms);
+    case -EBADMSG:
+        return ft_err_set(reterr, code, "cannot %s the store '%s': the file is damaged, or not a store of fettle (%s); move it away or choose another"
+                          " with --store", doing, path, sqlite3_errmsg(db));
+    default:
+        return ft_err_set(reterr, code, "cannot %s the store '%s': %s%s%s", doing, path, sqlite3_errmsg(db), sys ? ": " : "", sys ? strerror(sys) : "");
     }
 }
 
@@ -303,8 +311,8 @@ static int check_schema(sqlite3 *db, const char *path, bool fresh, enum log_name
     if (application == APPLICATION_ID && version == (int)ARRAY_LEN(migrations))
         return 0;
     if (application == APPLICATION_ID && version > (int)ARRAY_LEN(migrations))
-        return ft_err_set(reterr, -ENOTSUP, "the store '%s' was written by a newer fettle (schema %d, this one knows %d); use that one, or another store with --store",
-                          path, version, (int)ARRAY_LEN(migrations));
+        return ft_err_set(reterr, -ENOTSUP, "the store '%s' was written by a newer fettle (schema %d, this one knows %d); use that one, or another store"
+                          " with --store", path, version, (int)ARRAY_LEN(migrations));
     if (application != APPLICATION_ID && (application || version || tables))
         return ft_err_set(reterr, -EMEDIUMTYPE, "'%s' is an SQLite database, but not a store of fettle; choose another with --store", path);
     if (!fresh)
@@ -342,7 +350,7 @@ static int set_up(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_
     int r = 0;
 
     if (sqlite3_db_readonly(db, "main"))
-        return ft_err_set(reterr, -EROFS, "cannot open the store '%s': it is read-only for this user; check its owner and mode, or choose another with --store", path);
+        return ft_err_set(reterr, -EROFS, "cannot open the store '%s': " READ_ONLY, path);
     if (fresh)
         db_set_synchronous(db, "OFF");
     if (fresh)
@@ -350,7 +358,8 @@ static int set_up(sqlite3 *db, const char *path, bool fresh, enum log_name *ret_
     if (r == 0)
         r = check_schema(db, path, fresh, ret_log, reterr);
     if (r == 0)
-        r = run_sql(db, path, "open", "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=4194304; PRAGMA synchronous=NORMAL", reterr);
+        r = run_sql(db, path, "open", "PRAGMA wal_autocheckpoint=0; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=4194304;"
+                    " PRAGMA synchronous=NORMAL", reterr);
     return r;
 }
 

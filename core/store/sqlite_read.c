@@ -157,7 +157,8 @@ int read_chain(struct ft_store *store, struct chain *chain, struct ft_err *reter
     if (r == 0)
         r = read_personal(store, chain, reterr);
     if (r == 0)
-        r = read_query_kept(store, "SELECT seq, hash, text, (SELECT status <> 'running' FROM runs WHERE row = ?1) FROM events WHERE run = ?1 ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
+        r = read_query_kept(store, "SELECT seq, hash, text, (SELECT status <> 'running' FROM runs WHERE row = ?1) FROM events WHERE run = ?1"
+                            " ORDER BY seq DESC LIMIT 1", &db, &stmt, reterr);
     if (r < 0)
         return r;
     sqlite3_bind_int64(stmt, 1, chain->row);
@@ -251,7 +252,10 @@ static void info_of(struct filling *f, sqlite3_stmt *stmt, struct ft_buf *summar
     };
 }
 
-int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg, struct ft_err *reterr)
+#define INFO "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params, row FROM runs"
+
+int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg,
+                  struct ft_err *reterr)
 {
     struct ft_buf summary = FT_BUF_INIT(0);
     struct filling filling = { .store = store };
@@ -260,9 +264,7 @@ int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, vo
     int r, step;
 
     store_flush(store);
-    r = read_query(store, status ? "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params, row FROM runs WHERE status = ?1 ORDER BY row DESC LIMIT ?2"
-                            : "SELECT id, playbook, digest, mode, status, outcome, started, ended, summary, owner, params, row FROM runs ORDER BY row DESC LIMIT ?2",
-              &db, &stmt, reterr);
+    r = read_query(store, status ? INFO " WHERE status = ?1 ORDER BY row DESC LIMIT ?2" : INFO " ORDER BY row DESC LIMIT ?2", &db, &stmt, reterr);
     if (r < 0)
         return r;
     if (status)
@@ -516,7 +518,8 @@ int ft_store_verify(struct ft_store *store, const char *run_id, struct ft_err *r
     if (r == 0 && run_id)
         r = read_query_kept(store, "SELECT ?2, run, seq, hash, text FROM events WHERE run = ?1 ORDER BY seq", &db, &stmt, reterr);
     else if (r == 0)
-        r = read_query(store, "SELECT coalesce(runs.id, '?'), events.run, events.seq, events.hash, events.text FROM events LEFT JOIN runs ON runs.row = events.run"
+        r = read_query(store, "SELECT coalesce(runs.id, '?'), events.run, events.seq, events.hash, events.text FROM events"
+                         " LEFT JOIN runs ON runs.row = events.run"
                          " ORDER BY events.run, events.seq", &db, &stmt, reterr);
     if (r < 0)
         return r;
@@ -542,9 +545,10 @@ static bool is_stale(const char *status, const char *owner)
 
 static json_t *lock_row(sqlite3_stmt *stmt, bool stale)
 {
+    bool alive = owner_alive(*column(stmt, 5) ? column(stmt, 9) : column(stmt, 4));
     json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:b}", "key", column(stmt, 0), "run", column(stmt, 1), "within", column(stmt, 6),
                             "reason", column(stmt, 2), "since", (json_int_t)sqlite3_column_int64(stmt, 3), "playbook", column(stmt, 7),
-                            "status", column(stmt, 5), "summary", column(stmt, 8), "alive", owner_alive(*column(stmt, 5) ? column(stmt, 9) : column(stmt, 4)));
+                            "status", column(stmt, 5), "summary", column(stmt, 8), "alive", alive);
 
     if (stale)
         json_object_set_new(row, "stale", json_true());
@@ -559,8 +563,8 @@ static int read_locks(struct ft_store *store, bool all, json_t **ret, struct ft_
     int r, step;
 
     store_flush(store);
-    r = read_query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status, locks.within, runs.playbook, runs.summary, runs.owner"
-                     " FROM locks LEFT JOIN runs ON runs.id = locks.run ORDER BY locks.key", &db, &stmt, reterr);
+    r = read_query(store, "SELECT locks.key, locks.run, locks.reason, locks.since, locks.owner, runs.status, locks.within, runs.playbook,"
+                     " runs.summary, runs.owner FROM locks LEFT JOIN runs ON runs.id = locks.run ORDER BY locks.key", &db, &stmt, reterr);
     if (r < 0)
         return r;
     list = json_array();

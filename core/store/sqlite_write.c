@@ -5,8 +5,8 @@
 #include "store/internal.h"
 
 #define FRAME 4120                    /* bytes of a page in the log */
-/* From so many pages in the log on they are moved to the database. The first write after that costs one flush more, so that a run which ends is the time
- * for it: most processes run one. */
+/* From so many pages in the log on they are moved to the database. The first write after that costs one flush more, so that a run which ends is the
+ * time for it: most processes run one. */
 #define SWEEP_LAST 256                /* 1 MiB: what the next process reads when it opens the store */
 #define SWEEP_ANY 1000                /* 4 MiB, the size of the file that SQLite keeps for the log to be written over */
 
@@ -28,7 +28,8 @@ static const char *const sql[STATEMENTS] = {
     [ST_UNLOCK] = "DELETE FROM locks WHERE (run = ?1 AND coalesce(?2, key) = key)"
                   " OR run IN (SELECT id FROM runs WHERE status IN " STATUS_OVER " AND ended BETWEEN 1 AND ?3)",
     /* A lock of a run that is over, or of a process that died before its run had begun, holds nothing. */
-    [ST_LOCK_GET] = "SELECT locks.run, locks.reason, locks.owner, runs.playbook, runs.status, locks.key FROM locks LEFT JOIN runs ON runs.id = locks.run"
+    [ST_LOCK_GET] = "SELECT locks.run, locks.reason, locks.owner, runs.playbook, runs.status, locks.key FROM locks"
+                    " LEFT JOIN runs ON runs.id = locks.run"
                     " WHERE (locks.key IN (?1, ?3) OR locks.within = ?1) AND locks.run <> ?2 AND coalesce(runs.status, '') NOT IN " STATUS_OVER,
     [ST_LOCK_PUT] = "INSERT OR REPLACE INTO locks (key, run, reason, since, owner, within) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_CLAIM_GET] = "SELECT owner FROM runs WHERE id = ?1",
@@ -58,7 +59,8 @@ static int log_grew(void *arg, sqlite3 *db, const char *name, int frames)
 static bool scrub_is_due(struct ft_store *store)
 {
     sqlite3_stmt *stmt = NULL;
-    bool due = sqlite3_prepare_v2(store->db, "SELECT 1 FROM kept WHERE name = '" SCRUB_DUE "'", -1, &stmt, NULL) == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW;
+    bool due = sqlite3_prepare_v2(store->db, "SELECT 1 FROM kept WHERE name = '" SCRUB_DUE "'", -1, &stmt, NULL) == SQLITE_OK &&
+               sqlite3_step(stmt) == SQLITE_ROW;
 
     sqlite3_finalize(stmt);
     return due;

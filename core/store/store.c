@@ -639,7 +639,8 @@ void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info)
 
 /* ---- tables of other files */
 
-struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count, enum ft_durability durability)
+struct op *store_op(int (*own)(struct ft_store *store, struct op *op, struct ft_err *reterr), const char *const *texts, size_t count,
+                    enum ft_durability durability)
 {
     struct op *op = op_with_texts(OP_OWN, texts, count);
 

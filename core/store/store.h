@@ -52,7 +52,8 @@ void ft_store_new_id(struct ft_store *store, char ret[9]);
 /* Queued in front of the run's first event, same commit. Strings are copied. */
 void ft_store_run_put(struct ft_store *store, const struct ft_run_info *info);
 /* Newest first; at most `limit` (0: 100); status NULL: any. fn gets a borrowed info. Sees what is queued, too. */
-int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg, struct ft_err *reterr);
+int ft_store_runs(struct ft_store *store, const char *status, unsigned limit, void (*fn)(void *arg, const struct ft_run_info *info), void *arg,
+                  struct ft_err *reterr);
 /* By id or unambiguous prefix. -ENOENT, -EEXIST (ambiguous: the sentence lists them). id of at least 9 bytes. */
 int ft_store_find(struct ft_store *store, const char *prefix, char ret_id[9], struct ft_err *reterr);
 /* Unfinished runs whose owner is gone, for resume: status running or parked. */
@@ -76,7 +77,8 @@ struct ft_open_run {
 int ft_store_open_runs(struct ft_store *store, void (*fn)(void *arg, const struct ft_open_run *run), void *arg, struct ft_err *reterr);
 
 /* ---- events */
-/* event: object with "type" (and what belongs to it); "seq", "at" are set here. Taken over. written may be NULL; called from the loop, code 0 or negative. */
+/* event: object with "type" (and what belongs to it); "seq", "at" are set here. Taken over. written may be NULL; called from the loop, code 0 or
+ * negative. */
 int ft_store_append(struct ft_store *store, const char *run_id, json_t *event, enum ft_durability durability,
                     void (*written)(void *arg, int code, const struct ft_err *err), void *arg, struct ft_err *reterr);
 /* Forget the callback (the run goes away); the event is written all the same. */
@@ -101,7 +103,8 @@ int ft_store_lock(struct ft_store *store, const char *run_id, const json_t *keys
  * place cannot be locked while another run holds one of them. */
 int ft_store_lock_within(struct ft_store *store, const char *run_id, const json_t *keys, const char *within, const char *reason, char **ret_holder,
                          struct ft_err *reterr);
-void ft_store_unlock(struct ft_store *store, const char *run_id);      /* all of them; queued behind the run's last event, and kept where that could not be written */
+/* All of them; queued behind the run's last event, and kept where that could not be written. */
+void ft_store_unlock(struct ft_store *store, const char *run_id);
 void ft_store_unlock_key(struct ft_store *store, const char *run_id, const char *key);
 /* [{"key","run","within","reason","since","playbook","status","summary","alive"}]: "status" is the run's ("": it has not begun), "alive" whether a
  * process runs it. _all: also those that hold nothing any more (their run is over, or its process died before it began), with "stale": true. */
@@ -112,7 +115,7 @@ int ft_store_locks_all(struct ft_store *store, json_t **ret, struct ft_err *rete
  * run's journal: whoever takes it journals it with the number of the row, and so takes it once, whatever dies in between. */
 /* Durable when it returns. run_id "": of no run. */
 int ft_answer_put(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer, uint64_t *ret_row, struct ft_err *reterr);
-void ft_answer_note(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer);     /* rides with what was appended before it */
+void ft_answer_note(struct ft_store *store, const char *run_id, const char *gate, const json_t *answer);     /* rides with what was appended */
 /* Likewise. Where the run's events could not be written, neither is this, though there be space again: whoever goes on with the run takes the row. */
 void ft_answer_taken(struct ft_store *store, const char *run_id, uint64_t row);
 /* [{"row","run","gate","at","answer"}], oldest first. run_id, gate NULL: of all. New reference. */
@@ -132,5 +135,5 @@ struct ft_spend {
 };
 /* Takes one of each, or none: -EDQUOT when one of them is used up. A write is known by run, path and attempt: taken again it is not counted twice, but
  * counts from now on. In the database file when it returns, so before whatever is appended afterwards. take false: only looks. */
-int ft_store_spend(struct ft_store *store, const char *run_id, const char *path, unsigned attempt, uint64_t now_ms, struct ft_spend *spends, size_t count, bool take,
-                   struct ft_err *reterr);
+int ft_store_spend(struct ft_store *store, const char *run_id, const char *path, unsigned attempt, uint64_t now_ms, struct ft_spend *spends,
+                   size_t count, bool take, struct ft_err *reterr);

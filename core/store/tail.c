@@ -1,6 +1,6 @@
-/* tail.c: whether the end of the log is still what was written. SQLite reads a log up to the first page whose checksum does not fit, and takes the rest for a
- * transaction that never ended: a damaged page at the end would silently take back what was promised, an intent among it, and its write would be sent
- * again. While the machine is up the index beside the log (-shm) says how far the log reached: what it says must be there. */
+/* tail.c: whether the end of the log is still what was written. SQLite reads a log up to the first page whose checksum does not fit, and takes the rest
+ * for a transaction that never ended: a damaged page at the end would silently take back what was promised, an intent among it, and its write would be
+ * sent again. While the machine is up the index beside the log (-shm) says how far the log reached: what it says must be there. */
 #include <assert.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -43,7 +43,8 @@ static bool is_of_this_boot(int fd)
     struct timespec up, now;
     struct stat st;
 
-    return fstat(fd, &st) == 0 && clock_gettime(CLOCK_BOOTTIME, &up) == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0 && st.st_mtim.tv_sec > now.tv_sec - up.tv_sec;
+    return fstat(fd, &st) == 0 && clock_gettime(CLOCK_BOOTTIME, &up) == 0 && clock_gettime(CLOCK_REALTIME, &now) == 0 &&
+           st.st_mtim.tv_sec > now.tv_sec - up.tv_sec;
 }
 
 static bool read_index(int fd, struct index_header *ret)
@@ -103,9 +104,9 @@ int db_check_tail(const char *path, struct ft_err *reterr)
     for (int i = 0; i < TRIES && !fits; i++)
         fits = tail_fits(log, shm);
     if (!fits)
-        r = ft_err_set(reterr, -EBADMSG, "the store '%s' is damaged: the newest entries of its log '%s' are not what was written, and a run that went on without them could send a write "
-                       "a second time; put the log back from a copy, or remove '%s' to go on without these entries, and find out on the devices what the open runs (`fettle runs`) sent last",
-                       path, log_name, shm_name);
+        r = ft_err_set(reterr, -EBADMSG, "the store '%s' is damaged: the newest entries of its log '%s' are not what was written, and a run that went on"
+                       " without them could send a write a second time; put the log back from a copy, or remove '%s' to go on without these entries,"
+                       " and find out on the devices what the open runs (`fettle runs`) sent last", path, log_name, shm_name);
     if (log >= 0)
         close(log);
     if (shm >= 0)

@@ -69,6 +69,9 @@ def many(argv, n):
     return go
 
 
+GOOD_OR_BAD = "outcomes:\n  good: {title: Good}\n  bad: {title: Bad, status: attention}\n"
+
+
 def playbook_of(lines, path):
     out = ["fettle: 1", "name: long", "title: Long", "category: check", "vars: {floor: -70}", "steps:"]
     i = 0
@@ -76,7 +79,7 @@ def playbook_of(lines, path):
         out += [f"  - id: look{i}", f"    title: Is port {i} open?", "    run: net.tcp", f"    with: {{host: 127.0.0.1, port: {1000 + i % 60000}}}",
                 "    branch:", f"      - if: result.open and floor < -{i % 90}", f"        then: look{i + 1}", "      - else: bad"]
         i += 1
-    out += [f"  - id: look{i}", "    set: {done: true}", "    then: good", "outcomes:", "  good: {title: Good}", "  bad: {title: Bad, status: attention}"]
+    out += [f"  - id: look{i}", "    set: {done: true}", "    then: good"] + GOOD_OR_BAD.splitlines()
     open(path, "w").write("\n".join(out) + "\n")
     return len(out)
 
@@ -101,9 +104,10 @@ def rest_playbook(tmp, port):
     for i in range(5):
         steps += [f"  - {{id: read{i}, run: http.get, with: {{url: 'http://127.0.0.1:{port}/stats/{i}'}}}}",
                   f"  - {{id: keep{i}, set: {{clients{i}: '${{read{i}.json.num_clients}}'}}}}",
-                  f"  - id: test{i}\n    set: {{fine{i}: '${{clients{i} < 50}}'}}\n    branch:\n      - if: not fine{i}\n        then: bad\n      - else: say{i}",
+                  f"  - id: test{i}\n    set: {{fine{i}: '${{clients{i} < 50}}'}}\n"
+                  f"    branch:\n      - if: not fine{i}\n        then: bad\n      - else: say{i}",
                   f"  - {{id: say{i}, set: {{text{i}: 'step {i}: ${{clients{i}}} clients'}}{', then: good' if i == 4 else ''}}}"]
-    text = "fettle: 1\nname: rest\ntitle: Rest\ncategory: check\nsteps:\n" + "\n".join(steps) + "\noutcomes:\n  good: {title: Good}\n  bad: {title: Bad, status: attention}\n"
+    text = "fettle: 1\nname: rest\ntitle: Rest\ncategory: check\nsteps:\n" + "\n".join(steps) + "\n" + GOOD_OR_BAD
     open(f"{tmp}/rest.yaml", "w").write(text)
     tasks = []
     for i in range(5):
@@ -111,7 +115,8 @@ def rest_playbook(tmp, port):
                   f"    - set_fact: {{clients{i}: '{{{{ read{i}.json.num_clients }}}}'}}",
                   f"    - assert: {{that: 'clients{i} | int < 50'}}",
                   f"    - debug: {{msg: 'step {i}: {{{{ clients{i} }}}} clients'}}"]
-    open(f"{tmp}/rest-ansible.yaml", "w").write("- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n" + "\n".join(tasks) + "\n")
+    head = "- hosts: localhost\n  connection: local\n  gather_facts: false\n  tasks:\n"
+    open(f"{tmp}/rest-ansible.yaml", "w").write(head + "\n".join(tasks) + "\n")
 
 
 def playbook(tmp):
@@ -238,7 +243,7 @@ def recovery(tmp):
     say("recovery_is_linear", ratio=cpu[10000] / cpu[1000], at_most={"ratio": 1.5})
 
 
-ALL = {"startup": startup, "check": check, "playbook": playbook, "flushes": flushes, "transitions": transitions, "parked": parked, "recovery": recovery}
+ALL = {f.__name__: f for f in (startup, check, playbook, flushes, transitions, parked, recovery)}
 
 
 def main(names, benchmarks=ALL):

@@ -19,7 +19,8 @@ int main(void)
     int ok;
 
     luaL_openlibs(L);
-    ok = uv_loop_init(&loop) == 0 && sqlite3_open(":memory:", &db) == SQLITE_OK && yaml_parser_initialize(&parser) && libssh2_init(0) == 0 && sodium_init() >= 0 && object;
+    ok = uv_loop_init(&loop) == 0 && sqlite3_open(":memory:", &db) == SQLITE_OK && yaml_parser_initialize(&parser) && libssh2_init(0) == 0 &&
+         sodium_init() >= 0 && object;
     uv_run(&loop, UV_RUN_NOWAIT);
     uv_loop_close(&loop);
     sqlite3_close(db);

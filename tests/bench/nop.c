@@ -29,16 +29,17 @@ static const char params[] = "{\"type\":\"object\",\"properties\":{\"n\":{\"type
 static const char result[] = "{\"type\":\"object\",\"properties\":{\"ok\":{\"type\":\"boolean\"}}}";
 
 static const struct ft_action nop_write = {
-    .size = sizeof(nop_write), .name = "write", .summary = "write nothing", .effects = FT_EFFECT_WRITE, .params_schema = params, .result_schema = result,
-    .run = { .start = write_start },
+    .size = sizeof(nop_write), .name = "write", .summary = "write nothing", .effects = FT_EFFECT_WRITE,
+    .params_schema = params, .result_schema = result, .run = { .start = write_start },
 };
 static const struct ft_action nop_hang = {
-    .size = sizeof(nop_hang), .name = "hang", .summary = "write something that is never answered", .effects = FT_EFFECT_WRITE, .params_schema = params, .result_schema = result,
-    .run = { .start = hang_start },
+    .size = sizeof(nop_hang), .name = "hang", .summary = "write something that is never answered", .effects = FT_EFFECT_WRITE,
+    .params_schema = params, .result_schema = result, .run = { .start = hang_start },
 };
 static const struct ft_action *const actions[] = { &nop_write, &nop_hang, NULL };
 
 FT_EXPORT const struct ft_plugin ft_plugin = {
-    FT_PLUGIN_HEADER, .name = "nop", .version = "1.0", .summary = "writes nothing, for benchmarks", .capabilities = "", .config_schema = "{\"type\":\"object\"}", .open = nop_open,
+    FT_PLUGIN_HEADER, .name = "nop", .version = "1.0", .summary = "writes nothing, for benchmarks", .capabilities = "",
+    .config_schema = "{\"type\":\"object\"}", .open = nop_open,
     .actions = actions,
 };

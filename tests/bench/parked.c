@@ -1,9 +1,9 @@
 /* parked.c: what runs that wait cost, and how long it takes to have them all back after kill -9.
  *   parked STORE PLUGINS park N       N runs park on an approval, as stubs: memory and disk of each, sockets, then how long a step takes beside them
- *   parked STORE PLUGINS leave N [M]  N runs wait for their time, M are in the middle of a write, when the process kills itself. With M the N wait for an
- *                                     approval, and have nothing to do afterwards
- *   parked STORE PLUGINS recover      a new process, as fettle resume --watch: until it knows all that are not over, and until each that was left behind has
- *                                     gone on and parked (what was in the middle of a write: in doubt, with a question to people)
+ *   parked STORE PLUGINS leave N [M]  N runs wait for their time, M are in the middle of a write, when the process kills itself. With M the N wait for
+ *                                     an approval, and have nothing to do afterwards
+ *   parked STORE PLUGINS recover      a new process, as fettle resume --watch: until it knows all that are not over, and until each that was left
+ *                                     behind has gone on and parked (what was in the middle of a write: in doubt, with a question to people)
  * Prints one line of JSON. */
 #include <dirent.h>
 #include <malloc.h>
@@ -30,7 +30,11 @@ static struct ft_playbook *playbook;
 static size_t parked, ended, trouble, wanted, to_start, started, under_way;
 static double t_start;
 
-static int action(void *arg, const char *full, const struct ft_action_info **ret, struct ft_err *reterr) { return ft_registry_action(arg, full, ret, reterr); }
+static int action(void *arg, const char *full, const struct ft_action_info **ret, struct ft_err *reterr)
+{
+    return ft_registry_action(arg, full, ret, reterr);
+}
+
 static const json_t *params_of(const struct ft_action_info *info) { return info->params_json; }
 static const json_t *result_of(const struct ft_action_info *info) { return info->result_json; }
 static unsigned effects_of(const struct ft_action_info *info) { return info->action->effects; }
@@ -125,8 +129,8 @@ static void open_all(const char *path, const char *plugins, bool later)
     struct ft_registry_opts ropts = { .loop = loop, .secrets = secrets, .dir = plugins };
     struct ft_registry *registry = ft_registry_new(&ropts);
 
-    world = (struct ft_playbook_world){ .script = ft_script_new(NULL), .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of,
-                                        .has_undo = has_undo, .full_name = full_name, .arg = registry };
+    world = (struct ft_playbook_world){ .script = ft_script_new(NULL), .action = action, .params_schema = params_of, .result_schema = result_of,
+                                        .effects = effects_of, .has_undo = has_undo, .full_name = full_name, .arg = registry };
     if (ft_store_open(loop, path, &store, &err) < 0)
         die("store", &err);
     struct ft_engine_opts eopts = { .loop = loop, .store = store, .registry = registry, .secrets = secrets, .world = &world };
@@ -138,7 +142,8 @@ static void on_event(void *arg, struct ft_run *run, const json_t *event);
 
 static void keep(unsigned at_once)
 {
-    struct ft_parking_opts opts = { .loop = loop, .store = store, .engine = engine, .who = "bench", .at_once = at_once, .news = news, .event = on_event };
+    struct ft_parking_opts opts = { .loop = loop, .store = store, .engine = engine, .who = "bench", .at_once = at_once, .news = news,
+                                    .event = on_event };
     struct ft_err err = { 0 };
 
     if (ft_parking_new(&opts, &parking, &err) < 0)
@@ -184,13 +189,15 @@ static double disk(const char *path)
 
 static const char gated[] = HEAD
     "steps:\n  - {id: w, run: nop.write, with: {n: \"${n}\"}, undo: none}\n"
-    "  - {id: gate, approve: \"Free 38 stale leases of VLAN 110, of clients that were not seen for 8 hours?\", within: 24h, then: good}\noutcomes:\n  good: {title: Good}\n";
+    "  - {id: gate, approve: \"Free 38 stale leases of VLAN 110, of clients that were not seen for 8 hours?\", within: 24h, then: good}\n"
+    "outcomes:\n  good: {title: Good}\n";
 static const char waiting[] = HEAD
     "steps:\n  - {id: w, run: nop.write, with: {n: \"${n}\"}, undo: none}\n  - {id: pause, wait: 5m}\n"
     "  - {id: gate, approve: \"Free 38 stale leases of VLAN 110?\", within: 24h, then: good}\noutcomes:\n  good: {title: Good}\n";
 
 static const char hanging[] = HEAD
-    "steps:\n  - {id: w, run: nop.write, with: {n: \"${n}\"}, undo: none}\n  - {id: sent, run: nop.hang, with: {n: \"${n}\"}, undo: none, then: good}\n"
+    "steps:\n  - {id: w, run: nop.write, with: {n: \"${n}\"}, undo: none}\n"
+    "  - {id: sent, run: nop.hang, with: {n: \"${n}\"}, undo: none, then: good}\n"
     "outcomes:\n  good: {title: Good}\n";
 
 static char *writes(void)
@@ -285,7 +292,8 @@ static void park(const char *path, size_t n)
     printf("{\"parked\": %zu, \"alive\": %zu, \"keeper_bytes\": %.1f, \"memory_bytes\": %.1f, \"page_cache_bytes\": %.1f, \"page_cache_in_all\": %zu,"
            " \"disk_bytes\": %.1f, \"sockets\": %zu, \"step_us\": %.2f, \"step_cpu_us\": %.2f}\n",
            counts.parked, counts.alive, (double)counts.bytes / (double)counts.parked, grown(before.heap - before.pages, after.heap - after.pages, n),
-           grown(before.pages, after.pages, n), after.pages, n ? (size - before_disk) / (double)n : 0, sockets() - before_sockets, step * 1e6, step_cpu * 1e6);
+           grown(before.pages, after.pages, n), after.pages, n ? (size - before_disk) / (double)n : 0, sockets() - before_sockets,
+           step * 1e6, step_cpu * 1e6);
     ft_parking_free(parking);
     ft_store_close(store);
 }
@@ -295,9 +303,11 @@ static const char *awaited = "";
 
 static void on_event(void *arg, struct ft_run *run, const json_t *event)
 {
+    const char *path = json_string_value(json_object_get(event, "path"));
+
     (void)arg;
     (void)run;
-    if (strcmp(json_string_value(json_object_get(event, "type")), awaited) != 0 || (strcmp(awaited, "step.intended") == 0 && strcmp(json_string_value(json_object_get(event, "path")), "sent") != 0))
+    if (!ft_streq(json_string_value(json_object_get(event, "type")), awaited) || (ft_streq(awaited, "step.intended") && !ft_streq(path, "sent")))
         return;
     if (++under_way == wanted)
         ft_loop_stop(loop);
@@ -356,7 +366,8 @@ static int64_t in_doubt(const char *path)
     int64_t count = -1;
 
     if (sqlite3_open(path, &db) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, "SELECT count(DISTINCT run) FROM events WHERE text LIKE '{\"type\":\"doubt.opened\"%'", -1, &stmt, NULL) == SQLITE_OK) {
+        sqlite3_prepare_v2(db, "SELECT count(DISTINCT run) FROM events WHERE text LIKE '{\"type\":\"doubt.opened\"%'", -1, &stmt, NULL) ==
+            SQLITE_OK) {
         if (sqlite3_step(stmt) == SQLITE_ROW)
             count = sqlite3_column_int64(stmt, 0);
         sqlite3_finalize(stmt);
@@ -383,8 +394,8 @@ static void recover(const char *path)
     json_decref(list);
     all = now() - t_start;
     spent = cpu();
-    printf("{\"open\": %zu, \"left_behind\": %zu, \"in_doubt\": %lld, \"known_s\": %.4f, \"all_s\": %.4f, \"all_cpu_s\": %.4f, \"trouble\": %zu}\n", open, counts.waiting,
-           (long long)in_doubt(path), known, all, spent, trouble);
+    printf("{\"open\": %zu, \"left_behind\": %zu, \"in_doubt\": %lld, \"known_s\": %.4f, \"all_s\": %.4f, \"all_cpu_s\": %.4f, \"trouble\": %zu}\n",
+           open, counts.waiting, (long long)in_doubt(path), known, all, spent, trouble);
     ft_parking_free(parking);
     ft_store_close(store);
 }

@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char body[] = "{\"status\":\"connected\",\"num_clients\":17,\"name\":\"AP-3F-12\",\"rssi\":-61,\"uptime\":86400,\"radios\":[{\"band\":\"5\",\"util\":31}]}";
+static const char body[] = "{\"status\":\"connected\",\"num_clients\":17,\"name\":\"AP-3F-12\","
+    "\"rssi\":-61,\"uptime\":86400,\"radios\":[{\"band\":\"5\",\"util\":31}]}";
 
-static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload, size_t *upload_size,
+static enum MHD_Result answer(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+                              const char *upload, size_t *upload_size,
                               void **state)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(sizeof(body) - 1, (void *)(size_t)body, MHD_RESPMEM_PERSISTENT);

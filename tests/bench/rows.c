@@ -1,5 +1,6 @@
 /* rows.c: a bare loop that commits as many rows to SQLite in groups of the same size: the reference for transitions.c.
- * Usage: rows FILE ROWS GROUP BYTES. WAL, synchronous FULL; rows are appended, and found by run and number through an index, as the journal's are. Prints {"rows", "commits", "seconds"}. */
+ * Usage: rows FILE ROWS GROUP BYTES. WAL, synchronous FULL; rows are appended, and found by run and number through an index, as the journal's are.
+ * Prints {"rows", "commits", "seconds"}. */
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,8 @@ int main(int argc, char **argv)
         return 1;
     memset(text, 'x', (size_t)bytes);
     text[bytes] = '\0';
-    sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE e (run TEXT, seq INTEGER, body TEXT); CREATE UNIQUE INDEX i ON e (run, seq)", NULL, NULL, NULL);
+    sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE e (run TEXT, seq INTEGER, body TEXT);"
+                     " CREATE UNIQUE INDEX i ON e (run, seq)", NULL, NULL, NULL);
     sqlite3_prepare_v2(db, "INSERT INTO e VALUES (?, ?, ?)", -1, &insert, NULL);
     double t0 = now();
 

@@ -1,6 +1,6 @@
 /* transitions.c: how many durable step transitions a second with many runs in flight.
- * Usage: transitions STORE PLUGINS RUNS STEPS. Prints {"rows", "commits", "seconds", "cpu", "steps"}: every step is a write, so each has a durable intent
- * before it and its end in the file before the next. */
+ * Usage: transitions STORE PLUGINS RUNS STEPS. Prints {"rows", "commits", "seconds", "cpu", "steps"}: every step is a write, so each has a durable
+ * intent before it and its end in the file before the next. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -12,7 +12,11 @@
 static unsigned left;
 static struct ft_loop *loop;
 
-static int action(void *arg, const char *full, const struct ft_action_info **ret, struct ft_err *reterr) { return ft_registry_action(arg, full, ret, reterr); }
+static int action(void *arg, const char *full, const struct ft_action_info **ret, struct ft_err *reterr)
+{
+    return ft_registry_action(arg, full, ret, reterr);
+}
+
 static const json_t *params_of(const struct ft_action_info *info) { return info->params_json; }
 static const json_t *result_of(const struct ft_action_info *info) { return info->result_json; }
 static unsigned effects_of(const struct ft_action_info *info) { return info->action->effects; }
@@ -72,7 +76,8 @@ int main(int argc, char **argv)
     struct ft_registry_opts ropts = { .loop = loop, .secrets = secrets, .dir = argv[2] };
     struct ft_registry *registry = ft_registry_new(&ropts);
     struct ft_script *script = ft_script_new(NULL);
-    struct ft_playbook_world world = { .script = script, .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of, .has_undo = has_undo,
+    struct ft_playbook_world world = { .script = script, .action = action, .params_schema = params_of, .result_schema = result_of, .effects = effects_of,
+                                       .has_undo = has_undo,
                                        .full_name = full_name, .arg = registry };
 
     if (ft_store_open(loop, argv[1], &store, &err) < 0) {
