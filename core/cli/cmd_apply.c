@@ -118,5 +118,6 @@ static int run(void)
 const struct ft_command cmd_apply = {
     "apply", "Do what a plan says: every write is the planned one on the planned state, or it is not sent", opts, run,
     "Before each write its request, the state it rests on and its undo are compared with the plan. Where they differ nothing is sent, the difference is\n"
-    "shown and journalled, what was done is taken back, and the run has failed (1) or is rolled back (5). Other exit statuses are those of `fettle run`.\n",
+    "shown and journalled, what was done is taken back, and the run has failed (1) or is rolled back (5). Other exit statuses are those of `fettle run`.\n"
+    "A write that comes behind another one on the same object is compared with the state that this one leaves, as it was planned.\n",
 };

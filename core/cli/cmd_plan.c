@@ -52,11 +52,15 @@ static int show_kept(struct app *app)
 {
     struct ft_err err = { 0 };
     json_t *plan = NULL;
-    int r = ft_plan_load(app->store, o.show, &plan, NULL, &err);
+    uint64_t at = 0, now = ft_clock_wall_ms(ft_loop_clock(app->loop));
+    char when[48], age[32];
+    int r = ft_plan_load(app->store, o.show, &plan, &at, &err);
 
     if (r < 0)
         return app_fail(r == -EBADMSG ? 1 : 2, "%s", err.text);
     r = put_plan(plan);
+    if (r == 0 && !globals.json && !o.markdown && !o.out)
+        printf("    made %s, %s ago\n", term_when(at, false, when), ft_duration_format((now > at ? now - at : 0) / 1000 * 1000, age, sizeof(age)));
     json_decref(plan);
     return r;
 }

@@ -309,7 +309,8 @@ static void print_one(FILE *to, bool colour, const json_t *node, const json_t *p
     const json_t *writes = json_object_get(plan, "writes");
     const json_t *write = json_array_get(writes, (size_t)ft_json_int(node, "write", 0) - 1);
     const char *effect = ft_json_str(node, "effect"), *seen = ft_json_str(node, "seen"), *verb = ft_json_str(node, "verb");
-    const char *word = write ? effect : json_is_true(json_object_get(node, "nothing_to_do")) ? "nothing" : effect ? "read" : verb;
+    const char *word = json_is_true(json_object_get(node, "nothing_to_do")) && !write ? "nothing" : effect ? effect : verb;
+    char *fails;
 
     if (write)
         fprintf(to, "%3d", (int)ft_json_int(write, "n", 0));
@@ -325,9 +326,12 @@ static void print_one(FILE *to, bool colour, const json_t *node, const json_t *p
         print_write(to, colour, plan, write);
     print_batches(to, json_object_get(node, "batches"));
     if (ft_json_str(node, "note"))
-        fprintf(to, "%*s%s\n", INDENT, "", ft_json_str(node, "note"));
-    if (ft_json_str(node, "error"))
-        fprintf(to, "%*sfails: %s\n", INDENT, "", ft_json_str(node, "error"));
+        wrapped(to, ft_json_str(node, "note"), INDENT);
+    if (ft_json_str(node, "error")) {
+        fails = ft_asprintf("fails: %s", ft_json_str(node, "error"));
+        wrapped(to, fails, INDENT);
+        free(fails);
+    }
     print_ways(to, colour, node);
 }
 

@@ -35,11 +35,19 @@ static void voided(struct ft_run *run, const json_t *event)
     }
 }
 
+/* Also one that had nothing to do: it found what it would have left. */
+static bool write_stands(const char *type, const json_t *event)
+{
+    if (ft_streq(type, "step.done"))
+        return json_is_true(json_object_get(event, "write")) || json_is_true(json_object_get(event, "nothing_to_do"));
+    return ft_streq(type, "step.unproven");
+}
+
 void apply_note(struct ft_run *run, const json_t *event)
 {
     const char *type = ft_json_str(event, "type"), *path = ft_json_str(event, "path");
 
-    if ((ft_streq(type, "step.done") && (json_is_true(json_object_get(event, "write")) || json_is_true(json_object_get(event, "nothing_to_do")))) || ft_streq(type, "step.unproven"))
+    if (write_stands(type, event))
         json_object_set_new(run->wrote, path, json_integer(++run->wrote_count));
     else if (ft_streq(type, "undo.done"))
         json_object_del(run->wrote, path);

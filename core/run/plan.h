@@ -17,8 +17,8 @@
  *   digest       SHA-256 of what binds: all but what is only shown (evidence, what was seen, users, summaries)
  *   whole        SHA-256 of everything else, so that a kept plan cannot be altered unseen
  *
- * rests_after: key → path of the write of this plan whose state it rests on there, or null: on none of those that might come before it. `leaves`, `blurs`: the keys of that kind that it changes
- * itself. A write on which several ways lead is in `writes` once for each such state.
+ * rests_after: key → path of the write of this plan whose state it rests on there, or null: on none of those that might come before it.
+ * leaves, blurs: the keys of that kind that it changes itself. A write to which several ways lead is in `writes` once for each such state.
  * exact: the request is rendered from what is known, and no write before it touches what it is aimed at. predicted: rendered on what a write before it
  * leaves behind, or a write before it may change what it rests on. undetermined: what it will send is not known. Ids of the dry run itself are written as <run>. */
 #pragma once

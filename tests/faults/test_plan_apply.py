@@ -262,6 +262,10 @@ def one_object(lab, playbook):
     again = plan(lab, playbook)
     check("what was there already would be sent no more", [w["path"] for w in again["writes"]] == ["vlan", "back", "bounce"], [w["path"] for w in again["writes"]])
     nowhere = text(lab, "plan", f"{lab.dir}/free-leases.yaml", "vlan=999")[1]
+    open(f"{lab.dir}/nowhere.yaml", "w").write(PORT.replace("move-port", "nowhere").replace("ge-0/0/7}", "ge-0/0/99}"))
+    refused = text(lab, "plan", f"{lab.dir}/nowhere.yaml")[1]
+    check("a write that is refused already fails, and is called what it is", " disruptive Put it on its VLAN\n" in refused and "fails: sw-3" in refused and "undetermined" not in refused, refused)
+    check("a kept plan says when it was made", re.search(r"\n    made .*, (0|[0-9.]+) (ms|s) ago\n", text(lab, "plan", "--show", p["digest"])[1]), text(lab, "plan", "--show", p["digest"])[1][-300:])
     check("a plan that ends at once says just that", "ends in: a failure\n    nothing would be sent" in nowhere and "apply with" not in nowhere, nowhere)
 
 
