@@ -13,7 +13,7 @@ struct session {
     struct live *live;                /* NULL: JSON lines */
     struct ft_run *run;
     struct ft_lines *input;
-    struct ft_signal *signals[3];
+    struct ft_signal *signals[4];
     json_t *question;                 /* asked now */
     json_t *values;                   /* of a form under way */
     json_t *shown;                    /* gates that were shown: path → digest */
@@ -341,7 +341,7 @@ static void on_parked(void *arg, struct ft_run *run)
     ask_next(s);
 }
 
-/* ---- signals: once asks to stop after the step, twice stops now; SIGUSR1: somebody asked for something in the store */
+/* ---- signals: SIGINT once asks to stop after the step, twice stops now; SIGUSR1: somebody asked for something in the store */
 
 static void on_signal(void *arg, int signum)
 {
@@ -352,6 +352,12 @@ static void on_signal(void *arg, int signum)
         if (s->live)
             live_clear(s->live);
         stay_parked(s);
+        return;
+    }
+    /* The terminal is gone. What is under way goes on, a rollback above all; what asks somebody stays parked. */
+    if (signum == SIGHUP) {
+        if (s->run && (s->awaiting || s->question))
+            stay_parked(s);
         return;
     }
     if (s->run && signum == SIGUSR1) {            /* `fettle cancel`, by somebody elsewhere */
@@ -375,7 +381,7 @@ int session_run(struct app *app, const struct session_opts *opts,
                 int (*start)(void *arg, const struct ft_run_observer *observer, void *observer_arg, struct ft_run **ret, struct ft_err *reterr), void *arg)
 {
     static const struct ft_run_observer observer = { .event = on_event, .progress = on_progress, .parked = on_parked, .ended = on_ended };
-    static const int signums[] = { SIGINT, SIGTERM, SIGUSR1 };
+    static const int signums[] = { SIGINT, SIGTERM, SIGUSR1, SIGHUP };
     bool people_watch = !globals.json && (opts->text || isatty(STDOUT_FILENO));
     struct session s = { .app = app, .opts = opts, .shown = json_object(), .live = people_watch ? live_new(stdout, isatty(STDOUT_FILENO)) : NULL, .status = FT_RUN_FAILED };
     struct ft_err err = { 0 };

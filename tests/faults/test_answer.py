@@ -125,6 +125,24 @@ def at_a_terminal(home):
     check("as was said", home.state() == {"a": 0, "b": 1}, home.state())
 
 
+def the_terminal_goes(home):
+    """In the middle of a rollback: it goes on, and nothing is left half changed."""
+    home.write("state.json", json.dumps({"a": 0, "b": 0}))
+    home.write("trouble.json", json.dumps({"get z": ["refused"], "plan b": ["ok", "ok"] + ["unreachable"] * 3}))
+    home.write("slow.yaml", open(f"{home.dir}/fettle.yaml", encoding="utf-8").read().replace("tries: 1, wait: 10ms", "tries: 6, wait: 200ms"))
+    master, slave = pty.openpty()
+    process = subprocess.Popen([f"{BUILD}/bin/fettle", "run", f"{home.dir}/sim.yaml", "--config", f"{home.dir}/slow.yaml"], env=home.env, stdin=slave, stdout=slave, stderr=slave,
+                               start_new_session=True)
+    os.close(slave)
+    seen = b""
+    while b"try 1" not in seen:
+        seen += os.read(master, 65536)
+    os.close(master)
+    process.send_signal(signal.SIGHUP)
+    check("it goes on without its terminal", process.wait(timeout=60) == 5, process.returncode)
+    check("and all is taken back", home.state() == {"a": 0, "b": 0}, home.state())
+
+
 def under_the_watch(home):
     run = home.incident()
     home.write("trouble.json", json.dumps({"undo b": ["unreachable"] * 2}))
@@ -172,6 +190,7 @@ def main():
     home = Home()
     in_nobodys_hand(home)
     at_a_terminal(home)
+    the_terminal_goes(home)
     watch = under_the_watch(home)
     cancelled_under_the_watch(home, watch)
     home.done()
