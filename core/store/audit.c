@@ -12,14 +12,16 @@ void audit_init(struct audit *a, const char *only)
 {
     *a = (struct audit){
         .only = only, .findings = json_array(), .keys = json_array(), .seal_hashes = json_object(), .sealed = json_object(), .plan_digests = json_object(),
-        .deleted = json_object(), .forgotten = json_object(), .forgotten_plans = json_object(), .blobs_wanted = json_object(), .seen_runs = json_object(), .tokens = json_object(), .unsealed = json_array(),
+        .deleted = json_object(), .forgotten = json_object(), .forgotten_plans = json_object(),
+        .blobs_wanted = json_object(), .seen_runs = json_object(), .tokens = json_object(), .unsealed = json_array(),
     };
     memset(a->seal_hash, '0', 2 * HASH_LEN);
 }
 
 void audit_done(struct audit *a)
 {
-    json_t *all[] = { a->findings, a->keys, a->seal_hashes, a->sealed, a->plan_digests, a->deleted, a->forgotten, a->forgotten_plans, a->blobs_wanted, a->seen_runs, a->tokens, a->unsealed };
+    json_t *all[] = { a->findings, a->keys, a->seal_hashes, a->sealed, a->plan_digests, a->deleted, a->forgotten, a->forgotten_plans, a->blobs_wanted,
+                      a->seen_runs, a->tokens, a->unsealed };
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
         json_decref(all[i]);
@@ -478,7 +480,8 @@ json_t *audit_report(struct audit *a)
                        "unsealed", a->unsealed, "findings", a->findings);
     json_object_set_new(report, "personal", json_pack("{s:I, s:I}", "kept", (json_int_t)a->personal, "deleted", (json_int_t)a->personal_deleted));
     if (a->seals)
-        json_object_set_new(report, "last_seal", json_pack("{s:I, s:I, s:s, s:s, s:s}", "n", (json_int_t)a->seal_n, "at", (json_int_t)a->last_ms, "hash", a->seal_hash, "key", a->key, "name", name));
+        json_object_set_new(report, "last_seal", json_pack("{s:I, s:I, s:s, s:s, s:s}", "n", (json_int_t)a->seal_n, "at", (json_int_t)a->last_ms,
+                                                              "hash", a->seal_hash, "key", a->key, "name", name));
     json_object_set_new(report, "keys_lost", json_integer(a->keys_lost));
     if (a->since_ms)
         json_object_set_new(report, "since", json_integer(a->since_ms));

@@ -246,7 +246,8 @@ int ft_store_noted_seal(struct ft_store *store, const char *noted, char ret_find
     if (r < 0)
         return r;
     if (!*is)
-        snprintf(ret_finding, 300, "seal %lld, which was noted, is not there: the record ends with seal %lld%s%s; what came after it is gone, as when an older copy is put in its place",
+        snprintf(ret_finding, 300, "seal %lld, which was noted, is not there: the record ends with seal %lld%s%s; "
+                 "what came after it is gone, as when an older copy is put in its place",
                  (long long)n, (long long)newest, newest ? " of " : "", newest ? ft_time_format((uint64_t)at, when, sizeof(when)) : "");
     else if (strncmp(is, hash + 1, strlen(hash + 1)) != 0)
         snprintf(ret_finding, 300, "seal %lld is another than the one that was noted: the record up to there was made anew", (long long)n);
@@ -271,7 +272,8 @@ bool told_deleted(struct ft_store *store, const char *id, char *ret, size_t size
     sqlite3 *db;
     char when[32];
 
-    if (read_query(store, "SELECT n, at, plain(text) FROM seals WHERE instr(plain(text), '\"note\":{\"deleted\":') AND instr(plain(text), '[\"' || ?1 || '\",') ORDER BY n",
+    if (read_query(store, "SELECT n, at, plain(text) FROM seals WHERE instr(plain(text), '\"note\":{\"deleted\":')"
+                   " AND instr(plain(text), '[\"' || ?1 || '\",') ORDER BY n",
                    &db, &stmt, NULL) < 0)
         return false;
     sqlite3_bind_text(stmt, 1, id, -1, SQLITE_STATIC);
