@@ -230,6 +230,7 @@ void ft_child_kill(struct ft_child *child)
         return;
     child->killed = true;
     signal_group(child, SIGTERM);
+    uv_update_time(child->grace.loop);         /* from now on, not from when this turn began: it may have stood still */
     uv_timer_start(&child->grace, grace_over, GRACE_MS, 0);
 }
 

@@ -296,13 +296,15 @@ def the_switch(lab, config):
 
 
 def no_secret(lab, kea):
+    looked = 0
     for folder, _, names in os.walk(lab.dir):
         for name in names:
             path = os.path.join(folder, name)
             if os.path.isfile(path):
+                looked += 1
                 if kea.password.encode() in open(path, "rb").read():
                     fail(f"Kea's password is in {path}")
-    check("Kea's password is in nothing that the runs left", True)
+    check("Kea's password is in nothing that the runs left", looked > 5, looked)
 
 
 def main():

@@ -201,7 +201,7 @@ def refusals(world):
         began = time.monotonic()
         end = world.run("get", agent=agent, oid="sysName.0")
         check(f"{agent} is {wanted}", end.get("class") == wanted and says in end.get("error", ""), end)
-        check(f"{agent} in time", time.monotonic() - began < 8)
+        check(f"{agent} in time", time.monotonic() - began < 20)
     for oid in ("1.3.x", "noSuchName.0"):
         check(f"'{oid}' is no object", world.run("get", agent="v2c", oid=oid).get("class", "invalid") == "invalid", world.events[-2:])
 
@@ -220,7 +220,7 @@ def together(world):
     done = [e["path"] for e in events if e.get("type") == "step.done" and "/" in e["path"]]
     lost = [e for e in events if e.get("type") == "step.failed" and e["path"].endswith("b0")]
     check("seven answer", len(done) == 7, events or out.stderr)
-    check("one is silent, and its step's timeout counts", len(lost) == 1 and lost[0]["class"] == "timeout" and time.monotonic() - began < 10, lost)
+    check("one is silent, and its step's timeout counts", len(lost) == 1 and lost[0]["class"] == "timeout" and time.monotonic() - began < 20, lost)
 
 
 def sets(world):

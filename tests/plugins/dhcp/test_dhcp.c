@@ -888,7 +888,7 @@ static void *serve_slowly(void *arg)
 
     char asked[500];
 
-    for (int i = 0; i < 60 && recv(fd, asked, sizeof(asked), MSG_DONTWAIT) != 0 && send(fd, "{", *(bool *)arg, MSG_NOSIGNAL) >= 0; i++)
+    for (int i = 0; i < 600 && recv(fd, asked, sizeof(asked), MSG_DONTWAIT) != 0 && send(fd, "{", *(bool *)arg, MSG_NOSIGNAL) >= 0; i++)
         usleep(50000);
     close(fd);
     return NULL;
@@ -924,7 +924,7 @@ Test(dhcp, control_socket_that_is_slow)
         clock_gettime(CLOCK_MONOTONIC, &ended);
         cr_expect_not(r->ok, "%s", slow_cases[i].name);
         cr_expect_eq(r->class, slow_cases[i].class, "%s: %s: %s", slow_cases[i].name, ft_class_name(r->class), r->error);
-        cr_expect_lt(ended.tv_sec - began.tv_sec, 3, "%s", slow_cases[i].name);
+        cr_expect_lt(ended.tv_sec - began.tv_sec, 15, "%s", slow_cases[i].name);      /* half of what the server would drip for */
         fake_host_free(f);
         pthread_join(thread, NULL);
         close(server.fd);

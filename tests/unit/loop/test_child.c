@@ -127,18 +127,59 @@ static void kill_it(void *child)
     ft_child_kill(child);
 }
 
-Test(child, killed_gives_no_answer_and_the_loop_waits_for_its_end)
-{
-    struct ft_child *child;
-    uint64_t from = ft_clock_mono_us(ft_clock_system());
+/* A child that ends itself on SIGTERM writes that down: it was not killed outright. It tells by its output when it is ready for that. */
+static struct { char file[64]; struct ft_child *child; struct ft_timer *look; void (*before_kill)(void); } ender;
 
+static void kill_when_ready(void *arg)
+{
+    char *ready = ft_asprintf("%s.ready", ender.file);
+
+    (void)arg;
+    if (access(ready, F_OK) < 0) {
+        ft_timer_start(loop, 5, kill_when_ready, NULL);
+    } else {
+        if (ender.before_kill)
+            ender.before_kill();
+        ft_child_kill(ender.child);
+        unlink(ready);
+    }
+    free(ready);
+}
+
+static void expect_it_ends_itself(void (*before_kill)(void))
+{
+    char *script;
+
+    strcpy(ender.file, "/tmp/fettle-child-XXXXXX");
+    close(mkstemp(ender.file));
+    unlink(ender.file);
+    script = ft_asprintf("trap 'sleep 0.1; : > %s; exit' TERM; : > %s.ready; while :; do sleep 0.05; done", ender.file, ender.file);
+    ender.before_kill = before_kill;
     loop = ft_loop_new(NULL);
-    child = start((struct ft_child_req){ SH("sleep 60") });
-    ft_timer_start(loop, 1, kill_it, child);
+    ender.child = start((struct ft_child_req){ SH(script) });
+    ft_loop_defer(loop, kill_when_ready, NULL);
     ft_loop_run(loop);
     cr_expect_eq(got.answers, 0);
-    cr_expect_lt(ft_clock_mono_us(ft_clock_system()) - from, 1900000, "SIGTERM was not enough");
+    cr_expect_eq(access(ender.file, F_OK), 0, "it was not given the time to end by itself");
+    unlink(ender.file);
     ft_loop_free(loop);
+    free(script);
+}
+
+Test(child, killed_gives_no_answer_and_the_loop_waits_for_its_end)
+{
+    expect_it_ends_itself(NULL);
+}
+
+/* The process stands still in the middle of a turn for longer than the grace. */
+static void stand_still(void)
+{
+    usleep(2200000);
+}
+
+Test(child, has_its_grace_though_the_process_stood_still)
+{
+    expect_it_ends_itself(stand_still);
 }
 
 Test(child, deaf_to_sigterm_is_ended_after_the_grace)

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -439,6 +440,8 @@ static int serve(const char *answer)
     cr_assert_eq(listen(fd, 8), 0);
     getsockname(fd, (struct sockaddr *)&at, &len);
     server = fork();
+    if (server == 0)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);              /* a test that ends early leaves nobody behind */
     while (server == 0) {
         char buf[4096];
         int peer = accept(fd, NULL, NULL);
