@@ -7,7 +7,8 @@
 #include "store/store.h"
 
 /* The report: {"ok", "runs", "events", "seals", "blobs", "plans", "personal" {"kept", "deleted"}, "since",
- * "last_seal" {"n", "at", "hash", "key", "name"}, "key_file", "keys_lost", "unsealed" [{"run", "events", "from"}], "findings" [{"text", "run", "event", "seal"}]}. key_file: the public key to hold the seals against (NULL: the one beside the store).
+ * "last_seal" {"n", "at", "hash", "key", "name"}, "key_file", "keys_lost", "unsealed" [{"run", "events", "from"}],
+ * "findings" [{"text", "run", "event", "seal"}]}. key_file: the public key to hold the seals against (NULL: the one beside the store).
  * run_id NULL: all of the store. Negative only where the store could not be read. */
 int ft_store_audit(struct ft_store *store, const char *run_id, const char *key_file, json_t **ret, struct ft_err *reterr);
 /* Whoever puts an older copy of the whole store in its place takes its seals with it: only a seal noted elsewhere tells. noted: "NUMBER:HASH" (16 digits or
