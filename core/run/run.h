@@ -5,7 +5,7 @@
  *   path    where a step stands in a run: "association", "checks/dns" (parallel), "aps[3]/restart" (for_each), "sub/ping" (call)
  *   parked  nothing can go on until somebody answers (an approval, a question, a write in doubt, an undo that failed)
  *
- * Events (field "type"; all have "seq", "at" in ms, and most "path"; "clock_back_ms" where the clock had gone back; the first "seal", see store/audit.h):
+ * Events (a new one is named in tests/faults/crash/events.c, too; field "type"; all have "seq", "at" in ms, and most "path"; "clock_back_ms" where the clock had gone back; the first "seal", see store/audit.h):
  *   run.started   playbook, digest, sources (blob), title, params, vars, mode, requester, locks; of an apply: plan (digest), accept_undetermined
  *   run.resumed   by, run, playbook
  *   step.started  id, title, verb, action, effect, params

@@ -6,9 +6,9 @@
 const char *const kind_names[KINDS_MAX] = {
     "nothing yet", "run.started", "run.resumed", "run.parked", "run.planned", "run.reopened", "run.closing", "run.cancelling", "run.finished",
     "step.started", "step.skipped", "step.intended", "step.kept", "step.answered", "step.attempt", "step.unproven", "step.done", "step.failed", "step.went",
-    "confirm.intended", "confirm.done", "verify.look", "doubt.opened", "doubt.answered",
+    "confirm.intended", "confirm.done", "confirm.lapsed", "verify.look", "doubt.opened", "doubt.answered",
     "gate.opened", "gate.vote", "gate.answered", "gate.voided", "gate.reminded", "gate.escalated", "gate.noticed", "gate.refused",
-    "ask.opened", "ask.answered", "question.answered", "wait.opened", "wait.over", "hold.opened", "hold.over", "policy.passed", "lock.waiting", "lock.taken",
+    "ask.opened", "ask.answered", "question.answered", "question.refused", "wait.opened", "wait.over", "hold.opened", "hold.over", "policy.passed", "lock.waiting", "lock.taken",
     "each.batch", "each.soak", "each.checked", "rollback.started", "undo.intended", "undo.attempt", "undo.done", "undo.failed", "undo.conflict", "undo.kept",
 };
 
