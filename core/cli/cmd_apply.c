@@ -120,4 +120,5 @@ const struct ft_command cmd_apply = {
     "Before each write its request, the state it rests on and its undo are compared with the plan. Where they differ nothing is sent, the difference is\n"
     "shown and journalled, what was done is taken back, and the run has failed (1) or is rolled back (5). Other exit statuses are those of `fettle run`.\n"
     "A write that comes behind another one on the same object is compared with the state that this one leaves, as it was planned.\n",
+    .too_many = "A plan has its parameters in it; for other ones make another: `fettle plan PLAYBOOK name=value …`",
 };

@@ -304,4 +304,5 @@ const struct ft_command cmd_secret = {
     "A value comes from the terminal (without echo) or from standard input, never from the command line, and is never shown again.\n"
     "    fettle secret new-key secrets.key        then in fettle.yaml: secrets: {sealed: {file: secrets.sealed, key: {file: secrets.key}}}\n"
     "    fettle secret set mist_token             plugins: {mist: {token: {sealed: mist_token}}}\n",
+    .too_many = "A value is never given on the command line, where others can see it and the shell keeps it: type it, or pipe it in. If that was a secret, change it",
 };

@@ -5,12 +5,15 @@
 #include "base/util.h"
 #include "cli/opt.h"
 
-extern const struct ft_command cmd_run, cmd_plan, cmd_apply, cmd_check, cmd_graph, cmd_show, cmd_plugins, cmd_runs, cmd_why, cmd_resume, cmd_follow, cmd_approvals, cmd_approve, cmd_reject, cmd_answer, cmd_cancel, cmd_undo, cmd_locks, cmd_policy, cmd_secret, cmd_lab, cmd_doctor, cmd_completion;
-extern const struct ft_command cmd_audit, cmd_export;
+extern const struct ft_command cmd_run, cmd_plan, cmd_apply, cmd_check, cmd_graph, cmd_show, cmd_why, cmd_runs, cmd_resume, cmd_follow;
+extern const struct ft_command cmd_approvals, cmd_approve, cmd_reject, cmd_answer, cmd_cancel, cmd_undo, cmd_locks, cmd_policy;
+extern const struct ft_command cmd_secret, cmd_plugins, cmd_export, cmd_audit, cmd_lab, cmd_doctor, cmd_completion;
 
+/* In the order of the help. */
 const struct ft_command *const ft_commands[] = {
-    &cmd_run, &cmd_plan, &cmd_apply, &cmd_check, &cmd_graph, &cmd_show, &cmd_plugins, &cmd_runs, &cmd_why, &cmd_resume, &cmd_follow, &cmd_approvals, &cmd_approve, &cmd_reject, &cmd_answer, &cmd_cancel, &cmd_undo, &cmd_locks, &cmd_policy, &cmd_secret, &cmd_lab, &cmd_doctor, &cmd_completion,
-    &cmd_audit, &cmd_export,
+    &cmd_run, &cmd_plan, &cmd_apply, &cmd_check, &cmd_graph, &cmd_show, &cmd_why, &cmd_runs, &cmd_resume, &cmd_follow,
+    &cmd_approvals, &cmd_approve, &cmd_reject, &cmd_answer, &cmd_cancel, &cmd_undo, &cmd_locks, &cmd_policy,
+    &cmd_secret, &cmd_plugins, &cmd_export, &cmd_audit, &cmd_lab, &cmd_doctor, &cmd_completion,
     NULL,
 };
 
@@ -25,7 +28,7 @@ static void usage(FILE *to)
 
 static int unknown(const char *name)
 {
-    const char *names[32];
+    const char *names[ARRAY_LEN(ft_commands)];
     const char *near;
     size_t n = 0;
 

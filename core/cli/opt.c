@@ -95,10 +95,8 @@ static int take_argument(const struct ft_command *command, char *arg, size_t *co
     const struct ft_opt *o = positional(command, *count);
 
     if (!o) {
-        /* what is too much behind `fettle secret set NAME` is the secret itself */
-        if (ft_streq(command->name, "secret"))
-            fputs("fettle secret: one argument too many. A value is never given on the command line, where others can see it and the shell keeps it: type it, or "
-                  "pipe it in. If that was a secret, change it\n", stderr);
+        if (command->too_many)
+            fprintf(stderr, "fettle %s: one argument too many. %s\n", command->name, command->too_many);
         else
             fprintf(stderr, "fettle %s: '%s' is one argument too many\n", command->name, arg);
         return 2;

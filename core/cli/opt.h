@@ -22,6 +22,7 @@ struct ft_command {
     const struct ft_opt *opts;
     int (*run)(void);
     const char *about;        /* further text of the help; may be NULL */
+    const char *too_many;     /* what to say to an argument too many, which is then not repeated; NULL: that it is one */
 };
 
 extern const struct ft_command *const ft_commands[];       /* ends with NULL */

@@ -353,6 +353,21 @@ static bool device_fits(struct ft_call *call, const json_t *item)
     return (!st->site_id || (site && strcasecmp(site, st->site_id) == 0)) && (!st->wanted_type || !type || strcmp(type, st->wanted_type) == 0);
 }
 
+/* There is one, at another site or of another kind: that is what to say, rather than to suggest the name that was given. */
+static bool is_elsewhere(struct ft_call *call, const char *name)
+{
+    json_t *item = NULL;
+    const char *ids;
+
+    if (best_matches(call, mist_of(call)->devices, name, NULL, &item, &ids) != 1)
+        return false;
+    if (mist_str(item, "site_id"))
+        take_device(call, item);
+    else
+        mist_fail(call, FT_NOT_FOUND, "device: '%.100s' is in the inventory but assigned to no site", name);
+    return true;
+}
+
 static void device_by_name(struct ft_call *call)
 {
     struct mist_call *st = mist_state(call);
@@ -368,6 +383,8 @@ static void device_by_name(struct ft_call *call)
     count = best_matches(call, mist->devices, name, device_fits, &item, &ids);
     if (count == 0 && !st->looked_afresh)
         ask_inventory(call);
+    else if (count == 0 && is_elsewhere(call, name))
+        return;
     else if (count == 0)
         mist_fail(call, FT_NOT_FOUND, "the organisation's inventory has no %s '%.100s'%s%s%s", st->wanted_type ? st->wanted_type : "device", name,
                   st->site_id ? " at site " : "", st->site_id ? (st->site_name ? st->site_name : st->site_id) : "",
