@@ -172,13 +172,14 @@ static void check_result(struct ft_call *call)
 }
 
 /* What a server says back of our secrets goes no further: a later step would hand it to somebody else, in a mail or a ticket, and a resumed run has only what
- * the journal has. */
+ * the journal has. Not so a plan: its receipt is for the action's own call, which compares with it; whatever is shown or journalled of it is cleaned then. */
 static void redact_result(struct ft_call *call)
 {
-    json_t *clean = call->result && call->registry->o.secrets ? ft_secret_redact_json(call->registry->o.secrets, call->result) : NULL;
+    json_t *clean;
 
-    if (!clean)
+    if (!call->result || !call->registry->o.secrets || call->entry == FT_ENTRY_PLAN)
         return;
+    clean = ft_secret_redact_json(call->registry->o.secrets, call->result);
     json_decref(call->result);
     call->result = clean;
 }

@@ -170,12 +170,22 @@ int write_answer_doubt(struct step_run *step, bool it_happened, const char *who,
 
 /* ---- after a crash: the last intent has neither done nor failed behind it */
 
+static bool has_asterisks(const json_t *params)
+{
+    char *text = ft_json_text(params);
+    bool has = strstr(text, "***") != NULL;
+
+    free(text);
+    return has;
+}
+
 void write_resume(struct step_run *step)
 {
     const json_t *intent = past_event(step, "step.intended");
     const json_t *answer;
 
     step->params = json_incref(json_object_get(intent, "params"));
+    step->veiled = json_object_get(intent, "veiled") && has_asterisks(step->params);
     step->plan = json_incref(json_object_get(intent, "plan"));
     step->attempt = (unsigned)ft_json_int(intent, "attempt", 1);
     answer = past_event(step, "step.kept");

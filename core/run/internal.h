@@ -144,6 +144,7 @@ struct step_run {
     json_t *result;
     bool is_write, recovered;
     bool again;                        /* the intent to come is of a write that was sent before, and did not happen */
+    bool veiled;                       /* its parameters come from the journal, without the secret that stood in them */
     bool nothing;                      /* its plan says that there is nothing to do: it is not sent */
     json_t *off_plan;                  /* why it may not be sent; goes into step.failed */
     struct dry *ahead;                 /* the plan of what is ahead of it, under way (dry_ahead) */
@@ -180,6 +181,7 @@ bool run_has_counted(const struct ft_run *run, const char *path);      /* the wr
 void run_ride(struct ft_run *run, json_t *event);  /* journal it; nobody waits */
 int run_journal(struct ft_run *run, json_t *event, enum ft_durability durability, void (*written)(void *arg, int code, const struct ft_err *err), void *arg,
                 struct ft_err *reterr);
+bool run_veils(const struct ft_run *run, const json_t *value);      /* there is a secret in it, which the journal leaves out; value may be NULL */
 void run_history(struct ft_run *run, const json_t *events);
 json_t *past_event(const struct step_run *step, const char *type);   /* borrowed */
 void run_info(struct ft_run *run, const char *status, const char *outcome, const char *summary);

@@ -53,6 +53,8 @@ static void undo_push(struct ft_run *run, const char *path, const json_t *intent
     json_object_set(item, "receipt", kept ? (json_t *)kept : json_object_get(json_object_get(intent, "plan"), "receipt"));
     if (json_object_get(json_object_get(intent, "plan"), "no_undo"))
         json_object_set(item, "no_undo", json_object_get(json_object_get(intent, "plan"), "no_undo"));
+    if (json_object_get(intent, "veiled"))
+        json_object_set_new(item, "veiled", json_true());
     if (before)
         json_object_set(item, "before", (json_t *)before);
     if (after)
@@ -134,6 +136,8 @@ void run_note(struct ft_run *run, json_t *event)
 
         if (intent)
             json_object_set(intent, "kept", json_object_get(event, "receipt"));
+        if (intent && json_object_get(event, "veiled"))
+            json_object_set_new(intent, "veiled", json_true());
     } else if (ft_streq(type, "step.done")) {
         json_t *intent = json_object_get(run->intents, path);
 
@@ -188,6 +192,15 @@ void run_note(struct ft_run *run, json_t *event)
     } else if (ft_streq(type, "run.finished")) {
         json_object_set_new(event, "writes", json_integer(run->writes));
     }
+}
+
+bool run_veils(const struct ft_run *run, const json_t *value)
+{
+    json_t *clean = value ? ft_secret_redact_json(run->engine->o.secrets, (json_t *)value) : NULL;
+    bool veils = clean != value;
+
+    json_decref(clean);
+    return veils;
 }
 
 int run_journal(struct ft_run *run, json_t *event, enum ft_durability durability, void (*written)(void *arg, int code, const struct ft_err *err), void *arg,

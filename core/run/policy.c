@@ -63,18 +63,29 @@ static void passed(struct step_run *step, const struct ft_guard_answer *answer)
 
 /* ---- WAIT: it parks, and is asked again when the time has come */
 
-static void over(void *arg)
+static void hold_ends(void *arg)
 {
     struct step_run *step = arg;
-    uint64_t left = run_sleep_ms(step->run, (uint64_t)ft_json_int(past_event(step, "hold.opened"), "until", 0));
 
-    step->timer = left ? ft_timer_start_weak(step->run->engine->o.loop, left, over, step) : NULL;
-    if (left || step->run->state != RUN_GOING)
+    step->timer = NULL;
+    if (step->run->state != RUN_GOING)
         return;
     run_ride(step->run, ev("hold.over", step->path));
     json_object_del(step->past, "hold.opened");
     if (step->run->state != RUN_ENDED)
         write_look_again(step);
+}
+
+/* Timers go by the machine's running time; the clock on the wall says whether it is time. */
+static void over(void *arg)
+{
+    struct step_run *step = arg;
+    uint64_t left = run_sleep_ms(step->run, (uint64_t)ft_json_int(past_event(step, "hold.opened"), "until", 0));
+
+    if (left)
+        step->timer = ft_timer_start_weak(step->run->engine->o.loop, left, over, step);
+    else
+        hold_ends(step);
 }
 
 /* Somebody took their approval back while the write waits for its time: it is asked at once whether it may still be done. */
@@ -95,7 +106,7 @@ void policy_revoked(struct ft_run *run)
         if (step->state != STEP_WAITING || !past_event(step, "hold.opened") || !step->timer)
             continue;
         ft_timer_stop(step->timer);
-        step->timer = ft_timer_start_weak(run->engine->o.loop, 0, over, step);
+        step->timer = ft_timer_start_weak(run->engine->o.loop, 0, hold_ends, step);
     }
 }
 

@@ -10,8 +10,9 @@
  *   run.resumed   by, run, playbook
  *   step.started  id, title, verb, action, effect, params
  *   step.skipped  because {expr, value, reads}
- *   step.intended action, params, plan, undo {kind, action, params, title}, attempt      durable before the write is sent
- *   step.kept     receipt                                                                durable before the plugin goes on
+ *   step.intended action, params, plan, undo {kind, action, params, title}, attempt, veiled      durable before the write is sent
+ *                                                                                        (veiled: a secret in it is left out, so it is not undone or sent again blindly)
+ *   step.kept     receipt, veiled                                                        durable before the plugin goes on
  *   step.answered result, pending_until    a write was answered; its verification follows. pending_until: the device takes it back then, unless it is confirmed
  *   confirm.intended pending_until    it is proven; durable before the confirmation is sent
  *   confirm.done  result, by, error   it is confirmed, for good; by: it was found out later, behind this error

@@ -279,9 +279,15 @@ static void intended(void *arg, int code, const struct ft_err *err)
 
 static void undo_intend(struct undo_run *u)
 {
-    json_t *event = undo_event(u, "undo.intended"), *undo = json_copy(u->item);
+    json_t *event, *undo;
     struct ft_err err = { 0 };
 
+    if (json_is_true(json_object_get(u->item, "veiled"))) {       /* it would write the asterisks */
+        undo_gives_up(u, FT_INVALID, "what it would put back holds a secret, and the journal keeps none: take it back by hand");
+        return;
+    }
+    event = undo_event(u, "undo.intended");
+    undo = json_copy(u->item);
     json_object_del(undo, "before");                       /* they stand at the write */
     json_object_del(undo, "after");
     json_object_del(undo, "sent");

@@ -58,6 +58,8 @@ static void keep(void *arg, struct ft_call *call, const json_t *receipt)
     int r;
 
     json_object_set(event, "receipt", (json_t *)receipt);
+    if (run_veils(step->run, receipt))
+        json_object_set_new(event, "veiled", json_true());
     json_decref(step->receipt);
     step->receipt = json_incref((json_t *)receipt);
     r = run_journal(step->run, event, FT_DURABLE, kept, step, &err);
@@ -155,11 +157,11 @@ static void not_sent(struct step_run *step, json_t *result)
 {
     step->nothing = true;
     json_decref(step->result);
-    step->result = json_incref(result);
+    step->result = ft_secret_redact_json(step->run->engine->o.secrets, result);
     if (step->step->verify)
         verify_start(step, false);
     else
-        step_done(step, json_incref(result));
+        step_done(step, json_incref(step->result));
 }
 
 static void planned(void *arg, json_t *plan)
@@ -276,6 +278,8 @@ void write_intend(struct step_run *step)
         fail_with(step, &err);
         return;
     }
+    if (run_veils(run, step->params) || run_veils(run, json_object_get(event, "undo")) || run_veils(run, json_object_get(step->plan, "receipt")))
+        json_object_set_new(event, "veiled", json_true());
     step->state = STEP_INTENDING;
     if (run_journal(run, event, FT_DURABLE, intended, step, &err) < 0)
         run_broken(run, &err);

@@ -410,6 +410,20 @@ Test(undo, what_an_unproven_write_left_is_asked_for_too_and_a_stuck_one_parks)
     expect_state("{\"a\":0}");
 }
 
+/* The journal keeps no secrets: putting back what it has would write the asterisks. */
+Test(undo, what_holds_a_secret_is_never_put_back_as_asterisks)
+{
+    ft_secret_learn(rig.secrets, "hush-hush-42");
+    rig_state(&rig, "{\"a\":\"psk hush-hush-42\"}");
+    rig_run(&rig, HEAD "steps:\n  - id: a\n    run: sim.set\n    with: {key: a, value: 1}\n    verify: {run: sim.get, with: {key: a}, until: result.value == 5, every: 5s, within: 10s}\n"
+                       "    undo: auto\n    on_error: bad\n    then: good\n", NULL, false);
+    cr_assert(rig.parked && !rig.ended);
+    cr_expect(strstr(ft_json_str(rig_event(&rig, "undo.failed", "a"), "error"), "holds a secret"), "%s", ft_json_str(rig_event(&rig, "undo.failed", "a"), "error"));
+    expect_state("{\"a\":1}");
+    rig_answer(&rig, "a", "{\"done\":true}");
+    cr_expect(rig.ended);
+}
+
 Test(undo, nobody_is_told_that_a_write_without_an_undo_is_taken_back)
 {
     rig_state(&rig, "{\"a\":0}");
