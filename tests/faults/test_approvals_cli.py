@@ -125,7 +125,11 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def end(self):
+        deadline = time.monotonic() + 120
         while True:
+            if not select.select([self.fd], [], [], max(0, deadline - time.monotonic()))[0]:
+                os.kill(self.pid, signal.SIGKILL)
+                fail(f"it did not end:\n{self.seen}")
             try:
                 data = os.read(self.fd, 65536)
             except OSError:
