@@ -637,6 +637,13 @@ static const char *squeezed(struct ft_call *call, const char *output)
 }
 
 /* The prompt is there: what did the step's command say? */
+/* A daemon of FRR that answered a moment ago is gone: what became of the lines it was given, this one or one before it, nobody knows. One that never ran
+ * ("staticd is not running") got none. */
+static bool is_lost(const char *output, enum ft_class class)
+{
+    return class == FT_UNREACHABLE || (strstr(output, "Warning: connecting to ") && !strstr(output, " is not running"));
+}
+
 static void step_ended(struct ft_call *call)
 {
     struct sw *st = host->state(call);
@@ -653,7 +660,7 @@ static void step_ended(struct ft_call *call)
     cli_make_utf8(output);
     missing = (step->must && !strstr(output, step->must)) || step->until;
     if (!is_asking(st) && cli_error(output, why, sizeof(why), &class)) {
-        sw_fail(call, st->pending || (step->risky && class == FT_UNREACHABLE) ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s%s", st->name, st->sent,
+        sw_fail(call, st->pending || (step->risky && is_lost(output, class)) ? FT_AMBIGUOUS : class, "%s answered '%s' with: %s%s%s", st->name, st->sent,
                 step->risky ? squeezed(call, output) : why, st->pending ? sw_takes_itself_back(st) : "", not_saved(st));
         return;
     }

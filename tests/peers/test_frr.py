@@ -27,7 +27,7 @@ fi
 exec vtysh --config_dir {folder}/frr --vty_socket {folder}/run
 """
 # Stands between sshd's terminal and vtysh: the line in the file `victim` reaches vtysh when zebra has just been killed.
-KILLER = """import os, pty, select, signal, sys
+KILLER = """import os, pty, select, signal, sys, time
 folder = os.path.dirname(sys.argv[0])
 with open(folder + "/victim") as f:
     words = f.read().encode()
@@ -48,7 +48,13 @@ while ways:
             sys.exit()
         if source == 0 and words in data:
             with open(folder + "/run/zebra.pid") as f:
-                os.kill(int(f.read()), signal.SIGKILL)
+                zebra = int(f.read())
+            os.kill(zebra, signal.SIGKILL)
+            try:
+                while open("/proc/%d/stat" % zebra).read().rpartition(")")[2].split()[0] not in "ZX":
+                    time.sleep(0.001)
+            except OSError:
+                pass
         os.write(ways[source], data)
 """
 failures = []
@@ -394,7 +400,8 @@ def a_daemon_away(w):
     events = w.run_steps([w.step("configure", {"lines": ["interface ge-0-0-0", "description the last words", "exit", "interface ge-0-0-1", "description too late"]},
                                  "none", verify=seen)])
     why = [e["why"] for e in events if e["type"] == "doubt.opened"]
-    check("zebra away in the middle: nobody knows, and that is said", why and "'description the last words' with: Warning: closing connection to zebra" in why[0], events)
+    check("zebra away in the middle: nobody knows, and that is said", why and "sw-frr answered '" in why[0] and "Warning: c" in why[0] and "to zebra" in why[0],
+          [(e["type"], e.get("why", e.get("error"))) for e in events])
     w.switch.kill("zebra")
     end = w.run("interfaces", {})
     check("zebra is away", end.get("class") == "refused" and "zebra is not running" in end["error"], end)

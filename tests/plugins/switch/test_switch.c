@@ -1093,6 +1093,7 @@ Test(switch, frr_believes_no_line_that_a_daemon_did_not_get)
         { "", "vm(config)", "", FRR_SAVED, FT_CLASS_NONE, "" },
         { "Warning: connecting to staticd...failed!\r\nstaticd is not running\r\n", "vm(config)", "", FRR_SAVED, FT_REFUSED, "staticd is not running" },
         { "Warning: closing connection to zebra because of an I/O error!\r\nWarning: connecting to zebra...failed!\r\n", "vm(config)", "", FRR_SAVED, FT_AMBIGUOUS, "I/O error" },
+        { "Warning: connecting to zebra...failed!\r\n", "vm(config)", "", FRR_SAVED, FT_AMBIGUOUS, "connecting to zebra" },
         { "% Command incomplete: hostname\r\n", "vm(config)", "", FRR_SAVED, FT_INVALID, "Command incomplete" },
         { "", "vm(config)", "Warning: connecting to zebra...failed!\r\n", FRR_SAVED, FT_REFUSED, "connecting to zebra...failed" },
         { "", "vm(config)", "", "Building Configuration...\r\nCan't open configuration file /etc/frr/zebra.conf.NePhdX.\r\n", FT_REFUSED, "in force, but not saved" },
