@@ -76,6 +76,14 @@ static json_t *one_event(const char *id)
     return event;
 }
 
+/* Commitments are random: by chance one has the digits that are looked for. */
+static void drop_commitments(char *text)
+{
+    for (char *at = text; (at = strchr(at, '=')) != NULL; at++)
+        if (strspn(at + 1, "0123456789abcdef") == 64)
+            memmove(at + 1, at + 65, strlen(at + 65) + 1);
+}
+
 /* Every text that is no address stays as it is; every one that is is gone from the events, and comes back. */
 Test(store_personal, addresses_in_every_notation)
 {
@@ -105,6 +113,7 @@ Test(store_personal, addresses_in_every_notation)
         count = stored("SELECT count(*) FROM personal WHERE run = (SELECT max(row) FROM runs)");
         /* one is the parameter's, which the text may name again */
         cr_expect_eq(atoi(count), 1 + table[i].values - (table[i].values && strstr(table[i].text, "a4:83:e7:12:34:56") && !strstr(table[i].text, ":a4:83:e7:12")), "'%s': %s", table[i].text, count);
+        drop_commitments(text);
         if (table[i].values)
             cr_expect(!strcasestr(text, "e7:12") && !strcasestr(text, "e712") && !strcasestr(text, "e7-12") && !strstr(text, "e7%3A"), "'%s' lies in %s", table[i].text, text);
         free(text);
