@@ -81,7 +81,7 @@ const char *change_comment(struct ft_call *call)
     return host->printf(call, "fettle run %s: %s%s%s", host->run_id(call), st->op ? st->op->words : "configure", st->port ? " " : "", st->port ? st->port : "");
 }
 
-static char *joined(struct ft_call *call, const json_t *lines)
+char *sw_joined(struct ft_call *call, const json_t *lines)
 {
     size_t size = 1, i;
     json_t *line;
@@ -123,7 +123,7 @@ static void junos_load(struct script *s, const json_t *lines)
     const struct change *c = &s->st->change;
 
     if (lines || c->form == LOAD_LINES)
-        load_terminal(s, "load set terminal", joined(s->call, lines ? lines : c->first));
+        load_terminal(s, "load set terminal", sw_joined(s->call, lines ? lines : c->first));
     else if (c->form == LOAD_ROLLBACK)
         more(s, host->printf(s->call, "rollback %s", c->rollback), "load complete");
     else
@@ -214,7 +214,7 @@ static const char *junos_load_rpc(struct script *s, const json_t *lines)
 
     if (lines || c->form == LOAD_LINES)
         return host->printf(s->call, "<load-configuration action=\"set\" format=\"text\"><configuration-set>\n%s</configuration-set></load-configuration>",
-                            escaped(s, joined(s->call, lines ? lines : c->first)));
+                            escaped(s, sw_joined(s->call, lines ? lines : c->first)));
     if (c->form == LOAD_ROLLBACK)
         return host->printf(s->call, "<load-configuration rollback=\"%s\"/>", c->rollback);
     if (c->form == LOAD_TEXT)
@@ -564,5 +564,5 @@ const char *change_lines_text(struct ft_call *call)
 {
     const struct sw *st = host->state(call);
 
-    return st->change.form == LOAD_LINES ? joined(call, st->change.first) : "";
+    return st->change.form == LOAD_LINES ? sw_joined(call, st->change.first) : "";
 }

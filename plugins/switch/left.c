@@ -172,21 +172,6 @@ static bool take_lines(struct ft_call *call, json_t *lines, const json_t *loaded
     return true;
 }
 
-static const char *as_text(struct ft_call *call, const json_t *lines)
-{
-    size_t size = 1, i;
-    json_t *line;
-    char *text, *at;
-
-    json_array_foreach(lines, i, line)
-        size += json_string_length(line) + 1;
-    text = at = host->alloc(call, size);
-    json_array_foreach(lines, i, line)
-        at += sprintf(at, "%s\n", json_string_value(line));
-    *at = '\0';
-    return text;
-}
-
 const char *left_config(struct ft_call *call, const char *part, const char *config)
 {
     const struct sw *st = host->state(call);
@@ -200,7 +185,7 @@ const char *left_config(struct ft_call *call, const char *part, const char *conf
     while (config && set_next(&config, &line))
         json_array_append_new(lines, cli_text(line.text, line.len));
     if (take_lines(call, lines, loaded, part))
-        return as_text(call, lines);
+        return sw_joined(call, lines);
     sw_fail(call, FT_INVALID, "an earlier step changes '%s' of %s, and only the switch can tell what that will come to", part, st->name);
     return NULL;
 }

@@ -159,6 +159,7 @@ bool sw_refuses_foreign(struct ft_call *call);
 /* False: it could not be opened, and the call has failed by that. */
 bool sw_open(struct ft_call *call, enum ft_ssh_kind kind, const char *command, const struct ft_stream_events *events, struct ft_stream **ret);
 void sw_lost(struct ft_call *call, enum ft_class class, const char *why);   /* the dialogue's channel ended */
+char *sw_joined(struct ft_call *call, const json_t *lines);                  /* each with a line's end; lives as long as the call */
 const char *sw_takes_itself_back(const struct sw *st);                      /* "; the switch takes …", or "" */
 
 /* ---- ends ---- */
